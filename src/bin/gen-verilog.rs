@@ -1,0 +1,2 @@
+//! Placeholder entry point, replaced in this change.
+fn main() {}

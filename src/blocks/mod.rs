@@ -1,0 +1,1 @@
+//! One hardware block a file.

@@ -1,0 +1,1 @@
+//! The `mercury` command line: one file a subcommand.

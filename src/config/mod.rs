@@ -1,0 +1,1 @@
+//! Sizes of an accelerator: presets, derived widths, legality checks.

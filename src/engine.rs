@@ -1,0 +1,1 @@
+//! The `Engine` trait: one tensor operation on integers, whoever computes it.

@@ -1,0 +1,1 @@
+//! The golden model: engines in integers, written from the contract.

@@ -1,0 +1,1 @@
+//! Layers, networks, optimisers and data loaders, generic over the engine.

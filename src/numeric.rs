@@ -1,0 +1,1 @@
+//! The arithmetic contract: quantisation, rounding and saturation.

@@ -1,0 +1,1 @@
+//! Register, stream and event tables: one source for RTL, C, Rust and documentation.
