@@ -1,1 +1,543 @@
-//! The `Engine` trait: one tensor operation on integers, whoever computes it.
+//! The [`Engine`] trait: one tensor operation on integers, whoever computes it.
+//!
+//! A training step is a row of [`Op`]s. Each is a convolution, or one of its two gradients, on signed
+//! integers of [`Engine::data_bits`] bits; a fully connected layer is a 1×1 kernel on 1×1 images. The golden
+//! model and the co-simulated hardware both implement the trait, so that a network trains on either
+//! without knowing which.
+
+use anyhow::{Result, ensure};
+use ndarray::{Array4, ArrayView4};
+use serde::{Deserialize, Serialize};
+
+use crate::numeric;
+
+/// Which of the three dot products of a training step an [`Op`] computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pass {
+    /// Layer input and weights give the layer output.
+    Forward,
+    /// Gradient of the output and weights give the gradient of the input.
+    InputGrad,
+    /// Layer input and gradient of the output give the gradient of the weights.
+    WeightGrad,
+}
+
+impl Pass {
+    /// All passes, in the order a training step runs them.
+    pub const ALL: [Pass; 3] = [Pass::Forward, Pass::InputGrad, Pass::WeightGrad];
+
+    /// The name used on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pass::Forward => "forward",
+            Pass::InputGrad => "input_grad",
+            Pass::WeightGrad => "weight_grad",
+        }
+    }
+}
+
+impl std::fmt::Display for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Rows and columns of zeros around an image; the four sides may differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Padding {
+    /// Rows above the image.
+    pub top: usize,
+    /// Rows below the image.
+    pub bottom: usize,
+    /// Columns left of the image.
+    pub left: usize,
+    /// Columns right of the image.
+    pub right: usize,
+}
+
+impl Padding {
+    /// The same padding on all four sides.
+    pub fn same(n: usize) -> Self {
+        Padding {
+            top: n,
+            bottom: n,
+            left: n,
+            right: n,
+        }
+    }
+}
+
+/// The shape of one convolution-like layer operation. It is the layer's shape whatever the [`Pass`].
+///
+/// Pairs are `[rows, columns]`. A fully connected layer is a 1×1 kernel on 1×1 images, its samples the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Geometry {
+    /// Images (or samples) B.
+    pub batch: usize,
+    /// Channels of the input, Cin.
+    pub in_channels: usize,
+    /// Rows of an input image, H.
+    pub height: usize,
+    /// Columns of an input image, W.
+    pub width: usize,
+    /// Filters, that is channels of the output, N.
+    pub filters: usize,
+    /// Taps of a filter per channel.
+    pub kernel: [usize; 2],
+    /// Input step from one output position to the next.
+    pub stride: [usize; 2],
+    /// Input step from one tap to the next.
+    pub dilation: [usize; 2],
+    /// Zeros around each image.
+    pub padding: Padding,
+    /// Convolution groups: filter block i sees channel block i alone.
+    pub groups: usize,
+}
+
+/// Largest value of any single dimension of a [`Geometry`].
+pub const MAX_DIM: usize = 1 << 24;
+/// Largest number of elements of any tensor of a [`Geometry`].
+pub const MAX_ELEMENTS: usize = 1 << 32;
+
+impl Geometry {
+    /// A plain square convolution: `kernel`×`kernel` taps, equal padding, no dilation, one group.
+    pub fn conv(
+        shape: [usize; 4],
+        filters: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    ) -> Self {
+        let [batch, in_channels, height, width] = shape;
+        Geometry {
+            batch,
+            in_channels,
+            height,
+            width,
+            filters,
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            dilation: [1; 2],
+            padding: Padding::same(padding),
+            groups: 1,
+        }
+    }
+
+    /// A fully connected layer from `inputs` to `outputs` on `batch` samples.
+    pub fn fully_connected(batch: usize, inputs: usize, outputs: usize) -> Self {
+        Self::conv([batch, inputs, 1, 1], outputs, 1, 1, 0)
+    }
+
+    /// Refuses a geometry that describes no operation.
+    ///
+    /// # Errors
+    /// Names the value, its limit and the fix.
+    pub fn validate(&self) -> Result<()> {
+        let Padding {
+            top,
+            bottom,
+            left,
+            right,
+        } = self.padding;
+        let positive = [
+            ("batch", self.batch),
+            ("in_channels", self.in_channels),
+            ("height", self.height),
+            ("width", self.width),
+            ("filters", self.filters),
+            ("kernel height", self.kernel[0]),
+            ("kernel width", self.kernel[1]),
+            ("stride (rows)", self.stride[0]),
+            ("stride (columns)", self.stride[1]),
+            ("dilation (rows)", self.dilation[0]),
+            ("dilation (columns)", self.dilation[1]),
+            ("groups", self.groups),
+        ];
+        for (name, value) in positive {
+            ensure!(
+                value >= 1,
+                "{name} is 0, must be at least 1: give a positive {name}"
+            );
+        }
+        let padding = [
+            ("top", top),
+            ("bottom", bottom),
+            ("left", left),
+            ("right", right),
+        ];
+        for (name, value) in positive.into_iter().chain(padding) {
+            ensure!(
+                value <= MAX_DIM,
+                "{name} is {value}, the limit is {MAX_DIM}: give a smaller {name}"
+            );
+        }
+        for (name, value) in [("in_channels", self.in_channels), ("filters", self.filters)] {
+            ensure!(
+                value % self.groups == 0,
+                "{name} is {value}, not a multiple of groups {}: choose groups that divide it",
+                self.groups
+            );
+        }
+        let axes = [
+            ("height", self.height, top + bottom, 0),
+            ("width", self.width, left + right, 1),
+        ];
+        for (name, size, padding, axis) in axes {
+            let (span, padded) = (self.span(axis), size + padding);
+            ensure!(
+                padded >= span,
+                "padded {name} is {padded}, less than the {span} rows or columns that a kernel of {} taps at dilation {} \
+                 covers: pad more or use a smaller kernel",
+                self.kernel[axis],
+                self.dilation[axis]
+            );
+        }
+        for (name, shape) in [
+            ("input", self.x_shape()),
+            ("weights", self.w_shape()),
+            ("output", self.y_shape()),
+        ] {
+            let elements = shape.iter().map(|&n| n as u128).product::<u128>();
+            ensure!(
+                elements <= MAX_ELEMENTS as u128,
+                "{name} {shape:?} has {elements} elements, the limit is {MAX_ELEMENTS}: use a smaller batch or layer"
+            );
+        }
+        Ok(())
+    }
+
+    /// Rows (axis 0) or columns (axis 1) from the first to the last tap of a filter, both included.
+    fn span(&self, axis: usize) -> usize {
+        self.dilation[axis] * (self.kernel[axis] - 1) + 1
+    }
+
+    /// Rows of an output image.
+    pub fn out_height(&self) -> usize {
+        (self.height + self.padding.top + self.padding.bottom - self.span(0)) / self.stride[0] + 1
+    }
+
+    /// Columns of an output image.
+    pub fn out_width(&self) -> usize {
+        (self.width + self.padding.left + self.padding.right - self.span(1)) / self.stride[1] + 1
+    }
+
+    /// Shape of the input x and of its gradient: [B, Cin, H, W].
+    pub fn x_shape(&self) -> [usize; 4] {
+        [self.batch, self.in_channels, self.height, self.width]
+    }
+
+    /// Shape of the weights and of their gradient: [N, Cin/groups, kh, kw].
+    pub fn w_shape(&self) -> [usize; 4] {
+        [
+            self.filters,
+            self.in_channels / self.groups,
+            self.kernel[0],
+            self.kernel[1],
+        ]
+    }
+
+    /// Shape of the output y and of its gradient: [B, N, Ho, Wo].
+    pub fn y_shape(&self) -> [usize; 4] {
+        [
+            self.batch,
+            self.filters,
+            self.out_height(),
+            self.out_width(),
+        ]
+    }
+
+    /// Shapes of operand `a`, operand `b` and the result of a pass (see [`Op`]).
+    pub fn shapes(&self, pass: Pass) -> [[usize; 4]; 3] {
+        let (x, w, y) = (self.x_shape(), self.w_shape(), self.y_shape());
+        match pass {
+            Pass::Forward => [x, w, y],
+            Pass::InputGrad => [y, w, x],
+            Pass::WeightGrad => [x, y, w],
+        }
+    }
+
+    /// Multiply-accumulates of the layer's definition, taps on padding included:
+    /// B · N · Ho · Wo · Cin/groups · kh · kw. The three passes sum the same products over different axes,
+    /// so they have the same count; hardware may do more (see [`OpStats::macs`]).
+    pub fn macs(&self, _pass: Pass) -> u64 {
+        let product = |shape: [usize; 4]| shape.iter().map(|&n| n as u64).product::<u64>();
+        let taps = product(self.w_shape()) / self.filters as u64;
+        product(self.y_shape()) * taps
+    }
+
+    /// Bound on the number of products that one result of the pass sums.
+    pub fn terms(&self, pass: Pass) -> u64 {
+        let [n, c, kh, kw] = self.w_shape().map(|v| v as u64);
+        match pass {
+            Pass::Forward => c * kh * kw,
+            Pass::InputGrad => {
+                let taps = |axis: usize| {
+                    // Taps that reach one input row share its residue modulo the stride: every stride / gcd-th tap.
+                    let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+                    (self.kernel[axis] as u64).div_ceil((stride / gcd(stride, dilation)) as u64)
+                };
+                n / self.groups as u64 * taps(0) * taps(1)
+            }
+            Pass::WeightGrad => (self.batch * self.out_height() * self.out_width()) as u64,
+        }
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// What leaves the accumulators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drain {
+    /// The sums themselves, as 64-bit integers.
+    Raw,
+    /// Sums shifted right by so many bits, rounded half to even, saturated to the operand width
+    /// ([`numeric::requantise`]).
+    Shift(u32),
+}
+
+/// One tensor operation.
+///
+/// | pass | `a` | `b` | result |
+/// |---|---|---|---|
+/// | forward | x [B, Cin, H, W] | w [N, Cin/groups, kh, kw] | y [B, N, Ho, Wo] |
+/// | input gradient | dY [B, N, Ho, Wo] | w | dX [B, Cin, H, W] |
+/// | weight gradient | x | dY | dW [N, Cin/groups, kh, kw], always [`Drain::Raw`] |
+#[derive(Clone, Debug)]
+pub struct Op<'a> {
+    /// Which product.
+    pub pass: Pass,
+    /// The layer's shape.
+    pub geometry: &'a Geometry,
+    /// First operand.
+    pub a: ArrayView4<'a, i16>,
+    /// Second operand.
+    pub b: ArrayView4<'a, i16>,
+    /// What to return.
+    pub drain: Drain,
+}
+
+impl Op<'_> {
+    /// Refuses an operation that no engine of `data_bits` operands may run: an illegal geometry, operands of
+    /// another shape or beyond the operand width, a shift out of range, a shifted weight gradient, or a shifted
+    /// sum too long for the accumulator (sums that the host adds up from parts cannot be shifted on the way).
+    ///
+    /// # Errors
+    /// Names the value, its limit and the fix.
+    pub fn validate(&self, data_bits: u32) -> Result<()> {
+        self.geometry.validate()?;
+        let [a_shape, b_shape, _] = self.geometry.shapes(self.pass);
+        let (low, high) = numeric::operand_range(data_bits);
+        for (name, operand, shape) in [("first", &self.a, a_shape), ("second", &self.b, b_shape)] {
+            ensure!(
+                operand.shape() == shape,
+                "{name} operand of {} has shape {:?}, the geometry says {shape:?}: give operands of that shape",
+                self.pass,
+                operand.shape()
+            );
+            if let Some(v) = operand.iter().find(|v| !(low..=high).contains(*v)) {
+                anyhow::bail!(
+                    "{name} operand of {} holds {v}, the limits for {data_bits}-bit operands are {low} and {high}: \
+                     quantise it to that width",
+                    self.pass
+                );
+            }
+        }
+        if let Drain::Shift(shift) = self.drain {
+            let limit = numeric::MAX_SHIFT;
+            ensure!(
+                shift <= limit,
+                "drain shift is {shift}, the limit is {limit}: use a smaller shift"
+            );
+            ensure!(
+                self.pass != Pass::WeightGrad,
+                "drain of weight_grad is a shift of {shift}: use a raw drain"
+            );
+            let (terms, limit) = (
+                self.geometry.terms(self.pass),
+                numeric::max_terms(data_bits),
+            );
+            ensure!(
+                terms <= limit,
+                "{} sums {terms} products, a shifted drain takes at most {limit}: use a raw drain",
+                self.pass
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What one operation cost and met. Counters that an engine does not model are 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpStats {
+    /// Clock cycles from START to the last output beat, ports never stalled, summed over jobs.
+    pub cycles: u64,
+    /// The same for the best plan without reuse.
+    pub dense_cycles: u64,
+    /// Cycles of the PE sets' compute alone.
+    pub compute_cycles: u64,
+    /// Multiply-accumulates that the PEs did.
+    pub macs: u64,
+    /// Largest magnitude among the raw sums, in both drain modes.
+    pub max_abs: u64,
+    /// Results that a shifted drain saturated.
+    pub saturations: u64,
+    /// Bytes into the accelerator.
+    pub bytes_in: u64,
+    /// Bytes out of the accelerator.
+    pub bytes_out: u64,
+}
+
+impl std::ops::AddAssign for OpStats {
+    /// Counts add; `max_abs` takes the larger.
+    fn add_assign(&mut self, other: Self) {
+        self.cycles += other.cycles;
+        self.dense_cycles += other.dense_cycles;
+        self.compute_cycles += other.compute_cycles;
+        self.macs += other.macs;
+        self.max_abs = self.max_abs.max(other.max_abs);
+        self.saturations += other.saturations;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+    }
+}
+
+/// Result of one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpResult {
+    /// As drained: raw 64-bit sums, or shifted, rounded and saturated integers of the operand width.
+    pub y: Array4<i64>,
+    /// Costs and events.
+    pub stats: OpStats,
+}
+
+/// Whatever computes tensor operations.
+pub trait Engine {
+    /// Name for reports: `golden`, `verilated`, …
+    fn name(&self) -> &str;
+
+    /// Width of an operand in bits: 16 or 8.
+    fn data_bits(&self) -> u32;
+
+    /// Computes one operation.
+    ///
+    /// # Errors
+    /// An operation that [`Op::validate`] refuses, or a failure of the engine itself.
+    fn run(&mut self, op: &Op) -> Result<OpResult>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_size_follows_stride_dilation_and_each_side_of_the_padding() {
+        let mut g = Geometry::conv([1, 3, 224, 224], 64, 7, 2, 3);
+        assert_eq!(g.y_shape(), [1, 64, 112, 112]);
+        assert_eq!(g.macs(Pass::Forward), 64 * 112 * 112 * 3 * 49);
+        g.dilation = [2, 3];
+        g.padding = Padding {
+            top: 0,
+            bottom: 5,
+            left: 1,
+            right: 0,
+        };
+        assert_eq!(
+            (g.out_height(), g.out_width()),
+            ((224 + 5 - 13) / 2 + 1, (224 + 1 - 19) / 2 + 1)
+        );
+    }
+
+    #[test]
+    fn refused_geometries_name_value_limit_and_fix() {
+        let good = Geometry::conv([2, 4, 8, 8], 6, 3, 1, 1);
+        good.validate().unwrap();
+        type Spoil = fn(&mut Geometry);
+        let cases: [(Spoil, &str); 6] = [
+            (
+                |g| g.stride[1] = 0,
+                "stride (columns) is 0, must be at least 1",
+            ),
+            (
+                |g| g.groups = 3,
+                "in_channels is 4, not a multiple of groups 3",
+            ),
+            (|g| g.groups = 4, "filters is 6, not a multiple of groups 4"),
+            (
+                |g| g.dilation = [5, 1],
+                "padded height is 10, less than the 11",
+            ),
+            (
+                |g| g.height = 1 << 25,
+                "height is 33554432, the limit is 16777216",
+            ),
+            (
+                |g| (g.height, g.width) = (1 << 20, 1 << 20),
+                "input [2, 4, 1048576, 1048576] has 8796093022208 elements",
+            ),
+        ];
+        for (spoil, message) in cases {
+            let mut g = good.clone();
+            spoil(&mut g);
+            let error = g.validate().unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn terms_of_the_input_gradient_are_the_most_taps_that_reach_one_pixel() {
+        let mut g = Geometry::conv([1, 2, 16, 16], 4, 3, 2, 1);
+        assert_eq!(g.terms(Pass::InputGrad), 4 * 2 * 2);
+        g.dilation = [2, 3];
+        assert_eq!(g.terms(Pass::InputGrad), 4 * 3 * 2);
+        assert_eq!(g.terms(Pass::Forward), 2 * 9);
+    }
+
+    #[test]
+    fn refused_operations_name_value_limit_and_fix() {
+        let g = Geometry::conv([1, 1, 3, 3], 1, 3, 1, 1);
+        let (x, w) = (
+            Array4::<i16>::zeros((1, 1, 3, 3)),
+            Array4::<i16>::zeros((1, 1, 3, 3)),
+        );
+        let op = |a, drain, pass| Op {
+            pass,
+            geometry: &g,
+            a,
+            b: w.view(),
+            drain,
+        };
+        op(x.view(), Drain::Shift(47), Pass::Forward)
+            .validate(16)
+            .unwrap();
+        let big = x.mapv(|_| 128);
+        let small = Array4::<i16>::zeros((1, 1, 2, 3));
+        let cases = [
+            (
+                op(big.view(), Drain::Raw, Pass::Forward),
+                "first operand of forward holds 128, the limits",
+            ),
+            (
+                op(small.view(), Drain::Raw, Pass::Forward),
+                "first operand of forward has shape [1, 1, 2, 3]",
+            ),
+            (
+                op(x.view(), Drain::Shift(48), Pass::Forward),
+                "drain shift is 48, the limit is 47",
+            ),
+            (
+                op(x.view(), Drain::Shift(1), Pass::WeightGrad),
+                "use a raw drain",
+            ),
+        ];
+        for (op, message) in cases {
+            let error = op.validate(8).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
