@@ -1,1 +1,217 @@
-//! Sizes of an accelerator: presets, derived widths, legality checks.
+//! Sizes of an accelerator: presets, derived widths, legality checks, resource estimate.
+//!
+//! A [`Config`] comes from one of the embedded presets (`configs/*.toml`) or from a file of the user's own, and is
+//! checked once, when it is read: whoever holds one holds a legal one. Nothing here knows hardware, model or command line.
+
+mod check;
+mod device;
+mod widths;
+
+pub use check::{BUS_WIDTHS, MAX_PES, MAX_SETS, MAX_TILE, OPERAND_WIDTHS};
+pub use device::{Device, Estimate, Memory};
+pub use widths::{count_width, index_width};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{fs, path::Path};
+
+/// Sizes of one accelerator. Every field is a key of the TOML file; unknown keys are refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the size: lower-case identifier; names the output folder, the file list and, as `mercury_<name>`, the top module.
+    pub name: String,
+    /// One line for listings; no influence on the hardware.
+    #[serde(default)]
+    pub description: String,
+    /// FPGA whose block-RAM and multiplier counts must suffice, one of [`Device::ALL`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// PE sets; each computes its own tile. 1…32.
+    pub sets: usize,
+    /// PEs of a set, in lockstep, one filter each. 1…1024.
+    pub pes: usize,
+    /// Output positions of a tile, a power of two.
+    pub tile: usize,
+    /// Largest number of elements of a group.
+    pub k_max: usize,
+    /// Largest number of random projections of a signature.
+    pub p_max: usize,
+    /// Bits of a signature.
+    pub sig_w: usize,
+    /// Row banks of the feature buffer = elements that detection reads per cycle.
+    pub l: usize,
+    /// Bits of an operand: 8 or 16.
+    pub data_w: usize,
+    /// Bits of an accumulated partial sum.
+    pub acc_w: usize,
+    /// Bits of the input and output streams: 64, 128, 256 or 512.
+    pub bus_w: usize,
+    /// Operands held by one bank of the feature buffer, a power of two.
+    pub feature_words: usize,
+    /// Operands held by the weight ring of a PE, a power of two.
+    pub weight_words: usize,
+    /// The signature cache of a PE set.
+    pub mcache: Mcache,
+}
+
+/// Shape of a set's signature cache (MCACHE): `sets` × `ways` entries, both powers of two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mcache {
+    /// Cache sets, chosen by a hash of the signature.
+    pub sets: usize,
+    /// Ways, all compared in parallel.
+    pub ways: usize,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A file that cannot be read.
+    #[error(
+        "cannot read configuration {path}: {reason}; give --config an existing, readable TOML file"
+    )]
+    Unreadable {
+        /// The file asked for.
+        path: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// Text that is not TOML, lacks a key or has an unknown one.
+    #[error("configuration {origin} is not valid: {reason}")]
+    Syntax {
+        /// File or preset.
+        origin: String,
+        /// The parser's message with line and column.
+        reason: String,
+    },
+    /// No preset of that name.
+    #[error(
+        "unknown preset `{name}`: the presets are {known}; choose one of them, or give --config FILE"
+    )]
+    UnknownPreset {
+        /// The name asked for.
+        name: String,
+        /// All preset names, comma-separated.
+        known: String,
+    },
+    /// A value outside of its limit.
+    #[error("{key} = {value} is refused: {limit}; {fix}")]
+    Illegal {
+        /// TOML key.
+        key: String,
+        /// The value found.
+        value: String,
+        /// The limit it breaks.
+        limit: String,
+        /// What to change.
+        fix: String,
+    },
+}
+
+/// The embedded TOML files, in order of size.
+const PRESETS: [(&str, &str); 4] = [
+    ("tiny", include_str!("../../configs/tiny.toml")),
+    ("small", include_str!("../../configs/small.toml")),
+    ("ecp5", include_str!("../../configs/ecp5.toml")),
+    ("paper", include_str!("../../configs/paper.toml")),
+];
+
+impl Config {
+    /// The preset that is used when none is named.
+    pub const DEFAULT_PRESET: &str = "small";
+
+    /// Names of the presets, smallest first.
+    pub fn preset_names() -> impl Iterator<Item = &'static str> {
+        PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// The preset called `name`.
+    ///
+    /// ```
+    /// let small = mercury::config::Config::preset("small")?;
+    /// assert_eq!((small.pe_count(), small.lanes()), (8, 4));
+    /// # Ok::<(), mercury::config::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownPreset`], naming the presets there are.
+    pub fn preset(name: &str) -> Result<Config, ConfigError> {
+        let text = PRESETS
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, text)| text);
+        let text = text.ok_or_else(|| ConfigError::UnknownPreset {
+            name: name.into(),
+            known: Config::preset_names().collect::<Vec<_>>().join(", "),
+        })?;
+        Config::parse(text, &format!("preset {name}"))
+    }
+
+    /// Reads and checks a TOML file.
+    ///
+    /// # Errors
+    /// Unreadable file, bad syntax, missing or unknown key, value outside of its limit, device exceeded.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|e| ConfigError::Unreadable {
+            path: path.display().to_string(),
+            reason: e.to_string(),
+        })?;
+        Config::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads and checks TOML text; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text).map_err(|e| ConfigError::Syntax {
+            origin: origin.into(),
+            reason: e.to_string().trim_end().into(),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses sizes that no correct hardware exists for.
+    ///
+    /// # Errors
+    /// [`ConfigError::Illegal`] for the first broken rule: value, limit and fix.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check::check(self)?;
+        self.estimate().check()
+    }
+
+    /// The configuration as TOML text that [`Config::parse`] reads back.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration is plain keys and numbers")
+    }
+
+    /// SHA-256 of everything that decides the hardware (all keys but description and device), 16 hex digits.
+    pub fn hash(&self) -> String {
+        let canonical = Config {
+            description: String::new(),
+            device: None,
+            ..self.clone()
+        };
+        Sha256::digest(canonical.to_toml())
+            .iter()
+            .take(8)
+            .map(|b| format!("{b:02x}"))
+            .collect()
+    }
+
+    /// The leading 32 bits of [`Config::hash`]: what the read-only configuration register shows.
+    pub fn hash_word(&self) -> u32 {
+        u32::from_str_radix(&self.hash()[..8], 16).expect("hash() yields hex digits")
+    }
+
+    /// Name of the top module. Prefixed, because a preset's name can be a Verilog keyword: `small` is one.
+    pub fn top(&self) -> String {
+        format!("mercury_{}", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

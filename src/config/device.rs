@@ -1,0 +1,275 @@
+//! FPGAs and the estimate of what a [`Config`] needs of them.
+//!
+//! Memories of at most [`LUT_RAM_DEPTH`] words become LUT RAM (16 or 32 words a cell in ECP5, 64 in Virtex-7), deeper ones
+//! block RAM, in the aspect ratio that needs the fewest blocks. One multiplier a PE: an ECP5 MULT18X18D or a Virtex-7
+//! DSP48E1 takes operands of 8 and of 16 bits alike. FIFOs and the control logic are left out: they are LUT-sized.
+
+use super::{Config, ConfigError};
+use std::fmt;
+
+/// Deepest memory, in words, that is counted as LUT RAM.
+pub const LUT_RAM_DEPTH: usize = 64;
+
+/// An FPGA that a configuration can name as its target.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Part name as in the TOML key `device`.
+    pub name: &'static str,
+    /// What one block RAM is called.
+    pub block_name: &'static str,
+    /// Shapes of one block RAM with one read and one write port: (words, bits).
+    pub shapes: &'static [(usize, usize)],
+    /// Block RAMs of the part.
+    pub blocks: usize,
+    /// Multipliers of 18 × 18 or 25 × 18 bits.
+    pub multipliers: usize,
+}
+
+/// Lattice's embedded block RAM, 18 kbit, pseudo dual port (ECP5 and ECP5-5G family data sheet).
+const EBR: &[(usize, usize)] = &[
+    (512, 36),
+    (1024, 18),
+    (2048, 9),
+    (4096, 4),
+    (8192, 2),
+    (16384, 1),
+];
+/// Xilinx RAMB36E1, 36 kbit, simple dual port (7 Series FPGAs Memory Resources, UG473).
+const RAMB36: &[(usize, usize)] = &[
+    (512, 72),
+    (1024, 36),
+    (2048, 18),
+    (4096, 9),
+    (8192, 4),
+    (16384, 2),
+    (32768, 1),
+];
+
+impl Device {
+    /// Every device there is a limit for.
+    pub const ALL: [Device; 2] = [
+        Device {
+            name: "LFE5U-85F",
+            block_name: "EBR (18 kbit)",
+            shapes: EBR,
+            blocks: 208,
+            multipliers: 156,
+        },
+        Device {
+            name: "XC7VX690T",
+            block_name: "RAMB36 (36 kbit)",
+            shapes: RAMB36,
+            blocks: 1470,
+            multipliers: 3600,
+        },
+    ];
+
+    /// Block RAMs that one memory of `depth` words of `width` bits takes; 0 for LUT RAM.
+    pub fn blocks_for(&self, depth: usize, width: usize) -> usize {
+        if depth <= LUT_RAM_DEPTH {
+            return 0;
+        }
+        let shapes = self.shapes.iter();
+        shapes
+            .map(|(words, bits)| depth.div_ceil(*words) * width.div_ceil(*bits))
+            .min()
+            .unwrap_or(0)
+    }
+}
+
+/// One kind of memory of the accelerator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What it holds.
+    pub what: &'static str,
+    /// The key that sizes it, named when a device is exceeded.
+    key: &'static str,
+    /// How many there are.
+    pub count: usize,
+    /// Words of one.
+    pub depth: usize,
+    /// Bits of a word.
+    pub width: usize,
+    /// Block RAMs of all of them; 0 for LUT RAM.
+    pub blocks: usize,
+}
+
+/// Block RAMs and multipliers that a configuration needs, on its device or, if it names none, counted in ECP5 blocks.
+#[derive(Debug)]
+pub struct Estimate {
+    /// The device whose blocks are counted.
+    pub device: &'static Device,
+    /// Whether the configuration names that device, so that its limits hold.
+    pub limited: bool,
+    /// The memories, largest kinds first.
+    pub memories: Vec<Memory>,
+    /// Multipliers: one a PE.
+    pub multipliers: usize,
+    /// The device name of the configuration when it is not a known one.
+    unknown: Option<String>,
+}
+
+static DEVICES: [Device; 2] = Device::ALL;
+
+impl Config {
+    /// What the configuration needs of its device; printed by `gen-verilog`.
+    pub fn estimate(&self) -> Estimate {
+        let named = self
+            .device
+            .as_ref()
+            .and_then(|name| DEVICES.iter().find(|d| d.name == name));
+        let device = named.unwrap_or(&DEVICES[0]);
+        let memory = |what, key, count, depth, width| Memory {
+            what,
+            key,
+            count,
+            depth,
+            width,
+            blocks: count * device.blocks_for(depth, width),
+        };
+        Estimate {
+            device,
+            limited: named.is_some(),
+            memories: vec![
+                memory(
+                    "psum RAM, two a PE",
+                    "tile",
+                    2 * self.pe_count(),
+                    self.tile,
+                    self.acc_w,
+                ),
+                memory(
+                    "weight ring, one a PE",
+                    "weight_words",
+                    self.pe_count(),
+                    self.weight_words,
+                    self.data_w,
+                ),
+                memory(
+                    "feature bank, l a set",
+                    "feature_words",
+                    self.l * self.sets,
+                    self.feature_rows(),
+                    self.bus_w,
+                ),
+            ],
+            multipliers: self.pe_count(),
+            unknown: self.device.clone().filter(|_| named.is_none()),
+        }
+    }
+}
+
+impl Estimate {
+    /// Block RAMs of all memories.
+    pub fn blocks(&self) -> usize {
+        self.memories.iter().map(|m| m.blocks).sum()
+    }
+
+    /// Bits of all memories.
+    pub fn bits(&self) -> usize {
+        self.memories
+            .iter()
+            .map(|m| m.count * m.depth * m.width)
+            .sum()
+    }
+
+    /// Refuses an unknown device and one that is too small.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let illegal = |key: &str, value: String, limit: String, fix: String| {
+            Err(ConfigError::Illegal {
+                key: key.into(),
+                value,
+                limit,
+                fix,
+            })
+        };
+        if let Some(name) = &self.unknown {
+            let known = DEVICES
+                .iter()
+                .map(|d| d.name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            let fix = "choose one of them, or leave the key out: sizes are then not limited".into();
+            return illegal(
+                "device",
+                format!("\"{name}\""),
+                format!("the known devices are {known}"),
+                fix,
+            );
+        }
+        let device = self.device;
+        let value = format!("\"{}\"", device.name);
+        if self.limited && self.multipliers > device.multipliers {
+            let limit = format!(
+                "{} PEs need {0} multipliers and it has {}",
+                self.multipliers, device.multipliers
+            );
+            return illegal(
+                "device",
+                value,
+                limit,
+                format!("use at most {} PEs (sets·pes)", device.multipliers),
+            );
+        }
+        if self.limited && self.blocks() > device.blocks {
+            let largest = self
+                .memories
+                .iter()
+                .max_by_key(|m| m.blocks)
+                .expect("there are memories");
+            let limit = format!(
+                "{} {} are needed and it has {}",
+                self.blocks(),
+                device.block_name,
+                device.blocks
+            );
+            let fix = format!(
+                "{} takes {}: lower {}, sets or pes",
+                largest.what, largest.blocks, largest.key
+            );
+            return illegal("device", value, limit, fix);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for m in &self.memories {
+            let kind = if m.blocks == 0 {
+                "LUT RAM".into()
+            } else {
+                format!("{} blocks", m.blocks)
+            };
+            writeln!(
+                f,
+                "  {:<24}{:>5} of {:>6} x {:<3} bits  {kind}",
+                m.what, m.count, m.depth, m.width
+            )?;
+        }
+        let (blocks, multipliers, d) = (self.blocks(), self.multipliers, self.device);
+        if self.limited {
+            let share = |used: usize, there: usize| 100.0 * used as f64 / there as f64;
+            writeln!(
+                f,
+                "  {}: {blocks} of {} {} ({:.0} %)",
+                d.name,
+                d.blocks,
+                d.block_name,
+                share(blocks, d.blocks)
+            )?;
+            let of = share(multipliers, d.multipliers);
+            write!(
+                f,
+                "  {}: {multipliers} of {} multipliers ({of:.0} %)",
+                d.name, d.multipliers
+            )
+        } else {
+            write!(
+                f,
+                "  total: {blocks} {}, {multipliers} multipliers; no device named, so no limit",
+                d.block_name
+            )
+        }
+    }
+}

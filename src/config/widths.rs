@@ -1,0 +1,118 @@
+//! Sizes that follow from a [`Config`]: computed here and nowhere else.
+
+use super::{Config, Mcache};
+
+/// Bits that number `count` things from 0: ⌈log2 count⌉, at least 1.
+pub fn index_width(count: usize) -> usize {
+    (count.max(2) - 1).ilog2() as usize + 1
+}
+
+/// Bits that hold every count from 0 to `max` inclusive, at least 1.
+pub fn count_width(max: usize) -> usize {
+    index_width(max + 1)
+}
+
+impl Mcache {
+    /// Entries of the cache: sets × ways.
+    pub fn entries(&self) -> usize {
+        self.sets * self.ways
+    }
+
+    /// Bits of an entry number `set·ways + way`, at least 1.
+    pub fn entry_w(&self) -> usize {
+        index_width(self.entries())
+    }
+}
+
+impl Config {
+    /// PEs of all sets.
+    pub fn pe_count(&self) -> usize {
+        self.sets * self.pes
+    }
+
+    /// Operands in one word of the streams and of the feature buffer.
+    pub fn lanes(&self) -> usize {
+        self.bus_w / self.data_w
+    }
+
+    /// Bytes of one stream word.
+    pub fn bus_bytes(&self) -> usize {
+        self.bus_w / 8
+    }
+
+    /// Bits of a product of two operands.
+    pub fn product_w(&self) -> usize {
+        2 * self.data_w
+    }
+
+    /// Bits that number the sets.
+    pub fn set_w(&self) -> usize {
+        index_width(self.sets)
+    }
+
+    /// Bits that number the PEs of a set.
+    pub fn pe_w(&self) -> usize {
+        index_width(self.pes)
+    }
+
+    /// Bits that number the positions of a tile (psum RAM address).
+    pub fn tile_w(&self) -> usize {
+        index_width(self.tile)
+    }
+
+    /// Bits that hold a number of positions, 0…tile.
+    pub fn tile_count_w(&self) -> usize {
+        count_width(self.tile)
+    }
+
+    /// Bits that number the elements of a group.
+    pub fn k_w(&self) -> usize {
+        index_width(self.k_max)
+    }
+
+    /// Bits that hold a number of elements of a group, 0…k_max.
+    pub fn k_count_w(&self) -> usize {
+        count_width(self.k_max)
+    }
+
+    /// Bits that hold a number of projections, 0…p_max.
+    pub fn p_count_w(&self) -> usize {
+        count_width(self.p_max)
+    }
+
+    /// Bits that number the row banks of the feature buffer.
+    pub fn bank_w(&self) -> usize {
+        index_width(self.l)
+    }
+
+    /// Rows of `bus_w` bits in one bank of the feature buffer.
+    pub fn feature_rows(&self) -> usize {
+        self.feature_words / self.lanes()
+    }
+
+    /// Bits that number the rows of a bank.
+    pub fn feature_row_w(&self) -> usize {
+        index_width(self.feature_rows())
+    }
+
+    /// Bits that number the operands of a bank.
+    pub fn feature_w(&self) -> usize {
+        index_width(self.feature_words)
+    }
+
+    /// Bits that number the lanes of a stream word.
+    pub fn lane_w(&self) -> usize {
+        index_width(self.lanes())
+    }
+
+    /// Bits that number the operands of a PE's weight ring.
+    pub fn weight_w(&self) -> usize {
+        index_width(self.weight_words)
+    }
+
+    /// Largest number of terms that any accumulation of full-range products may have without leaving `acc_w` bits:
+    /// the largest n with n·2^(2·data_w−2) < 2^(acc_w−1).
+    pub fn max_terms(&self) -> u64 {
+        (1u64 << (self.acc_w + 1 - self.product_w())) - 1
+    }
+}
