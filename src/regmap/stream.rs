@@ -1,0 +1,354 @@
+//! Words of the two streams: segment headers, tile descriptors, packet headers, error codes.
+
+use super::Field;
+
+/// Declares an enum of codes together with the table of its names and documentation.
+macro_rules! codes {
+    ($(#[$meta:meta])* $name:ident $table:ident $(#[$table_meta:meta])* { $( $(#[doc = $doc:literal])* $item:ident $text:literal = $code:literal )* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $( $(#[doc = $doc])* $item = $code, )* }
+
+        $(#[$table_meta])*
+        pub const $table: &[($name, &str, &str)] = &[ $( ($name::$item, $text, concat!($($doc),*)), )* ];
+
+        impl $name {
+            /// Its number in the hardware.
+            pub const fn code(self) -> u32 {
+                self as u32
+            }
+
+            /// The item with this number, if there is one.
+            pub fn from_code(code: u32) -> Option<Self> {
+                $table.iter().map(|(item, ..)| *item).find(|item| item.code() == code)
+            }
+
+            /// Upper-case name, as in the documentation and the C header.
+            pub fn name(self) -> &'static str {
+                $table.iter().find(|(item, ..)| *item == self).expect("every item is in its table").1
+            }
+
+            /// What it means.
+            pub fn doc(self) -> &'static str {
+                $table.iter().find(|(item, ..)| *item == self).expect("every item is in its table").2.trim()
+            }
+        }
+    };
+}
+
+codes! {
+    /// Error codes of the ERROR register and of the trailer.
+    Error ERRORS
+    /// All error codes with name and meaning.
+    {
+        /// At START: a zero among CGROUPS, CHUNKS, CG, CG_LAST, KR, KR_LAST, KW, SLOT_BEATS, RING_SLOTS; SHIFT above 47; a reserved MODE bit set.
+        BadJob "BAD_JOB" = 1
+        /// Segment header with an unknown kind, an empty mask or a set that does not exist, a bank or count out of range, or an OPERAND outside of a weight-gradient job.
+        BadHeader "BAD_HEADER" = 2
+        /// TLAST before END.
+        StreamShort "STREAM_SHORT" = 3
+        /// END without TLAST.
+        StreamLong "STREAM_LONG" = 4
+        /// An element inside of the image but beyond the buffer, a psum address of TILE or more, a feature write beyond DEPTH, or a tile of no position or more than TILE positions.
+        Range "RANGE" = 5
+        /// 64 cycles in which nothing moves and nobody waits for the host: an order of segments that cannot proceed, or END before the data that a tile needs.
+        NoProgress "NO_PROGRESS" = 6
+        /// ABORT was written.
+        Aborted "ABORTED" = 7
+    }
+}
+
+codes! {
+    /// Kinds of input segments: bits 3…0 of the header.
+    SegmentKind SEGMENT_KINDS
+    /// All segment kinds with name and payload.
+    {
+        /// A tile descriptor: 16 fields of 16 bits, field 0 in the lowest bits; ⌈256/BUS⌉ beats.
+        Tile "TILE" = 1
+        /// `count` beats for bank `bank` of the slot being filled, from beat 0 of the slot on; `slot_end` marks the last segment of a slot.
+        Features "FEATURES" = 2
+        /// Weights of one group: K rows of ROW_BEATS beats, row k holding w[k] of PE 0…C−1.
+        Weights "WEIGHTS" = 3
+        /// dY of one tile (weight gradient only): M rows of ROW_BEATS beats, row i holding dY[i] of PE 0…C−1.
+        Operand "OPERAND" = 4
+        /// End of the packet: no payload, mask 0; the only beat with TLAST.
+        End "END" = 15
+    }
+}
+
+codes! {
+    /// Kinds of output header beats: bits 3…0.
+    OutKind OUT_KINDS
+    /// All output header kinds.
+    {
+        /// Header of the rows of one drained psum bank.
+        Rows "ROWS" = 1
+        /// Last beat of the packet: error code, TLAST.
+        Trailer "TRAILER" = 15
+    }
+}
+
+const fn field(name: &'static str, lsb: u32, bits: u32, doc: &'static str) -> Field {
+    Field {
+        name,
+        lsb,
+        bits,
+        signed: false,
+        doc,
+    }
+}
+
+/// Fields of a segment header: the low 64 bits of a beat; the rest of the beat is 0.
+pub const HEADER: [Field; 5] = [
+    field("KIND", 0, 4, "segment kind"),
+    field("BANK", 4, 4, "feature bank (FEATURES), else 0"),
+    field(
+        "SLOT_END",
+        8,
+        1,
+        "last segment of a feature slot (FEATURES), else 0",
+    ),
+    field("COUNT", 12, 20, "payload beats"),
+    field("MASK", 32, 32, "bit s: set s takes the payload; 0 for END"),
+];
+
+/// Fields of the header beat in front of a bank's rows on the output stream: the low 64 bits, the rest 0.
+pub const OUT_HEADER: [Field; 6] = [
+    field("KIND", 0, 4, "1"),
+    field(
+        "SHIFT_MODE",
+        4,
+        1,
+        "0: rows of 64-bit integers; 1: rows of operands",
+    ),
+    field("SET", 8, 8, "set that computed the rows"),
+    field("ROWS_M1", 16, 16, "rows − 1"),
+    field("TAG", 32, 16, "tag of the tile"),
+    field("PASS", 48, 16, "pass of the tile, from 0"),
+];
+
+/// Fields of the trailer beat.
+pub const OUT_TRAILER: [Field; 2] = [
+    field("KIND", 0, 4, "15"),
+    field("ERROR", 8, 8, "error code, 0 = none"),
+];
+
+/// Header of an input segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SegmentHeader {
+    /// Kind of segment.
+    pub kind: SegmentKind,
+    /// Feature bank; 0 for other kinds.
+    pub bank: u32,
+    /// Whether it completes a feature slot; false for other kinds.
+    pub slot_end: bool,
+    /// Payload beats.
+    pub count: u32,
+    /// Bit s: set s takes the payload.
+    pub mask: u32,
+}
+
+impl SegmentHeader {
+    /// The header's low 64 bits.
+    ///
+    /// ```
+    /// use mercury::regmap::{SegmentHeader, SegmentKind};
+    /// let header = SegmentHeader { kind: SegmentKind::Weights, bank: 0, slot_end: false, count: 9, mask: 0b11 };
+    /// assert_eq!(header.pack(), 0x3_0000_9003);
+    /// assert_eq!(SegmentHeader::unpack(header.pack()), Some(header));
+    /// ```
+    pub fn pack(&self) -> u64 {
+        let values = [
+            self.kind.code(),
+            self.bank,
+            self.slot_end.into(),
+            self.count,
+            self.mask,
+        ];
+        HEADER
+            .iter()
+            .zip(values)
+            .fold(0, |word, (field, value)| word | field.place(value.into()))
+    }
+
+    /// Reads a header; `None` when its kind is unknown.
+    pub fn unpack(word: u64) -> Option<Self> {
+        let [kind, bank, slot_end, count, mask] = HEADER.map(|field| field.extract(word) as u32);
+        let kind = SegmentKind::from_code(kind)?;
+        Some(SegmentHeader {
+            kind,
+            bank,
+            slot_end: slot_end != 0,
+            count,
+            mask,
+        })
+    }
+}
+
+/// Header of the rows of one drained bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OutHeader {
+    /// Whether rows hold requantised operands.
+    pub shift_mode: bool,
+    /// Set that computed them.
+    pub set: u32,
+    /// Number of rows, at least 1.
+    pub rows: u32,
+    /// Tag of the tile.
+    pub tag: u32,
+    /// Pass of the tile.
+    pub pass: u32,
+}
+
+impl OutHeader {
+    /// The beat's low 64 bits.
+    pub fn pack(&self) -> u64 {
+        let values = [
+            OutKind::Rows.code(),
+            self.shift_mode.into(),
+            self.set,
+            self.rows - 1,
+            self.tag,
+            self.pass,
+        ];
+        OUT_HEADER
+            .iter()
+            .zip(values)
+            .fold(0, |word, (field, value)| word | field.place(value.into()))
+    }
+
+    /// Reads a header beat; `None` when it is of another kind.
+    pub fn unpack(word: u64) -> Option<Self> {
+        let [kind, shift_mode, set, rows_m1, tag, pass] =
+            OUT_HEADER.map(|field| field.extract(word) as u32);
+        let header = OutHeader {
+            shift_mode: shift_mode != 0,
+            set,
+            rows: rows_m1 + 1,
+            tag,
+            pass,
+        };
+        (kind == OutKind::Rows.code()).then_some(header)
+    }
+}
+
+/// Error code of a trailer beat (0 = none); `None` when the beat is no trailer.
+pub fn trailer_error(word: u64) -> Option<u32> {
+    let [kind, error] = OUT_TRAILER.map(|field| field.extract(word) as u32);
+    (kind == OutKind::Trailer.code()).then_some(error)
+}
+
+/// Bits of one field of a tile descriptor.
+pub const TILE_FIELD_BITS: usize = 16;
+
+/// Fields of a tile descriptor, the unused ones (0) included.
+pub const TILE_SLOTS: usize = 16;
+
+macro_rules! tile {
+    ($( $(#[doc = $doc:literal])* $member:ident $name:literal $signed:literal )*) => {
+        /// Used fields of a tile descriptor in order; field i is bits 16·i … 16·i+15 of the payload.
+        pub const TILE_FIELDS: &[Field] = {
+            const NAMES: &[(&str, bool, &str)] = &[ $( ($name, $signed, concat!($($doc),*)), )* ];
+            &{
+                let mut fields = [field("", 0, TILE_FIELD_BITS as u32, ""); NAMES.len()];
+                let mut i = 0;
+                while i < NAMES.len() {
+                    let (name, signed, doc) = NAMES[i];
+                    fields[i] = Field { name, lsb: (i * TILE_FIELD_BITS) as u32, bits: TILE_FIELD_BITS as u32, signed, doc };
+                    i += 1;
+                }
+                fields
+            }
+        };
+
+        /// A tile descriptor: the output positions that a set computes next and where their input lies.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub struct Tile { $( $(#[doc = $doc])* pub $member: i32, )* }
+
+        impl Tile {
+            /// The 16 fields; values are cut to 16 bits.
+            pub fn pack(&self) -> [u16; TILE_SLOTS] {
+                let mut fields = [0; TILE_SLOTS];
+                for (slot, value) in fields.iter_mut().zip([ $( self.$member, )* ]) {
+                    *slot = value as u16;
+                }
+                fields
+            }
+
+            /// Reads the fields back.
+            pub fn unpack(fields: &[u16; TILE_SLOTS]) -> Self {
+                let mut values = fields.iter().zip(TILE_FIELDS);
+                let mut next = || {
+                    let (&raw, field) = values.next().expect("fewer fields than slots");
+                    if field.signed { i32::from(raw as i16) } else { i32::from(raw) }
+                };
+                Tile { $( $member: next(), )* }
+            }
+        }
+    };
+}
+
+tile! {
+    /// Images.
+    images "IMAGES" false
+    /// Output rows of an image.
+    rows "ROWS" false
+    /// Output columns of a row; images · rows · cols is at least 1 and at most TILE.
+    cols "COLS" false
+    /// Input row of the first element, relative to the data sent; negative in padding.
+    row_start "ROW_START" true
+    /// Input column of the first element.
+    col_start "COL_START" true
+    /// Input rows sent; rows outside of 0…in_rows−1 read as 0.
+    in_rows "IN_ROWS" false
+    /// Input columns sent; columns outside of 0…in_cols−1 read as 0.
+    in_cols "IN_COLS" false
+    /// Bank of the first element.
+    start_bank "START_BANK" false
+    /// Word of the first element, relative to its slot, modulo 2^16.
+    start_addr "START_ADDR" false
+    /// Passes: blocks of C filters.
+    passes "PASSES" false
+    /// PEs with a filter in the last pass, 1…C; earlier passes use all.
+    pes_last "PES_LAST" false
+    /// Number that comes back in the output header.
+    tag "TAG" false
+    /// Flags.
+    flags "FLAGS" false
+}
+
+/// Bits of a tile descriptor's FLAGS field.
+pub const TILE_FLAGS: [Field; 2] = [
+    field("ZERO", 0, 1, "psums start from 0 instead of continuing"),
+    field(
+        "DRAIN",
+        1,
+        1,
+        "the psum bank is drained at the end of every pass; 0 needs passes = 1",
+    ),
+];
+
+impl Tile {
+    /// The FLAGS value for the two flags.
+    pub fn flag_bits(zero: bool, drain: bool) -> i32 {
+        TILE_FLAGS
+            .iter()
+            .zip([zero, drain])
+            .fold(0, |word, (field, on)| word | field.place(on.into()) as i32)
+    }
+
+    /// Whether psums start from 0.
+    pub fn zero(&self) -> bool {
+        TILE_FLAGS[0].extract(self.flags as u64) != 0
+    }
+
+    /// Whether the bank is drained.
+    pub fn drain(&self) -> bool {
+        TILE_FLAGS[1].extract(self.flags as u64) != 0
+    }
+
+    /// Output positions M.
+    pub fn positions(&self) -> u32 {
+        (self.images * self.rows * self.cols) as u32
+    }
+}
