@@ -2,10 +2,10 @@
 
 use super::{Config, ConfigError, widths::index_width};
 
-/// Most PE sets: the set number and the per-set done bits share one 32-bit register.
+/// Most PE sets: stream segments address them by a 32-bit mask.
 pub const MAX_SETS: usize = 32;
-/// Most PEs in a set.
-pub const MAX_PES: usize = 1024;
+/// Most PEs in a set: the size register has 8 bits for them.
+pub const MAX_PES: usize = 255;
 /// Most positions of a tile: positions are 12-bit addresses.
 pub const MAX_TILE: usize = 4096;
 /// Legal operand widths in bits.
@@ -20,10 +20,12 @@ const MAX_P: usize = 64;
 const MAX_SIG: usize = 256;
 /// Most cache sets and ways of an MCACHE.
 const MAX_CACHE: usize = 1024;
-/// Most row banks of the feature buffer.
-const MAX_L: usize = 16;
-/// Largest memory depth in operands: addresses are 24 bits in the registers.
-const MAX_WORDS: usize = 1 << 24;
+/// Most row banks of the feature buffer: bank steps are 4 bits in the registers.
+const MAX_L: usize = 15;
+/// Most operands of a feature bank: addresses are 16 bits in the registers.
+const MAX_FEATURE_WORDS: usize = 1 << 16;
+/// Most operands of a weight ring: the size register has 16 bits for them.
+const MAX_WEIGHT_WORDS: usize = 1 << 15;
 /// Widest partial sum: the host keeps sums exactly in f64, whose integers end at 2^53.
 const MAX_ACC: usize = 53;
 
@@ -96,8 +98,13 @@ pub(super) fn check(c: &Config) -> Result<(), ConfigError> {
     range("l", c.l, 1, MAX_L)?;
     group(c)?;
     signature(c)?;
-    power_of_two("feature_words", c.feature_words, 2 * c.lanes(), MAX_WORDS)?;
-    power_of_two("weight_words", c.weight_words, 2, MAX_WORDS)?;
+    power_of_two(
+        "feature_words",
+        c.feature_words,
+        2 * c.lanes(),
+        MAX_FEATURE_WORDS,
+    )?;
+    power_of_two("weight_words", c.weight_words, 2, MAX_WEIGHT_WORDS)?;
     if c.weight_words < 2 * c.k_max {
         return Err(illegal(
             "weight_words",

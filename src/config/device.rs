@@ -149,7 +149,7 @@ impl Config {
                     "feature bank, l a set",
                     "feature_words",
                     self.l * self.sets,
-                    self.feature_rows(),
+                    self.bank_depth(),
                     self.bus_w,
                 ),
             ],

@@ -29,7 +29,7 @@ pub struct Config {
     pub device: Option<String>,
     /// PE sets; each computes its own tile. 1…32.
     pub sets: usize,
-    /// PEs of a set, in lockstep, one filter each. 1…1024.
+    /// PEs of a set, in lockstep, one filter each. 1…255.
     pub pes: usize,
     /// Output positions of a tile, a power of two.
     pub tile: usize,

@@ -70,7 +70,7 @@ fn presets_have_the_sizes_of_the_design() {
 fn values_outside_of_their_range_are_refused() {
     refused(
         edited("pes", "0"),
-        &["pes = 0", "1…1024", "nearest legal value is 1"],
+        &["pes = 0", "1…255", "nearest legal value is 1"],
     );
     refused(
         edited("sets", "0"),
@@ -86,7 +86,7 @@ fn values_outside_of_their_range_are_refused() {
     );
     refused(
         edited("l", "0"),
-        &["l = 0", "1…16", "nearest legal value is 1"],
+        &["l = 0", "1…15", "nearest legal value is 1"],
     );
     refused(
         edited("k_max", "65"),
@@ -340,8 +340,8 @@ fn derived_widths() {
     );
     assert_eq!(
         (
-            c.feature_rows(),
-            c.feature_row_w(),
+            c.bank_depth(),
+            c.bank_depth_w(),
             c.feature_w(),
             c.weight_w()
         ),
@@ -350,6 +350,10 @@ fn derived_widths() {
     assert_eq!(
         (c.mcache.entries(), c.mcache.entry_w(), c.p_count_w()),
         (128, 7, 5)
+    );
+    assert_eq!(
+        (c.row_beats(), Config::preset("ecp5").unwrap().row_beats()),
+        (1, 4)
     );
     assert_eq!([1, 2, 3, 4, 5].map(widths::index_width), [1, 1, 2, 2, 3]);
     assert_eq!([0, 1, 3, 4].map(widths::count_width), [1, 1, 2, 3]);

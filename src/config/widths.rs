@@ -85,14 +85,19 @@ impl Config {
         index_width(self.l)
     }
 
-    /// Rows of `bus_w` bits in one bank of the feature buffer.
-    pub fn feature_rows(&self) -> usize {
+    /// Stream words that one row of weights or operands takes: one operand for each PE of a set.
+    pub fn row_beats(&self) -> usize {
+        self.pes.div_ceil(self.lanes())
+    }
+
+    /// Stream words (`bus_w` bits) that one bank of the feature buffer holds.
+    pub fn bank_depth(&self) -> usize {
         self.feature_words / self.lanes()
     }
 
-    /// Bits that number the rows of a bank.
-    pub fn feature_row_w(&self) -> usize {
-        index_width(self.feature_rows())
+    /// Bits that number the stream words of a bank.
+    pub fn bank_depth_w(&self) -> usize {
+        index_width(self.bank_depth())
     }
 
     /// Bits that number the operands of a bank.

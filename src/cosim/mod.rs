@@ -1,1 +1,9 @@
 //! Builds and drives what stands in `rtl_out` with Verilator, and compares it with the golden model.
+//!
+//! [`toolchain`] finds the tools, [`rtl`] reads generated Verilog, [`verilate`] builds and caches it as a shared library,
+//! [`model`] loads that library and drives its ports.
+
+pub mod model;
+pub mod rtl;
+pub mod toolchain;
+pub mod verilate;
