@@ -98,8 +98,8 @@ impl Axis {
     ) -> Axis {
         let divisor = gcd(stride, dilation);
         let tap_step = stride / divisor;
-        let first_tap =
-            (0..taps.min(tap_step)).find(|k| (phase + pad).abs_diff(k * dilation) % stride == 0);
+        let first_tap = (0..taps.min(tap_step))
+            .find(|k| (phase + pad).abs_diff(k * dilation).is_multiple_of(stride));
         let count = first_tap.map_or(0, |k| (taps - k).div_ceil(tap_step));
         let first_tap = first_tap.unwrap_or(0);
         let view_dilation = dilation / divisor;
