@@ -105,7 +105,7 @@ proptest! {
         for pass in Pass::ALL {
             let [a_shape, b_shape, out_shape] = g.shapes(pass);
             let (a, b) = (fill(a_shape, seed), fill(b_shape, seed ^ 0x55));
-            let (mut expected, mut got) = (Array4::zeros(out_shape), Array4::<i64>::zeros(out_shape));
+            let (mut expected, mut got): (Array4<i64>, Array4<i64>) = (Array4::zeros(out_shape), Array4::zeros(out_shape));
             definition(&g, |x, w, y| match pass {
                 Pass::Forward => expected[y] += a[x] * b[w],
                 Pass::InputGrad => expected[x] += a[y] * b[w],
