@@ -1,2 +1,5 @@
-//! Placeholder entry point, replaced in this change.
-fn main() {}
+//! The `mercury` command: see [`mercury::cli`].
+
+fn main() -> std::process::ExitCode {
+    mercury::cli::main()
+}

@@ -23,7 +23,7 @@ macro_rules! registers {
         plain { $( $(#[doc = $rdoc:literal])* $reg:ident $name:literal $access:ident {
             $( $(#[doc = $fdoc:literal])* $fname:literal [$msb:literal : $lsb:literal] )* } )* }
         job { $( $(#[doc = $jdoc:literal])* $jreg:ident $jname:literal {
-            $( $(#[doc = $jfdoc:literal])* $jfield:ident $jfname:literal $sign:ident [$jmsb:literal : $jlsb:literal] )* } )* }
+            $( $(#[doc = $jfdoc:literal])* $jfield:ident : $jtype:ident, $jfname:literal $sign:ident [$jmsb:literal : $jlsb:literal] )* } )* }
         statistics { $( $(#[doc = $sdoc:literal])* $sreg:ident $sfield:ident $sname:literal )* }
     ) => {
         /// Key of a register.
@@ -49,33 +49,20 @@ macro_rules! registers {
 
         /// Values of all job fields: what software writes before START.
         ///
-        /// One member a field of the registers with [`Access::Job`]. Signed fields are two's complement in 16 bits.
+        /// One member a field of the registers with [`Access::Job`]; signed fields are given modulo 2^16.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        pub struct JobRegs { $( $( $(#[doc = $jfdoc])* pub $jfield: i32, )* )* }
+        pub struct JobRegs { $( $( $(#[doc = $jfdoc])* pub $jfield: $jtype, )* )* }
 
         impl JobRegs {
-            /// Every job register with its value, in address order; values that do not fit are cut (see
-            /// [`JobRegs::misfit`]).
-            pub fn words(&self) -> impl Iterator<Item = (Reg, u32)> {
-                [ $( (Reg::$jreg, { let r = Reg::$jreg.register(); let mut i = 0; let mut word = 0u64;
-                    $( word |= r.fields[i].place(self.$jfield.into()); i += 1; )*
-                    debug_assert_eq!(i, r.fields.len()); word as u32 }), )* ].into_iter()
+            /// Values of the members, in the order of the table.
+            fn values(&self) -> impl Iterator<Item = i64> {
+                [ $( $( self.$jfield.into(), )* )* ].into_iter()
             }
 
-            /// Reads the fields back from register values.
-            pub fn from_words(mut read: impl FnMut(Reg) -> u32) -> Self {
-                let mut regs = JobRegs::default();
-                $( { let word = read(Reg::$jreg).into(); let mut fields = Reg::$jreg.register().fields.iter();
-                    $( regs.$jfield = fields.next().expect("one entry a field").extract(word) as i32; )* } )*
-                regs
-            }
-
-            /// The first field whose value its bits cannot hold.
-            pub fn misfit(&self) -> Option<(&'static Field, i32)> {
-                $( { let mut fields = Reg::$jreg.register().fields.iter();
-                    $( let field = fields.next().expect("one entry a field");
-                       if !field.fits(self.$jfield.into()) { return Some((field, self.$jfield)); } )* } )*
-                None
+            /// Sets the members, in the order of the table.
+            fn from_values(mut values: impl Iterator<Item = u64>) -> Self {
+                let mut next = || values.next().expect("one value a field");
+                JobRegs { $( $( $jfield: registers!(@member $jtype next()), )* )* }
             }
         }
 
@@ -100,6 +87,8 @@ macro_rules! registers {
     };
     (@unsigned) => { false };
     (@signed) => { true };
+    (@member bool $value:expr) => { $value != 0 };
+    (@member $type:ident $value:expr) => { $value as $type };
 }
 
 registers! {
@@ -179,118 +168,118 @@ registers! {
         /// What kind of job it is.
         Mode "MODE" {
             /// 0: forward or input gradient; 1: weight gradient.
-            wgrad "WGRAD" unsigned [0:0]
+            wgrad: bool, "WGRAD" unsigned [0:0]
             /// 0: features stay for all passes of a tile; 1: they are sent again for every pass.
-            stream_features "STREAM_FEATURES" unsigned [1:1]
+            stream_features: bool, "STREAM_FEATURES" unsigned [1:1]
             /// 0: results leave as 64-bit integers; 1: shifted, rounded, saturated to an operand.
-            shift_mode "SHIFT_MODE" unsigned [2:2]
+            shift_mode: bool, "SHIFT_MODE" unsigned [2:2]
             /// Reserved for skipping zero vectors; must be 0.
-            zero_skip "ZERO_SKIP" unsigned [8:8]
+            zero_skip: bool, "ZERO_SKIP" unsigned [8:8]
             /// Reserved for skipping zero elements; must be 0.
-            elem_skip "ELEM_SKIP" unsigned [9:9]
+            elem_skip: bool, "ELEM_SKIP" unsigned [9:9]
             /// Reserved for the reuse mode; must be 0.
-            reuse "REUSE" unsigned [15:12]
+            reuse: u8, "REUSE" unsigned [15:12]
         }
         /// Requantisation.
         Shift "SHIFT" {
             /// Bits that a result is shifted right in shift mode, 0…47.
-            shift "SHIFT" unsigned [7:0]
+            shift: u32, "SHIFT" unsigned [7:0]
         }
         /// Channel groups.
         Cgroups "CGROUPS" {
             /// Feature slots of a pass, at least 1.
-            cgroups "CGROUPS" unsigned [15:0]
+            cgroups: u32, "CGROUPS" unsigned [15:0]
         }
         /// Kernel-row chunks.
         Chunks "CHUNKS" {
             /// Chunks of kernel rows of a channel group, at least 1.
-            chunks "CHUNKS" unsigned [15:0]
+            chunks: u32, "CHUNKS" unsigned [15:0]
         }
         /// Channels of a group.
         ChannelsPerGroup "CG" {
             /// Channels of a channel group, at least 1.
-            cg "CG" unsigned [15:0]
+            cg: u16, "CG" unsigned [15:0]
             /// Channels of the last channel group, at least 1.
-            cg_last "CG_LAST" unsigned [31:16]
+            cg_last: u16, "CG_LAST" unsigned [31:16]
         }
         /// Kernel rows of a group.
         KernelRows "KR" {
             /// Kernel rows of a chunk, at least 1.
-            kr "KR" unsigned [15:0]
+            kr: u16, "KR" unsigned [15:0]
             /// Kernel rows of the last chunk of a channel group, at least 1.
-            kr_last "KR_LAST" unsigned [31:16]
+            kr_last: u16, "KR_LAST" unsigned [31:16]
         }
         /// Kernel columns.
         KernelCols "KW" {
             /// Kernel columns, at least 1.
-            kw "KW" unsigned [15:0]
+            kw: u16, "KW" unsigned [15:0]
         }
         /// Step from one kernel column to the next.
         KcStep "KC_STEP" {
             /// Words and input columns (the dilation).
-            kc_step "KC_STEP" signed [15:0]
+            kc_step: u16, "KC_STEP" signed [15:0]
         }
         /// Step from one kernel row to the next.
         KrStep "KR_STEP" {
             /// Words.
-            kr_addr "KR_ADDR" signed [15:0]
+            kr_addr: u16, "KR_ADDR" signed [15:0]
             /// Input rows (the dilation).
-            kr_row "KR_ROW" signed [31:16]
+            kr_row: u16, "KR_ROW" signed [31:16]
         }
         /// Step from one channel to the next.
         CStep "C_STEP" {
             /// Words.
-            c_addr "C_ADDR" signed [15:0]
+            c_addr: u16, "C_ADDR" signed [15:0]
         }
         /// Step from one output column to the next.
         XStep "X_STEP" {
             /// Words and input columns (the stride).
-            x_step "X_STEP" signed [15:0]
+            x_step: u16, "X_STEP" signed [15:0]
         }
         /// Step from one output row to the next.
         YStep "Y_STEP" {
             /// Words.
-            y_addr "Y_ADDR" signed [15:0]
+            y_addr: u16, "Y_ADDR" signed [15:0]
             /// Input rows (the stride).
-            y_row "Y_ROW" signed [31:16]
+            y_row: u16, "Y_ROW" signed [31:16]
         }
         /// Step from one image to the next.
         ImgStep "IMG_STEP" {
             /// Words.
-            img_addr "IMG_ADDR" signed [15:0]
+            img_addr: u16, "IMG_ADDR" signed [15:0]
         }
         /// Step from one chunk of kernel rows to the next.
         ChunkStep "CHUNK_STEP" {
             /// Words.
-            chunk_addr "CHUNK_ADDR" signed [15:0]
+            chunk_addr: u16, "CHUNK_ADDR" signed [15:0]
             /// Input rows.
-            chunk_row "CHUNK_ROW" signed [31:16]
+            chunk_row: u16, "CHUNK_ROW" signed [31:16]
         }
         /// Bank increments of the steps, each below L.
         BankSteps "BANK_STEPS" {
             /// Banks per kernel row.
-            kr_bank "KR_BANK" unsigned [3:0]
+            kr_bank: u8, "KR_BANK" unsigned [3:0]
             /// Banks per channel.
-            c_bank "C_BANK" unsigned [7:4]
+            c_bank: u8, "C_BANK" unsigned [7:4]
             /// Banks per output row.
-            y_bank "Y_BANK" unsigned [11:8]
+            y_bank: u8, "Y_BANK" unsigned [11:8]
             /// Banks per chunk.
-            chunk_bank "CHUNK_BANK" unsigned [15:12]
+            chunk_bank: u8, "CHUNK_BANK" unsigned [15:12]
         }
         /// Correction when a bank number wraps.
         Wrap "WRAP" {
             /// Words added each time a bank number reaches L and L is taken off.
-            wrap_addr "WRAP_ADDR" signed [15:0]
+            wrap_addr: u16, "WRAP_ADDR" signed [15:0]
         }
         /// Size of a feature slot.
         Slot "SLOT" {
             /// Beats of a slot in every bank, at least 1.
-            slot_beats "SLOT_BEATS" unsigned [15:0]
+            slot_beats: u16, "SLOT_BEATS" unsigned [15:0]
         }
         /// Slots of the feature ring.
         Ring "RING" {
             /// Slots, at least 1; RING_SLOTS · SLOT_BEATS is at most DEPTH.
-            ring_slots "RING_SLOTS" unsigned [15:0]
+            ring_slots: u16, "RING_SLOTS" unsigned [15:0]
         }
     }
     statistics {
@@ -316,6 +305,48 @@ registers! {
         Saturations saturations "SATURATIONS"
         /// Largest magnitude among the drained sums, before the shift.
         MaxAbs max_abs "MAX_ABS"
+    }
+}
+
+fn job_registers() -> impl Iterator<Item = &'static Register> {
+    REGISTERS.iter().filter(|r| r.access == Access::Job)
+}
+
+impl JobRegs {
+    /// Every job register with its value, in address order; values that do not fit are cut (see
+    /// [`JobRegs::misfit`]).
+    pub fn words(&self) -> impl Iterator<Item = (Reg, u32)> {
+        let mut values = self.values();
+        job_registers().map(move |register| {
+            let placed = register
+                .fields
+                .iter()
+                .zip(&mut values)
+                .map(|(field, value)| field.place(value));
+            (
+                register.reg,
+                placed.fold(0, |word, bits| word | bits) as u32,
+            )
+        })
+    }
+
+    /// Reads the fields back from register values.
+    pub fn from_words(mut read: impl FnMut(Reg) -> u32) -> Self {
+        JobRegs::from_values(job_registers().flat_map(|register| {
+            let word = u64::from(read(register.reg));
+            register
+                .fields
+                .iter()
+                .map(move |field| (word & field.mask()) >> field.lsb)
+        }))
+    }
+
+    /// The first field whose value its bits cannot hold.
+    pub fn misfit(&self) -> Option<(&'static Field, i64)> {
+        let fields = job_registers().flat_map(|register| register.fields);
+        fields
+            .zip(self.values())
+            .find(|(field, value)| value >> field.bits != 0)
     }
 }
 

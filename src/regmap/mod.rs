@@ -1,16 +1,20 @@
 //! Register, stream and error tables: the one source of every address, bit position and code.
 //!
-//! The RTL decoder, the planner, the driver, the C header and the tables in `docs/regmap.md` and `docs/streams.md` are all made from what stands here; no address or bit position is
+//! The RTL decoder, the planner, the driver, the C header ([`c_header`]) and the tables in `docs/regmap.md` and `docs/streams.md` ([`docs`]) are all made from what stands here; no address or bit position is
 //! typed anywhere else.
 
+pub mod c_header;
 mod csr;
+pub mod docs;
+mod identity;
 mod stream;
 
 pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, STATISTIC_BITS, Statistics, Word, words};
+pub use identity::identity;
 pub use stream::{
     ERRORS, Error, HEADER, OUT_HEADER, OUT_KINDS, OUT_TRAILER, OutHeader, OutKind, SEGMENT_KINDS,
-    SegmentHeader, SegmentKind, TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS, TILE_SLOTS, Tile,
-    trailer_error,
+    SegmentHeader, SegmentKind, TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS, TILE_SLOTS,
+    TileDescriptor, trailer_error,
 };
 
 /// Some neighbouring bits of a register, a header or a descriptor.
@@ -44,7 +48,7 @@ impl Field {
         self.name.to_lowercase()
     }
 
-    /// The field's bits for `value`, at their place in a word; bits that do not fit are lost (see [`Field::fits`]).
+    /// The field's bits for `value`, at their place in a word; bits that do not fit are lost.
     pub const fn place(&self, value: i64) -> u64 {
         ((value as u64) << self.lsb) & self.mask()
     }
@@ -58,11 +62,6 @@ impl Field {
         } else {
             raw as i64
         }
-    }
-
-    /// Whether `value` survives [`Field::place`].
-    pub const fn fits(&self, value: i64) -> bool {
-        self.extract(self.place(value)) == value
     }
 }
 

@@ -245,16 +245,19 @@ pub const TILE_FIELD_BITS: usize = 16;
 pub const TILE_SLOTS: usize = 16;
 
 macro_rules! tile {
-    ($( $(#[doc = $doc:literal])* $member:ident $name:literal $signed:literal )*) => {
-        /// Used fields of a tile descriptor in order; field i is bits 16·i … 16·i+15 of the payload.
+    ($( $(#[doc = $doc:literal])* $member:ident: $type:ident, $name:literal )*) => {
+        /// Used fields of a tile descriptor in order; field i is bits 16·i … 16·i+15 of the payload. The last is FLAGS.
         pub const TILE_FIELDS: &[Field] = {
-            const NAMES: &[(&str, bool, &str)] = &[ $( ($name, $signed, concat!($($doc),*)), )* ];
+            const NAMES: &[(&str, bool, &str)] = &[
+                $( ($name, $type::MIN != 0, concat!($($doc),*)), )* ("FLAGS", false, "flags, see below"),
+            ];
             &{
                 let mut fields = [field("", 0, TILE_FIELD_BITS as u32, ""); NAMES.len()];
                 let mut i = 0;
                 while i < NAMES.len() {
                     let (name, signed, doc) = NAMES[i];
-                    fields[i] = Field { name, lsb: (i * TILE_FIELD_BITS) as u32, bits: TILE_FIELD_BITS as u32, signed, doc };
+                    let lsb = (i * TILE_FIELD_BITS) as u32;
+                    fields[i] = Field { name, lsb, bits: TILE_FIELD_BITS as u32, signed, doc };
                     i += 1;
                 }
                 fields
@@ -263,26 +266,34 @@ macro_rules! tile {
 
         /// A tile descriptor: the output positions that a set computes next and where their input lies.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-        pub struct Tile { $( $(#[doc = $doc])* pub $member: i32, )* }
+        pub struct TileDescriptor {
+            $( $(#[doc = $doc])* pub $member: $type, )*
+            /// Psums start from zero instead of continuing.
+            pub zero: bool,
+            /// The psum bank is drained at the end of every pass.
+            pub drain: bool,
+        }
 
-        impl Tile {
-            /// The 16 fields; values are cut to 16 bits.
-            pub fn pack(&self) -> [u16; TILE_SLOTS] {
-                let mut fields = [0; TILE_SLOTS];
-                for (slot, value) in fields.iter_mut().zip([ $( self.$member, )* ]) {
-                    *slot = value as u16;
+        impl TileDescriptor {
+            /// The payload, field 0 first.
+            pub fn words(&self) -> [u16; TILE_SLOTS] {
+                let flags = TILE_FLAGS.iter().zip([self.zero, self.drain]);
+                let flags = flags.fold(0, |word, (field, on)| word | field.place(on.into()) as u16);
+                let mut words = [0; TILE_SLOTS];
+                for (word, value) in words.iter_mut().zip([ $( self.$member as u16, )* flags ]) {
+                    *word = value;
                 }
-                fields
+                words
             }
 
-            /// Reads the fields back.
-            pub fn unpack(fields: &[u16; TILE_SLOTS]) -> Self {
-                let mut values = fields.iter().zip(TILE_FIELDS);
-                let mut next = || {
-                    let (&raw, field) = values.next().expect("fewer fields than slots");
-                    if field.signed { i32::from(raw as i16) } else { i32::from(raw) }
-                };
-                Tile { $( $member: next(), )* }
+            /// Reads a payload.
+            pub fn from_words(words: &[u16; TILE_SLOTS]) -> Self {
+                let mut words = words.iter().copied();
+                let mut next = || words.next().expect("fewer fields than slots");
+                $( let $member = next() as $type; )*
+                let flags = next().into();
+                let [zero, drain] = TILE_FLAGS.map(|field| field.extract(flags) != 0);
+                TileDescriptor { $( $member, )* zero, drain }
             }
         }
     };
@@ -290,31 +301,29 @@ macro_rules! tile {
 
 tile! {
     /// Images.
-    images "IMAGES" false
+    images: u16, "IMAGES"
     /// Output rows of an image.
-    rows "ROWS" false
+    rows: u16, "ROWS"
     /// Output columns of a row; images · rows · cols is at least 1 and at most TILE.
-    cols "COLS" false
+    cols: u16, "COLS"
     /// Input row of the first element, relative to the data sent; negative in padding.
-    row_start "ROW_START" true
+    row_start: i16, "ROW_START"
     /// Input column of the first element.
-    col_start "COL_START" true
-    /// Input rows sent; rows outside of 0…in_rows−1 read as 0.
-    in_rows "IN_ROWS" false
-    /// Input columns sent; columns outside of 0…in_cols−1 read as 0.
-    in_cols "IN_COLS" false
+    col_start: i16, "COL_START"
+    /// Input rows sent; elements outside of rows 0…IN_ROWS−1 read as 0.
+    in_rows: u16, "IN_ROWS"
+    /// Input columns sent; elements outside of columns 0…IN_COLS−1 read as 0.
+    in_cols: u16, "IN_COLS"
     /// Bank of the first element.
-    start_bank "START_BANK" false
+    start_bank: u16, "START_BANK"
     /// Word of the first element, relative to its slot, modulo 2^16.
-    start_addr "START_ADDR" false
-    /// Passes: blocks of C filters.
-    passes "PASSES" false
+    start_addr: u16, "START_ADDR"
+    /// Passes: blocks of C filters computed one after the other on the same features.
+    passes: u16, "PASSES"
     /// PEs with a filter in the last pass, 1…C; earlier passes use all.
-    pes_last "PES_LAST" false
+    pes_last: u16, "PES_LAST"
     /// Number that comes back in the output header.
-    tag "TAG" false
-    /// Flags.
-    flags "FLAGS" false
+    tag: u16, "TAG"
 }
 
 /// Bits of a tile descriptor's FLAGS field.
@@ -324,31 +333,13 @@ pub const TILE_FLAGS: [Field; 2] = [
         "DRAIN",
         1,
         1,
-        "the psum bank is drained at the end of every pass; 0 needs passes = 1",
+        "the psum bank is drained at the end of every pass; 0 needs PASSES = 1",
     ),
 ];
 
-impl Tile {
-    /// The FLAGS value for the two flags.
-    pub fn flag_bits(zero: bool, drain: bool) -> i32 {
-        TILE_FLAGS
-            .iter()
-            .zip([zero, drain])
-            .fold(0, |word, (field, on)| word | field.place(on.into()) as i32)
-    }
-
-    /// Whether psums start from 0.
-    pub fn zero(&self) -> bool {
-        TILE_FLAGS[0].extract(self.flags as u64) != 0
-    }
-
-    /// Whether the bank is drained.
-    pub fn drain(&self) -> bool {
-        TILE_FLAGS[1].extract(self.flags as u64) != 0
-    }
-
+impl TileDescriptor {
     /// Output positions M.
-    pub fn positions(&self) -> u32 {
-        (self.images * self.rows * self.cols) as u32
+    pub fn positions(&self) -> usize {
+        self.images as usize * self.rows as usize * self.cols as usize
     }
 }

@@ -70,14 +70,14 @@ fn fields_are_documented_do_not_overlap_and_fit_their_word() {
 #[test]
 fn job_registers_survive_the_way_through_words() {
     let regs = JobRegs {
-        stream_features: 1,
+        stream_features: true,
         reuse: 9,
         shift: 47,
         cgroups: 65535,
         cg: 3,
         cg_last: 2,
-        kr_addr: -4,
-        kr_row: -32768,
+        kr_addr: -4i16 as u16,
+        kr_row: 0x8000,
         chunk_row: 32767,
         y_bank: 2,
         ring_slots: 7,
@@ -129,18 +129,18 @@ fn stream_words_survive_packing() {
         ),
         (None, Some(5), None)
     );
-    let tile = Tile {
+    let tile = TileDescriptor {
         images: 3,
         row_start: -7,
         start_addr: 65000,
         tag: 40000,
-        flags: Tile::flag_bits(false, true),
-        ..Tile::default()
+        drain: true,
+        ..TileDescriptor::default()
     };
-    let fields = tile.pack();
-    assert_eq!((fields[0], fields[3], fields[12]), (3, 0xfff9, 2));
-    assert_eq!(Tile::unpack(&fields), tile);
-    assert_eq!((tile.zero(), tile.drain()), (false, true));
+    let words = tile.words();
+    assert_eq!((words[0], words[3], words[12]), (3, 0xfff9, 2));
+    assert_eq!(TileDescriptor::from_words(&words), tile);
+    assert!(TILE_FIELDS[3].signed && !TILE_FIELDS[8].signed);
 }
 
 #[test]
@@ -153,4 +153,80 @@ fn codes_are_unique() {
         (Error::Range.name(), SegmentKind::from_code(9)),
         ("RANGE", None)
     );
+}
+
+#[test]
+fn committed_documentation_is_current() {
+    docs::check(std::path::Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
+}
+
+#[test]
+fn a_stale_document_is_refused_and_the_message_names_the_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let docs_dir = dir.path().join("docs");
+    std::fs::create_dir(&docs_dir).unwrap();
+    let streams = include_str!("../../docs/streams.md").replace("payload beats", "payload words");
+    std::fs::write(docs_dir.join("streams.md"), streams).unwrap();
+    std::fs::write(docs_dir.join("regmap.md"), docs::regmap()).unwrap();
+    let error = docs::check(dir.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("docs/streams.md differs") && error.contains(docs::COMMAND),
+        "{error}"
+    );
+    assert_eq!(docs::write(dir.path()).unwrap(), ["docs/streams.md"]);
+    docs::check(dir.path()).unwrap();
+}
+
+/// Compiles the header and prints values of its macros; they must be those of the table.
+#[test]
+fn c_header_compiles_and_has_the_values_of_the_table() {
+    let config = crate::config::Config::preset("tiny").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join(c_header::FILE_NAME),
+        c_header::render(&config),
+    )
+    .unwrap();
+    let mut expected: Vec<(String, u64)> = words()
+        .map(|word| (format!("REG_{}", word.name), word.offset.into()))
+        .collect();
+    let mut expect = |name: &str, value: u64| expected.push((name.into(), value));
+    expect("CG_CG_LAST_SHIFT", 16);
+    expect("CG_MASK", 0xffff);
+    expect("VALUE_ID", 0x4d43_5259);
+    expect("VALUE_CONFIG_HASH", config.hash_word().into());
+    expect("VALUE_SIZE0", 0x0010_0202);
+    expect("HEADER_MASK_MASK", 0xffff_ffff_0000_0000);
+    expect("TILE_TAG", 11);
+    expect("SEGMENT_END", 15);
+    expect("ERROR_NO_PROGRESS", 6);
+    let prints: String = expected
+        .iter()
+        .map(|(name, _)| format!("printf(\"%llx\\n\", (unsigned long long)MERCURY_{name});\n"))
+        .collect();
+    let program = format!(
+        "#include <stdio.h>\n#include \"mercury_regs.h\"\nint main(void) {{\n{prints}return 0; }}\n"
+    );
+    for (compiler, source) in [("gcc", "main.c"), ("g++", "main.cpp")] {
+        std::fs::write(dir.path().join(source), &program).unwrap();
+        let mut command = std::process::Command::new(compiler);
+        let out = command
+            .args(["-Wall", "-Wextra", "-Werror", source, "-o", "main"])
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        let out = std::process::Command::new(dir.path().join("main"))
+            .output()
+            .unwrap();
+        let printed = String::from_utf8(out.stdout).unwrap();
+        for ((name, value), line) in expected.iter().zip(printed.lines()) {
+            assert_eq!(u64::from_str_radix(line, 16).unwrap(), *value, "{name}");
+        }
+        assert_eq!(printed.lines().count(), expected.len());
+    }
 }

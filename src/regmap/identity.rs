@@ -1,0 +1,31 @@
+//! Values of the read-only identity registers.
+
+use super::Reg;
+use crate::config::Config;
+
+/// Value that an [`Access::Identity`] register shows for a configuration; `None` for all other registers.
+pub fn identity(reg: Reg, config: &Config) -> Option<u32> {
+    let word = |values: &[usize]| {
+        let fields = reg.register().fields;
+        assert_eq!(fields.len(), values.len(), "one value a field");
+        fields.iter().zip(values).fold(0, |word, (field, &value)| {
+            assert!(
+                value >> field.bits == 0,
+                "{value} does not fit the {} bits of {}",
+                field.bits,
+                field.name
+            );
+            word | field.place(value as i64) as u32
+        })
+    };
+    Some(match reg {
+        Reg::Id => u32::from_be_bytes(*b"MCRY"),
+        Reg::Version => 1,
+        Reg::ConfigHash => config.hash_word(),
+        Reg::Size0 => word(&[config.sets, config.pes, config.tile]),
+        Reg::Size1 => word(&[config.data_w, config.acc_w, config.bus_w]),
+        Reg::Size2 => word(&[config.bank_depth(), config.l, config.k_max]),
+        Reg::Size3 => word(&[config.weight_words]),
+        _ => return None,
+    })
+}
