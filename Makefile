@@ -1,0 +1,34 @@
+# Verbs of the project. Tools go into .tools/ of this folder, without root; everything built goes into target/.
+PRESET ?= small
+STAMP := .tools/.done-$(shell sha256sum tools/requirements.txt tools/install.sh | sha256sum | cut -c1-12)
+
+.PHONY: help tools doctor gen test verilator-test lint clean
+
+help:  ## this list
+	@echo "make VERB [PRESET=$(PRESET)]"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+tools: $(STAMP)  ## install the pinned Verilator and Yosys into .tools/ (once, no root)
+
+$(STAMP): tools/requirements.txt tools/install.sh
+	@tools/install.sh
+	@rm -f .tools/.done-* && touch $@
+
+doctor:  ## which tools are found, which are missing, what to do
+	@cargo run --release --quiet --bin mercury -- doctor
+
+gen:  ## generate the Verilog of PRESET into rtl_out/
+	@cargo run --release --quiet --bin gen-verilog -- --preset $(PRESET)
+
+test: tools  ## every check: format, lints, all tests, documentation, co-simulation
+	@tools/test.sh
+
+verilator-test: tools  ## co-simulate PRESET on Verilator against the golden model, with and without stalls
+	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 200 --seed 1
+	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 100 --seed 2 --p-stall 0.3
+
+lint: tools  ## every preset through Verilator -Wall, Yosys and, when installed, Icarus
+	@tools/lint.sh
+
+clean:  ## remove what was built and the installed tools
+	rm -rf target .tools
