@@ -3,6 +3,7 @@
 //! Exit codes: 0 good, 1 a comparison or check failed, 2 bad usage or configuration, 3 a tool is missing.
 
 mod docs;
+mod doctor;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Docs(docs::Args),
+    Doctor(doctor::Args),
 }
 
 /// How a command that ran to its end went.
@@ -37,6 +39,7 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Docs(args) => args.run(),
+        Command::Doctor(args) => args.run(),
     };
     exit_code(result)
 }

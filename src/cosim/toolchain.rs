@@ -64,7 +64,7 @@ impl Toolchain {
 ///
 /// # Errors
 /// [`MissingTool`] if there is none or the first one found is too old.
-pub fn find_verilator() -> Result<(PathBuf, String)> {
+pub fn find_verilator() -> Result<(PathBuf, String), MissingTool> {
     let missing = |found: String| MissingTool {
         tool: "verilator".into(),
         found,
@@ -87,7 +87,7 @@ pub fn find_verilator() -> Result<(PathBuf, String)> {
         .map_err(|e| missing(format!("{} does not run ({e})", command.display())))?;
     match parse_version(&line) {
         Some(version) if version >= MIN_VERILATOR => Ok((command, line)),
-        _ => Err(missing(format!("{} says `{line}`", command.display())).into()),
+        _ => Err(missing(format!("{} says `{line}`", command.display()))),
     }
 }
 
@@ -95,7 +95,7 @@ pub fn find_verilator() -> Result<(PathBuf, String)> {
 ///
 /// # Errors
 /// [`MissingTool`] if it does not run.
-pub fn find_cxx() -> Result<(PathBuf, String)> {
+pub fn find_cxx() -> Result<(PathBuf, String), MissingTool> {
     let cxx = env::var_os("CXX")
         .filter(|v| !v.is_empty())
         .map_or_else(|| PathBuf::from("g++"), PathBuf::from);
