@@ -1,9 +1,12 @@
 //! Builds and drives what stands in `rtl_out` with Verilator, and compares it with the golden model.
 //!
 //! [`toolchain`] finds the tools, [`rtl`] reads generated Verilog, [`verilate`] builds and caches it as a shared library,
-//! [`model`] loads that library and drives its ports.
+//! [`model`] loads that library and drives its ports, [`pump`] moves AXI transactions over them, [`driver`] runs jobs.
 
+pub mod bus;
+pub mod driver;
 pub mod model;
+pub mod pump;
 pub mod rtl;
 pub mod toolchain;
 pub mod verilate;
