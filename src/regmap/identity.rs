@@ -3,7 +3,7 @@
 use super::Reg;
 use crate::config::Config;
 
-/// Value that an [`Access::Identity`] register shows for a configuration; `None` for all other registers.
+/// Value that an [`Access::Identity`](super::Access::Identity) register shows for a configuration; `None` for all other registers.
 pub fn identity(reg: Reg, config: &Config) -> Option<u32> {
     let word = |values: &[usize]| {
         let fields = reg.register().fields;

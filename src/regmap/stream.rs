@@ -67,9 +67,9 @@ codes! {
         Tile "TILE" = 1
         /// `count` beats for bank `bank` of the slot being filled, from beat 0 of the slot on; `slot_end` marks the last segment of a slot.
         Features "FEATURES" = 2
-        /// Weights of one group: K rows of ROW_BEATS beats, row k holding w[k] of PE 0…C−1.
+        /// Weights of one group: K rows of ROW_BEATS beats, row k holding `w[k]` of PE 0…C−1.
         Weights "WEIGHTS" = 3
-        /// dY of one tile (weight gradient only): M rows of ROW_BEATS beats, row i holding dY[i] of PE 0…C−1.
+        /// dY of one tile (weight gradient only): M rows of ROW_BEATS beats, row i holding `dY[i]` of PE 0…C−1.
         Operand "OPERAND" = 4
         /// End of the packet: no payload, mask 0; the only beat with TLAST.
         End "END" = 15
