@@ -1,0 +1,295 @@
+//! The training loop.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use ndarray::{Array4, Axis};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::data::{Dataset, Images};
+use super::loss::softmax_cross_entropy;
+use super::network::{Network, hex};
+use super::products::{Context, DrainPolicy, Ledger, LedgerEntry};
+use crate::engine::{Engine, OpStats};
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Times through the training set.
+    pub epochs: usize,
+    /// Images per step; the last step of an epoch takes what is left.
+    pub batch: usize,
+    /// Learning rate.
+    pub lr: f32,
+    /// Momentum.
+    pub momentum: f32,
+    /// Seeds the order of the images.
+    pub seed: u64,
+    /// How results leave the accelerator.
+    pub drain: DrainPolicy,
+}
+
+/// What happened in one epoch. Counts are those of training steps, evaluation not included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochReport {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean training loss per image, each measured before the step that its batch made.
+    pub loss: f64,
+    /// Share of training images classified right before the step that their batch made.
+    pub train_accuracy: f64,
+    /// Share of test images classified right after the epoch.
+    pub test_accuracy: f64,
+    /// Accelerator clock cycles.
+    pub cycles: u64,
+    /// Accelerator clock cycles of the best plan without reuse.
+    pub dense_cycles: u64,
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Results that a shifted drain saturated.
+    pub saturations: u64,
+}
+
+/// Sums over all epochs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Counts of all training steps.
+    #[serde(flatten)]
+    pub stats: OpStats,
+    /// Training images seen.
+    pub images: u64,
+    /// Wall-clock seconds, evaluation included.
+    pub seconds: f64,
+}
+
+/// Result of a training run. All but `totals.seconds` is the same on every run of one seed, whatever the engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Network name.
+    pub net: String,
+    /// Engine name.
+    pub engine: String,
+    /// Operand width in bits.
+    pub data_bits: u32,
+    /// How it was trained.
+    pub options: Options,
+    /// Multiply-accumulates of one image in the forward pass.
+    pub forward_macs_per_image: u64,
+    /// One entry per epoch.
+    pub epochs: Vec<EpochReport>,
+    /// Sums over all epochs.
+    pub totals: Totals,
+    /// Counts per layer and pass.
+    pub layers: Vec<LedgerEntry>,
+    /// SHA-256 of the final predictions on the test set, one byte each.
+    pub predictions_hash: String,
+    /// SHA-256 of the final weights ([`Network::weights_hash`]).
+    pub weights_hash: String,
+}
+
+/// News from a running training.
+pub enum Event<'a> {
+    /// So many images of the epoch's work (training and evaluation) are done.
+    Images {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Images done.
+        done: usize,
+        /// Images of an epoch.
+        of: usize,
+        /// Mean training loss of the epoch so far.
+        loss: f64,
+    },
+    /// An epoch is over.
+    Epoch(&'a EpochReport),
+}
+
+/// Trains `net` on `engine` and tests it after every epoch.
+///
+/// # Errors
+/// Data that do not fit the network, or what the engine refuses or finds wrong, with epoch, batch, layer and pass.
+pub fn train(
+    net: &mut Network,
+    data: &Dataset,
+    engine: &mut dyn Engine,
+    options: &Options,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Report> {
+    check(net, data, options)?;
+    let start = Instant::now();
+    let (name, data_bits) = (engine.name().to_string(), engine.data_bits());
+    let mut cx = Context {
+        drain: options.drain,
+        ..Context::new(engine)
+    };
+    let mut ledger = Ledger::default();
+    let mut epochs = Vec::new();
+    let mut predictions = Vec::new();
+    for epoch in 1..=options.epochs {
+        cx.ledger = Ledger::default();
+        let (loss, train_accuracy) = train_epoch(net, data, options, epoch, &mut cx, on_event)?;
+        let steps = std::mem::take(&mut cx.ledger);
+        predictions = evaluate(net, data, options, epoch, loss, &mut cx, on_event)?;
+        let stats = steps.total();
+        let report = EpochReport {
+            epoch,
+            loss,
+            train_accuracy,
+            test_accuracy: accuracy(&predictions, &data.test.labels),
+            cycles: stats.cycles,
+            dense_cycles: stats.dense_cycles,
+            macs: stats.macs,
+            saturations: stats.saturations,
+        };
+        on_event(Event::Epoch(&report));
+        epochs.push(report);
+        ledger.merge(steps);
+    }
+    let bytes: Vec<u8> = predictions.iter().map(|&p| p as u8).collect();
+    Ok(Report {
+        net: net.spec.name.clone(),
+        engine: name,
+        data_bits,
+        options: options.clone(),
+        forward_macs_per_image: net.forward_macs(),
+        epochs,
+        totals: Totals {
+            stats: ledger.total(),
+            images: (data.train.len() * options.epochs) as u64,
+            seconds: start.elapsed().as_secs_f64(),
+        },
+        layers: ledger.0,
+        predictions_hash: hex(&Sha256::digest(&bytes)),
+        weights_hash: net.weights_hash(),
+    })
+}
+
+fn check(net: &Network, data: &Dataset, options: &Options) -> Result<()> {
+    ensure!(
+        options.batch >= 1,
+        "batch is 0, must be at least 1: give a positive batch"
+    );
+    ensure!(
+        options.lr.is_finite() && options.lr > 0.0,
+        "learning rate is {}: give a positive number",
+        options.lr
+    );
+    ensure!(
+        (0.0..1.0).contains(&options.momentum),
+        "momentum is {}: give 0 or more, below 1",
+        options.momentum
+    );
+    for images in [&data.train, &data.test] {
+        let shape = &images.pixels.shape()[1..];
+        ensure!(
+            shape == net.spec.input,
+            "images are {shape:?} (channels, rows, columns), network {} takes {:?}: use a network for these data",
+            net.spec.name,
+            net.spec.input
+        );
+    }
+    ensure!(
+        data.classes <= net.classes(),
+        "the data have {} classes, network {} tells {} apart: give it more outputs",
+        data.classes,
+        net.spec.name,
+        net.classes()
+    );
+    ensure!(
+        net.classes() <= 256,
+        "network {} has {} classes, the limit is 256",
+        net.spec.name,
+        net.classes()
+    );
+    Ok(())
+}
+
+/// One time through the training set; returns mean loss and accuracy.
+fn train_epoch(
+    net: &mut Network,
+    data: &Dataset,
+    options: &Options,
+    epoch: usize,
+    cx: &mut Context,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(f64, f64)> {
+    let count = data.train.len();
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    rng.set_stream(u64::MAX - epoch as u64); // apart from the streams of the weights
+    order.shuffle(&mut rng);
+    cx.training = true;
+    let (mut loss, mut right, mut done) = (0.0, 0, 0);
+    for (number, batch) in order.chunks(options.batch).enumerate() {
+        let place = || format!("epoch {epoch}, batch {}", number + 1);
+        let (images, labels) = pick(&data.train, batch);
+        let logits = net.forward(images, cx).with_context(place)?;
+        let end = softmax_cross_entropy(logits.view(), &labels);
+        net.backward(end.gradient, cx).with_context(place)?;
+        net.step(options.lr, options.momentum);
+        loss += f64::from(end.loss) * batch.len() as f64;
+        right += matches(&end.predictions, &labels);
+        done += batch.len();
+        on_event(Event::Images {
+            epoch,
+            done,
+            of: count + data.test.len(),
+            loss: loss / done as f64,
+        });
+    }
+    Ok((loss / count as f64, right as f64 / count as f64))
+}
+
+/// Predictions on the test set.
+fn evaluate(
+    net: &mut Network,
+    data: &Dataset,
+    options: &Options,
+    epoch: usize,
+    loss: f64,
+    cx: &mut Context,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Vec<usize>> {
+    cx.training = false;
+    let count = data.test.len();
+    let all: Vec<usize> = (0..count).collect();
+    let mut predictions = Vec::with_capacity(count);
+    for batch in all.chunks(options.batch) {
+        let (images, labels) = pick(&data.test, batch);
+        let logits = net
+            .forward(images, cx)
+            .with_context(|| format!("evaluation after epoch {epoch}"))?;
+        predictions.extend(softmax_cross_entropy(logits.view(), &labels).predictions);
+        let done = data.train.len() + predictions.len();
+        on_event(Event::Images {
+            epoch,
+            done,
+            of: data.train.len() + count,
+            loss,
+        });
+    }
+    Ok(predictions)
+}
+
+fn pick(images: &Images, indices: &[usize]) -> (Array4<f32>, Vec<usize>) {
+    (
+        images.pixels.select(Axis(0), indices),
+        indices.iter().map(|&i| images.labels[i]).collect(),
+    )
+}
+
+fn matches(predictions: &[usize], labels: &[usize]) -> usize {
+    predictions
+        .iter()
+        .zip(labels)
+        .filter(|(p, l)| p == l)
+        .count()
+}
+
+fn accuracy(predictions: &[usize], labels: &[usize]) -> f64 {
+    matches(predictions, labels) as f64 / labels.len() as f64
+}
