@@ -5,6 +5,10 @@
 //! model and the co-simulated hardware both implement the trait, so that a network trains on either
 //! without knowing which.
 
+mod checked;
+
+pub use checked::{Checked, Mismatch};
+
 use anyhow::{Result, ensure};
 use ndarray::{Array4, ArrayView4};
 use serde::{Deserialize, Serialize};

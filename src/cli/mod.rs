@@ -4,17 +4,31 @@
 
 mod docs;
 mod doctor;
+mod engine;
+mod job;
+mod progress;
+mod train;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 use crate::cosim::toolchain::MissingTool;
+use crate::engine::Mismatch;
 
 /// Plans, runs, checks and trains on generated accelerators.
 #[derive(Parser)]
-#[command(name = "mercury", version)]
+#[command(
+    name = "mercury",
+    version,
+    after_help = "Examples:\n  \
+        mercury train --net digits-cnn --data data/digits        learn hand-written digits on the golden model\n  \
+        mercury job --pass forward --in x.npz --out y.npz        one convolution on NumPy arrays\n\n\
+        Exit codes: 0 good, 1 mismatch or failed check, 2 bad usage or configuration, 3 missing tool."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Train(train::Args),
+    Job(job::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -38,6 +54,8 @@ pub enum Outcome {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Train(args) => args.run(),
+        Command::Job(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };
@@ -46,12 +64,74 @@ pub fn main() -> ExitCode {
 
 /// Prints an error and finds its exit code.
 fn exit_code(result: Result<Outcome>) -> ExitCode {
-    match result {
-        Ok(Outcome::Good) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<MissingTool>() { 3 } else { 2 })
+    let error = match result {
+        Ok(Outcome::Good) => return ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => return ExitCode::from(1),
+        Err(error) => error,
+    };
+    eprintln!("error: {error:#}");
+    let is = |found: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(found);
+    ExitCode::from(if is(|e| e.is::<Mismatch>()) {
+        1
+    } else if is(|e| e.is::<MissingTool>()) {
+        3
+    } else {
+        2
+    })
+}
+
+/// Refuses an output file whose folder does not exist, before any work is done.
+fn check_output(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        ensure!(
+            folder.is_dir(),
+            "cannot write {}: folder {} does not exist, create it first",
+            path.display(),
+            folder.display()
+        );
+    }
+    ensure!(
+        !path.is_dir(),
+        "cannot write {}: it is a folder, give a file",
+        path.display()
+    );
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A count with thousands separated: 1,234,567.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
         }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        assert_eq!(
+            [0, 999, 1000, 1234567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 }

@@ -97,10 +97,8 @@ pub enum Event<'a> {
     Images {
         /// Epoch, from 1.
         epoch: usize,
-        /// Images done.
+        /// Images of the epoch done, evaluation included.
         done: usize,
-        /// Images of an epoch.
-        of: usize,
         /// Mean training loss of the epoch so far.
         loss: f64,
     },
@@ -237,7 +235,6 @@ fn train_epoch(
         on_event(Event::Images {
             epoch,
             done,
-            of: count + data.test.len(),
             loss: loss / done as f64,
         });
     }
@@ -265,12 +262,7 @@ fn evaluate(
             .with_context(|| format!("evaluation after epoch {epoch}"))?;
         predictions.extend(softmax_cross_entropy(logits.view(), &labels).predictions);
         let done = data.train.len() + predictions.len();
-        on_event(Event::Images {
-            epoch,
-            done,
-            of: data.train.len() + count,
-            loss,
-        });
+        on_event(Event::Images { epoch, done, loss });
     }
     Ok(predictions)
 }

@@ -1,0 +1,179 @@
+//! `mercury train`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::engine::{self, EngineArgs};
+use super::progress::Progress;
+use super::{Outcome, check_output, grouped, write_json};
+use crate::config::Config;
+use crate::nn::data::{self, Amount};
+use crate::nn::{self, DrainPolicy, Event, NetSpec, Network, Options, Report};
+
+/// Train a network, every convolution and fully connected dot product done by the chosen engine.
+///
+/// Forward results, input gradients and weight gradients of these layers are computed in integers by the engine;
+/// biases, activations, pooling, loss and SGD with momentum stay on the host in 32-bit float. A seed repeats a run bit
+/// for bit on any engine.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  mercury train --net digits-cnn --data data/digits --epochs 8 --seed 1
+  mercury train --net photos-cnn --data data/photos --train-images 800 --lr 0.02
+  mercury train --net my-net.toml --data ~/mnist --json report.json
+
+Networks are TOML layer lists (see nets/): kinds conv, fully_connected, relu, max_pool, avg_pool, flatten.
+Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
+The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations}], totals,
+counts per layer and pass, predictions_hash and weights_hash (SHA-256).")]
+pub struct Args {
+    /// Built-in network (digits-cnn, photos-cnn), or a TOML file.
+    #[arg(long, default_value = "digits-cnn")]
+    net: String,
+    /// Directory of the training and test images.
+    #[arg(long, default_value = "data/digits")]
+    data: PathBuf,
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Times through the training set.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    /// Images per step.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Learning rate.
+    #[arg(long, default_value_t = 0.05)]
+    lr: f32,
+    /// Momentum, 0 or more and below 1.
+    #[arg(long, default_value_t = 0.9)]
+    momentum: f32,
+    /// Seeds the weights, the order of the images and the photo crops.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How forward results and input gradients leave the accelerator.
+    #[arg(long, value_enum, default_value = "shift")]
+    drain: DrainArg,
+    /// Use at most so many training images.
+    #[arg(long, value_name = "N")]
+    train_images: Option<usize>,
+    /// Use at most so many test images.
+    #[arg(long, value_name = "N")]
+    test_images: Option<usize>,
+    /// Write a report.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DrainArg {
+    /// As 64-bit sums.
+    Raw,
+    /// As operand-width integers, scaled by the previous batch's largest sum.
+    Shift,
+}
+
+/// What the JSON file holds: the run's circumstances and its report.
+#[derive(Serialize)]
+struct File<'a> {
+    data: String,
+    config: &'a str,
+    config_hash: String,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Outcome> {
+        let args = &self;
+        if let Some(path) = &args.json {
+            check_output(path)?;
+        }
+        let config = args.engine.config()?;
+        let mut net = Network::new(NetSpec::open(&args.net)?, args.seed)?;
+        let amount = Amount {
+            train: args.train_images,
+            test: args.test_images,
+        };
+        let data = data::open(&args.data, amount, args.seed)?;
+        let options = Options {
+            epochs: args.epochs as usize,
+            batch: args.batch as usize,
+            lr: args.lr,
+            momentum: args.momentum,
+            seed: args.seed,
+            drain: match args.drain {
+                DrainArg::Raw => DrainPolicy::Raw,
+                DrainArg::Shift => DrainPolicy::Shift,
+            },
+        };
+        let mut engine = engine::open(args.engine.engine, &config)?;
+        println!(
+            "{} on {} ({}, {}-bit operands): {} training and {} test images of {} classes, {} MACs per image forward",
+            net.spec.name,
+            engine.name(),
+            config.name,
+            engine.data_bits(),
+            grouped(data.train.len() as u64),
+            grouped(data.test.len() as u64),
+            data.classes,
+            grouped(net.forward_macs())
+        );
+        let per_epoch = (data.train.len() + data.test.len()) as u64;
+        let mut progress = Progress::new(per_epoch * u64::from(args.epochs), "images");
+        let report = nn::train(
+            &mut net,
+            &data,
+            engine.as_mut(),
+            &options,
+            &mut |event| match event {
+                Event::Images { epoch, done, loss } => {
+                    let done = (epoch as u64 - 1) * per_epoch + done as u64;
+                    progress.set(done, &format!("epoch {epoch}, loss {loss:.4}"));
+                }
+                Event::Epoch(epoch) => progress.println(&epoch_line(epoch, args.epochs)),
+            },
+        )?;
+        drop(progress);
+        finish(args, &config, &report)?;
+        Ok(Outcome::Good)
+    }
+}
+
+fn epoch_line(epoch: &nn::EpochReport, of: u32) -> String {
+    format!(
+        "epoch {:>2}/{of}  loss {:.4}  train {:>6.2} %  test {:>6.2} %  {} cycles  {} MACs  {} saturated",
+        epoch.epoch,
+        epoch.loss,
+        100.0 * epoch.train_accuracy,
+        100.0 * epoch.test_accuracy,
+        grouped(epoch.cycles),
+        grouped(epoch.macs),
+        grouped(epoch.saturations)
+    )
+}
+
+fn finish(args: &Args, config: &Config, report: &Report) -> Result<()> {
+    let totals = &report.totals;
+    println!(
+        "{:.1} s, {:.0} training images per second; weights {}",
+        totals.seconds,
+        totals.images as f64 / totals.seconds,
+        report.weights_hash
+    );
+    if let Some(path) = &args.json {
+        let data = args.data.display().to_string();
+        write_json(
+            path,
+            &File {
+                data,
+                config: &config.name,
+                config_hash: config.hash(),
+                report,
+            },
+        )?;
+        println!("wrote {}", path.display());
+    }
+    Ok(())
+}

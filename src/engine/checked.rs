@@ -1,0 +1,252 @@
+//! An engine that checks another one, operation by operation.
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Engine, Geometry, Op, OpResult, OpStats, Pass};
+
+/// The first difference between two engines on one operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "mismatch in {pass} (operation {operation}) at {place}: {subject} has {got}, {reference} has {want}; {geometry:?}"
+)]
+pub struct Mismatch {
+    /// Pass that differs.
+    pub pass: Pass,
+    /// Operations run before this one.
+    pub operation: u64,
+    /// Its shape.
+    pub geometry: Geometry,
+    /// Index into the result, as `y[b, n, y, x]`, or the name of a count.
+    pub place: String,
+    /// Name of the engine under check.
+    pub subject: String,
+    /// What it says.
+    pub got: i128,
+    /// Name of the engine it is compared with.
+    pub reference: String,
+    /// What that one says.
+    pub want: i128,
+}
+
+/// Runs every operation on two engines and fails with a [`Mismatch`] where they differ: in any element of the
+/// result, or in any count of [`OpStats`], cycles included.
+///
+/// ```
+/// use mercury::engine::{Checked, Engine};
+/// use mercury::golden::Golden;
+/// let mut engine = Checked::new(Box::new(Golden::new(16)), Box::new(Golden::new(16)))?;
+/// assert_eq!(engine.name(), "golden");
+/// # anyhow::Ok(())
+/// ```
+pub struct Checked {
+    subject: Box<dyn Engine>,
+    reference: Box<dyn Engine>,
+    operations: u64,
+}
+
+impl Checked {
+    /// Checks `subject`, whose name and results it passes on, against `reference`.
+    ///
+    /// # Errors
+    /// Engines of different operand widths.
+    pub fn new(subject: Box<dyn Engine>, reference: Box<dyn Engine>) -> Result<Self> {
+        let (got, want) = (subject.data_bits(), reference.data_bits());
+        ensure!(
+            got == want,
+            "{} has {got}-bit operands, {} has {want}-bit ones: check engines of one configuration",
+            subject.name(),
+            reference.name()
+        );
+        Ok(Checked {
+            subject,
+            reference,
+            operations: 0,
+        })
+    }
+
+    /// Operations compared so far, all of them equal.
+    pub fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    /// Place and both values of the first difference.
+    fn difference(got: &OpResult, want: &OpResult) -> Option<(String, i128, i128)> {
+        if got.y.shape() != want.y.shape() {
+            let axis = (0..4).find(|&i| got.y.shape()[i] != want.y.shape()[i])?;
+            return Some((
+                format!("size of axis {axis}"),
+                got.y.shape()[axis] as i128,
+                want.y.shape()[axis] as i128,
+            ));
+        }
+        let elements = got.y.indexed_iter().zip(&want.y);
+        let element =
+            elements
+                .filter(|((_, got), want)| got != want)
+                .map(|(((b, n, y, x), &got), &want)| {
+                    (
+                        format!("y[{b}, {n}, {y}, {x}]"),
+                        i128::from(got),
+                        i128::from(want),
+                    )
+                });
+        let counts = got.stats.named().into_iter().zip(want.stats.named());
+        let count = counts
+            .filter(|(got, want)| got != want)
+            .map(|((name, got), (_, want))| (name.to_string(), i128::from(got), i128::from(want)));
+        element.chain(count).next()
+    }
+}
+
+impl Engine for Checked {
+    fn name(&self) -> &str {
+        self.subject.name()
+    }
+
+    fn data_bits(&self) -> u32 {
+        self.subject.data_bits()
+    }
+
+    fn run(&mut self, op: &Op) -> Result<OpResult> {
+        let got = self.subject.run(op)?;
+        let want = self
+            .reference
+            .run(op)
+            .with_context(|| format!("engine {}", self.reference.name()))?;
+        if let Some((place, got, want)) = Self::difference(&got, &want) {
+            return Err(Mismatch {
+                pass: op.pass,
+                operation: self.operations,
+                geometry: op.geometry.clone(),
+                place,
+                subject: self.subject.name().into(),
+                got,
+                reference: self.reference.name().into(),
+                want,
+            }
+            .into());
+        }
+        self.operations += 1;
+        Ok(got)
+    }
+}
+
+impl OpStats {
+    /// All counts with their names, in declaration order.
+    pub fn named(&self) -> [(&'static str, u64); 8] {
+        let OpStats {
+            cycles,
+            dense_cycles,
+            compute_cycles,
+            macs,
+            max_abs,
+            saturations,
+            bytes_in,
+            bytes_out,
+        } = *self;
+        [
+            ("cycles", cycles),
+            ("dense_cycles", dense_cycles),
+            ("compute_cycles", compute_cycles),
+            ("macs", macs),
+            ("max_abs", max_abs),
+            ("saturations", saturations),
+            ("bytes_in", bytes_in),
+            ("bytes_out", bytes_out),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Drain;
+    use crate::golden::Golden;
+    use ndarray::Array4;
+
+    /// A golden engine that spoils the third operation's result.
+    struct Faulty {
+        golden: Golden,
+        runs: u64,
+        spoil: fn(&mut OpResult),
+    }
+
+    impl Engine for Faulty {
+        fn name(&self) -> &str {
+            "faulty"
+        }
+        fn data_bits(&self) -> u32 {
+            16
+        }
+        fn run(&mut self, op: &Op) -> Result<OpResult> {
+            let mut result = self.golden.run(op)?;
+            self.runs += 1;
+            if self.runs == 3 {
+                (self.spoil)(&mut result);
+            }
+            Ok(result)
+        }
+    }
+
+    #[test]
+    fn the_first_difference_is_located() {
+        let g = Geometry::conv([1, 1, 3, 3], 2, 3, 1, 1);
+        let (x, w) = (
+            Array4::<i16>::ones(g.x_shape()),
+            Array4::<i16>::ones(g.w_shape()),
+        );
+        let op = Op {
+            pass: Pass::Forward,
+            geometry: &g,
+            a: x.view(),
+            b: w.view(),
+            drain: Drain::Raw,
+        };
+        type Spoil = fn(&mut OpResult);
+        let cases: [(Spoil, &str, i128, i128); 3] = [
+            (|r| r.y[[0, 1, 1, 2]] += 5, "y[0, 1, 1, 2]", 11, 6),
+            (|r| r.stats.cycles = 7, "cycles", 7, 0),
+            (
+                |r| r.y = r.y.clone().into_shape_with_order((2, 1, 3, 3)).unwrap(),
+                "size of axis 0",
+                2,
+                1,
+            ),
+        ];
+        for (spoil, place, got, want) in cases {
+            let faulty = Faulty {
+                golden: Golden::new(16),
+                runs: 0,
+                spoil,
+            };
+            let mut engine = Checked::new(Box::new(faulty), Box::new(Golden::new(16))).unwrap();
+            engine.run(&op).unwrap();
+            engine.run(&op).unwrap();
+            let error = engine.run(&op).unwrap_err();
+            let mismatch = error.downcast_ref::<Mismatch>().unwrap();
+            assert_eq!(
+                (mismatch.place.as_str(), mismatch.got, mismatch.want),
+                (place, got, want)
+            );
+            assert_eq!((mismatch.operation, engine.operations()), (2, 2));
+            let text = error.to_string();
+            assert!(
+                text.contains("mismatch in forward (operation 2)") && text.contains("faulty has"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn engines_of_different_widths_are_refused() {
+        let error = Checked::new(Box::new(Golden::new(8)), Box::new(Golden::new(16)))
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .to_string()
+                .contains("8-bit operands, golden has 16-bit"),
+            "{error}"
+        );
+    }
+}
