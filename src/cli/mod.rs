@@ -64,20 +64,24 @@ pub fn main() -> ExitCode {
 
 /// Prints an error and finds its exit code.
 fn exit_code(result: Result<Outcome>) -> ExitCode {
-    let error = match result {
-        Ok(Outcome::Good) => return ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => return ExitCode::from(1),
-        Err(error) => error,
-    };
-    eprintln!("error: {error:#}");
-    let is = |found: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(found);
-    ExitCode::from(if is(|e| e.is::<Mismatch>()) {
+    match result {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(error_code(&error))
+        }
+    }
+}
+
+fn error_code(error: &anyhow::Error) -> u8 {
+    if error.is::<Mismatch>() {
         1
-    } else if is(|e| e.is::<MissingTool>()) {
+    } else if error.is::<MissingTool>() {
         3
     } else {
         2
-    })
+    }
 }
 
 /// Refuses an output file whose folder does not exist, before any work is done.
@@ -109,7 +113,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -120,11 +124,31 @@ fn grouped(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Geometry, Pass};
 
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mismatch_is_found_under_its_context() {
+        let mismatch = Mismatch {
+            pass: Pass::Forward,
+            operation: 0,
+            geometry: Geometry::fully_connected(1, 1, 1),
+            place: "cycles".into(),
+            subject: "a".into(),
+            got: 1,
+            reference: "b".into(),
+            want: 2,
+        };
+        let error = anyhow::Error::from(mismatch)
+            .context("layer fc")
+            .context("epoch 1");
+        assert_eq!(error_code(&error), 1);
+        assert_eq!(error_code(&anyhow::anyhow!("bad flag")), 2);
     }
 
     #[test]

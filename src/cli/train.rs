@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
 use crate::nn::data::{self, Amount};
-use crate::nn::{self, DrainPolicy, Event, NetSpec, Network, Options, Report};
+use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Report};
 
 /// Train a network, every convolution and fully connected dot product done by the chosen engine.
 ///
@@ -38,17 +38,23 @@ pub struct Args {
     #[command(flatten)]
     engine: EngineArgs,
     /// Times through the training set.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    epochs: u32,
+    #[arg(long, value_name = "N", help_heading = FROM_NET)]
+    epochs: Option<usize>,
     /// Images per step.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
-    batch: u32,
-    /// Learning rate.
-    #[arg(long, default_value_t = 0.05)]
-    lr: f32,
+    #[arg(long, value_name = "N", help_heading = FROM_NET)]
+    batch: Option<usize>,
+    /// Learning rate of the first step.
+    #[arg(long, value_name = "RATE", help_heading = FROM_NET)]
+    lr: Option<f32>,
+    /// Learning rate at the end as a share of the first: 1 keeps it, 0 lets it fall to nothing.
+    #[arg(long, value_name = "SHARE", help_heading = FROM_NET)]
+    lr_end: Option<f32>,
     /// Momentum, 0 or more and below 1.
-    #[arg(long, default_value_t = 0.9)]
-    momentum: f32,
+    #[arg(long, value_name = "M", help_heading = FROM_NET)]
+    momentum: Option<f32>,
+    /// Move training images by up to so many pixels at random.
+    #[arg(long, value_name = "PIXELS", help_heading = FROM_NET)]
+    jitter: Option<usize>,
     /// Seeds the weights, the order of the images and the photo crops.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -74,6 +80,9 @@ enum DrainArg {
     Shift,
 }
 
+/// Heading of the options whose defaults stand in the network file.
+const FROM_NET: &str = "Training options (the network's own [training] values by default)";
+
 /// What the JSON file holds: the run's circumstances and its report.
 #[derive(Serialize)]
 struct File<'a> {
@@ -85,6 +94,18 @@ struct File<'a> {
 }
 
 impl Args {
+    /// The network's hyper-parameters, where the command line says nothing else.
+    fn hyper(&self, net: &Hyper) -> Hyper {
+        Hyper {
+            epochs: self.epochs.unwrap_or(net.epochs),
+            batch: self.batch.unwrap_or(net.batch),
+            lr: self.lr.unwrap_or(net.lr),
+            lr_end: self.lr_end.unwrap_or(net.lr_end),
+            momentum: self.momentum.unwrap_or(net.momentum),
+            jitter: self.jitter.unwrap_or(net.jitter),
+        }
+    }
+
     pub(super) fn run(self) -> Result<Outcome> {
         let args = &self;
         if let Some(path) = &args.json {
@@ -98,10 +119,7 @@ impl Args {
         };
         let data = data::open(&args.data, amount, args.seed)?;
         let options = Options {
-            epochs: args.epochs as usize,
-            batch: args.batch as usize,
-            lr: args.lr,
-            momentum: args.momentum,
+            hyper: args.hyper(&net.spec.training),
             seed: args.seed,
             drain: match args.drain {
                 DrainArg::Raw => DrainPolicy::Raw,
@@ -121,7 +139,7 @@ impl Args {
             grouped(net.forward_macs())
         );
         let per_epoch = (data.train.len() + data.test.len()) as u64;
-        let mut progress = Progress::new(per_epoch * u64::from(args.epochs), "images");
+        let mut progress = Progress::new(per_epoch * options.hyper.epochs as u64, "images");
         let report = nn::train(
             &mut net,
             &data,
@@ -132,7 +150,7 @@ impl Args {
                     let done = (epoch as u64 - 1) * per_epoch + done as u64;
                     progress.set(done, &format!("epoch {epoch}, loss {loss:.4}"));
                 }
-                Event::Epoch(epoch) => progress.println(&epoch_line(epoch, args.epochs)),
+                Event::Epoch(epoch) => progress.println(&epoch_line(epoch, options.hyper.epochs)),
             },
         )?;
         drop(progress);
@@ -141,7 +159,7 @@ impl Args {
     }
 }
 
-fn epoch_line(epoch: &nn::EpochReport, of: u32) -> String {
+fn epoch_line(epoch: &nn::EpochReport, of: usize) -> String {
     format!(
         "epoch {:>2}/{of}  loss {:.4}  train {:>6.2} %  test {:>6.2} %  {} cycles  {} MACs  {} saturated",
         epoch.epoch,

@@ -18,4 +18,4 @@ pub use loss::{SoftmaxLoss, softmax_cross_entropy};
 pub use network::Network;
 pub use products::{Context, DrainPolicy, Ledger, LedgerEntry, Products};
 pub use spec::{LayerSpec, NetSpec, Pads, Pair, built_in_nets};
-pub use train::{EpochReport, Event, Options, Report, Totals, train};
+pub use train::{EpochReport, Event, Hyper, Options, Report, Totals, train};

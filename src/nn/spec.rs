@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::train::Hyper;
 use crate::engine::{Geometry, Padding};
 
 /// One number for both axes, or `[rows, columns]`.
@@ -237,6 +238,9 @@ pub struct NetSpec {
     pub input: [usize; 3],
     /// From input to logits.
     pub layers: Vec<LayerSpec>,
+    /// How to train it.
+    #[serde(default)]
+    pub training: Hyper,
 }
 
 const BUILT_IN: [(&str, &str); 2] = [
@@ -279,6 +283,7 @@ impl NetSpec {
     pub fn parse(text: &str) -> Result<Self> {
         let spec: NetSpec = toml::from_str(text)?;
         spec.shapes()?;
+        spec.training.check()?;
         Ok(spec)
     }
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use ndarray::{Array4, Axis};
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,18 +16,81 @@ use super::network::{Network, hex};
 use super::products::{Context, DrainPolicy, Ledger, LedgerEntry};
 use crate::engine::{Engine, OpStats};
 
-/// How to train.
+/// Hyper-parameters. A network file may give its own in the table `[training]`; what it leaves out is as in
+/// [`Hyper::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
+#[serde(default, deny_unknown_fields)]
+pub struct Hyper {
     /// Times through the training set.
     pub epochs: usize,
     /// Images per step; the last step of an epoch takes what is left.
     pub batch: usize,
-    /// Learning rate.
+    /// Learning rate of the first step.
     pub lr: f32,
-    /// Momentum.
+    /// Learning rate behind the last step, as a share of `lr`: it falls linearly from step to step.
+    pub lr_end: f32,
+    /// Momentum of SGD.
     pub momentum: f32,
-    /// Seeds the order of the images.
+    /// Augmentation: training images are moved by up to so many pixels in each direction, zeros moving in.
+    pub jitter: usize,
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Hyper {
+            epochs: 5,
+            batch: 32,
+            lr: 0.05,
+            lr_end: 1.0,
+            momentum: 0.9,
+            jitter: 0,
+        }
+    }
+}
+
+impl Hyper {
+    /// Refuses values that cannot train.
+    ///
+    /// # Errors
+    /// Names the value, the limit and the fix.
+    pub fn check(&self) -> Result<()> {
+        for (name, value) in [("epochs", self.epochs), ("batch", self.batch)] {
+            ensure!(
+                value >= 1,
+                "{name} is 0, must be at least 1: give a positive number of {name}"
+            );
+        }
+        ensure!(
+            self.lr.is_finite() && self.lr > 0.0,
+            "lr is {}: give a positive learning rate",
+            self.lr
+        );
+        ensure!(
+            (0.0..=1.0).contains(&self.lr_end),
+            "lr_end is {}: give a share between 0 and 1",
+            self.lr_end
+        );
+        ensure!(
+            (0.0..1.0).contains(&self.momentum),
+            "momentum is {}: give 0 or more, below 1",
+            self.momentum
+        );
+        Ok(())
+    }
+
+    /// Learning rate of step `step` of `steps`.
+    fn lr_at(&self, step: usize, steps: usize) -> f32 {
+        self.lr * (1.0 - (1.0 - self.lr_end) * step as f32 / steps as f32)
+    }
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Hyper-parameters.
+    #[serde(flatten)]
+    pub hyper: Hyper,
+    /// Seeds the order and the jitter of the images.
     pub seed: u64,
     /// How results leave the accelerator.
     pub drain: DrainPolicy,
@@ -127,7 +190,7 @@ pub fn train(
     let mut ledger = Ledger::default();
     let mut epochs = Vec::new();
     let mut predictions = Vec::new();
-    for epoch in 1..=options.epochs {
+    for epoch in 1..=options.hyper.epochs {
         cx.ledger = Ledger::default();
         let (loss, train_accuracy) = train_epoch(net, data, options, epoch, &mut cx, on_event)?;
         let steps = std::mem::take(&mut cx.ledger);
@@ -157,7 +220,7 @@ pub fn train(
         epochs,
         totals: Totals {
             stats: ledger.total(),
-            images: (data.train.len() * options.epochs) as u64,
+            images: (data.train.len() * options.hyper.epochs) as u64,
             seconds: start.elapsed().as_secs_f64(),
         },
         layers: ledger.0,
@@ -167,20 +230,7 @@ pub fn train(
 }
 
 fn check(net: &Network, data: &Dataset, options: &Options) -> Result<()> {
-    ensure!(
-        options.batch >= 1,
-        "batch is 0, must be at least 1: give a positive batch"
-    );
-    ensure!(
-        options.lr.is_finite() && options.lr > 0.0,
-        "learning rate is {}: give a positive number",
-        options.lr
-    );
-    ensure!(
-        (0.0..1.0).contains(&options.momentum),
-        "momentum is {}: give 0 or more, below 1",
-        options.momentum
-    );
+    options.hyper.check()?;
     for images in [&data.train, &data.test] {
         let shape = &images.pixels.shape()[1..];
         ensure!(
@@ -215,20 +265,23 @@ fn train_epoch(
     cx: &mut Context,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(f64, f64)> {
-    let count = data.train.len();
+    let (count, hyper) = (data.train.len(), &options.hyper);
     let mut order: Vec<usize> = (0..count).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     rng.set_stream(u64::MAX - epoch as u64); // apart from the streams of the weights
     order.shuffle(&mut rng);
     cx.training = true;
     let (mut loss, mut right, mut done) = (0.0, 0, 0);
-    for (number, batch) in order.chunks(options.batch).enumerate() {
+    let steps = count.div_ceil(hyper.batch);
+    for (number, batch) in order.chunks(hyper.batch).enumerate() {
         let place = || format!("epoch {epoch}, batch {}", number + 1);
-        let (images, labels) = pick(&data.train, batch);
+        let (mut images, labels) = pick(&data.train, batch);
+        jitter(&mut images, hyper.jitter, &mut rng);
         let logits = net.forward(images, cx).with_context(place)?;
         let end = softmax_cross_entropy(logits.view(), &labels);
         net.backward(end.gradient, cx).with_context(place)?;
-        net.step(options.lr, options.momentum);
+        let lr = hyper.lr_at((epoch - 1) * steps + number, hyper.epochs * steps);
+        net.step(lr, hyper.momentum);
         loss += f64::from(end.loss) * batch.len() as f64;
         right += matches(&end.predictions, &labels);
         done += batch.len();
@@ -255,7 +308,7 @@ fn evaluate(
     let count = data.test.len();
     let all: Vec<usize> = (0..count).collect();
     let mut predictions = Vec::with_capacity(count);
-    for batch in all.chunks(options.batch) {
+    for batch in all.chunks(options.hyper.batch) {
         let (images, labels) = pick(&data.test, batch);
         let logits = net
             .forward(images, cx)
@@ -274,6 +327,24 @@ fn pick(images: &Images, indices: &[usize]) -> (Array4<f32>, Vec<usize>) {
     )
 }
 
+/// Moves each image by up to `reach` pixels up or down and left or right, zeros moving in.
+fn jitter(images: &mut Array4<f32>, reach: usize, rng: &mut ChaCha8Rng) {
+    if reach == 0 {
+        return;
+    }
+    for mut image in images.outer_iter_mut() {
+        let [dy, dx] = [(); 2].map(|()| rng.random_range(0..=2 * reach));
+        let from = image.to_owned();
+        let at = |position: usize, offset: usize| (position + offset).checked_sub(reach);
+        for ((channel, y, x), to) in image.indexed_iter_mut() {
+            let source = at(y, dy)
+                .zip(at(x, dx))
+                .and_then(|(y, x)| from.get((channel, y, x)));
+            *to = source.copied().unwrap_or(0.0);
+        }
+    }
+}
+
 fn matches(predictions: &[usize], labels: &[usize]) -> usize {
     predictions
         .iter()
@@ -285,3 +356,7 @@ fn matches(predictions: &[usize], labels: &[usize]) -> usize {
 fn accuracy(predictions: &[usize], labels: &[usize]) -> f64 {
     matches(predictions, labels) as f64 / labels.len() as f64
 }
+
+#[cfg(test)]
+#[path = "train_tests.rs"]
+mod tests;
