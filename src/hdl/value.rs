@@ -1,0 +1,718 @@
+//! Numbers of run-time width: what travels on a [`Sig`](super::Sig).
+
+use num_bigint::{BigInt, BigUint, Sign};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// Widest value that a signal may carry, in bits.
+pub const MAX_WIDTH: usize = 4096;
+const NARROW: usize = 128;
+
+/// How a value takes part in an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// Has a width and a sign; both must match the other operand's.
+    Sized,
+    /// An integer literal: takes the other operand's width and sign, and must fit.
+    Literal,
+    /// Made by [`unsigned_cast`] or [`signed_cast`]: takes the width that the context needs. Holds the sign that the
+    /// context must have; the value's own sign decides how it is extended.
+    Elastic { to_signed: bool },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Bits {
+    /// Up to 128 bits: the zero-extended pattern, or an `i128` when the value is a literal.
+    Narrow(u128),
+    /// More than 128 bits: the zero-extended pattern.
+    Wide(BigUint),
+}
+
+/// A two's complement or unsigned number of a width chosen at run time (1 to [`MAX_WIDTH`] bits).
+///
+/// Widths and signs are strict, as in the printed Verilog: both operands of `+ - & | ^ == <` and both sides of
+/// an assignment agree, or one of them is an integer literal, or an elastic value of [`unsigned_cast`] or
+/// [`signed_cast`]. Results of `+` and `-` wrap at the operands' width; the width of `a * b` is the sum of the widths.
+///
+/// ```
+/// use mercury::hdl::Value;
+/// let a = Value::signed(8, -3);
+/// let b = Value::signed(8, 100);
+/// assert_eq!((a.clone() * b.clone()).to_i128(), -300);
+/// assert_eq!((a * b).width(), 16);
+/// ```
+#[derive(Clone)]
+pub struct Value {
+    bits: Bits,
+    width: u16,
+    signed: bool,
+    form: Form,
+}
+
+fn mask(width: usize) -> u128 {
+    if width >= NARROW {
+        u128::MAX
+    } else {
+        (1u128 << width) - 1
+    }
+}
+
+fn big_mask(width: usize) -> BigUint {
+    (BigUint::from(1u8) << width) - 1u8
+}
+
+fn check_width(width: usize) {
+    assert!(
+        (1..=MAX_WIDTH).contains(&width),
+        "a width of {width} bits is outside 1..={MAX_WIDTH}: choose a width in that range"
+    );
+}
+
+impl Value {
+    fn narrow(width: usize, signed: bool, bits: u128) -> Value {
+        Value {
+            bits: Bits::Narrow(bits & mask(width)),
+            width: width as u16,
+            signed,
+            form: Form::Sized,
+        }
+    }
+
+    fn from_big(width: usize, signed: bool, bits: BigUint) -> Value {
+        if width <= NARROW {
+            let low = bits & big_mask(width);
+            return Value::narrow(width, signed, u128::try_from(low).expect("masked to 128"));
+        }
+        Value {
+            bits: Bits::Wide(bits & big_mask(width)),
+            width: width as u16,
+            signed,
+            form: Form::Sized,
+        }
+    }
+
+    /// An unsigned value; bits of `value` above `width` are dropped.
+    pub fn unsigned(width: usize, value: u128) -> Value {
+        check_width(width);
+        if width <= NARROW {
+            Value::narrow(width, false, value)
+        } else {
+            Value::from_big(width, false, value.into())
+        }
+    }
+
+    /// A two's complement value; bits of `value` above `width` are dropped.
+    pub fn signed(width: usize, value: i128) -> Value {
+        check_width(width);
+        if width <= NARROW {
+            return Value::narrow(width, true, value as u128);
+        }
+        Value::from_bigint(width, true, &BigInt::from(value))
+    }
+
+    /// A literal: it takes the width and sign of what it meets, and must fit there.
+    pub fn literal(value: i128) -> Value {
+        Value {
+            bits: Bits::Narrow(value as u128),
+            width: 0,
+            signed: true,
+            form: Form::Literal,
+        }
+    }
+
+    /// A value from 64-bit words, lowest first; missing words are 0, surplus bits are dropped.
+    pub fn from_words(width: usize, signed: bool, words: &[u64]) -> Value {
+        check_width(width);
+        if width <= NARROW {
+            let word = |i| u128::from(words.get(i).copied().unwrap_or(0));
+            return Value::narrow(width, signed, word(0) | word(1) << 64);
+        }
+        let digits = words
+            .iter()
+            .flat_map(|w| [*w as u32, (*w >> 32) as u32])
+            .collect();
+        Value::from_big(width, signed, BigUint::new(digits))
+    }
+
+    /// Zero of a width and sign.
+    pub fn zero(width: usize, signed: bool) -> Value {
+        Value::from_words(width, signed, &[])
+    }
+
+    fn from_bigint(width: usize, signed: bool, value: &BigInt) -> Value {
+        let modulus = BigInt::from(1) << width;
+        let wrapped = ((value % &modulus) + &modulus) % &modulus;
+        Value::from_big(width, signed, wrapped.to_biguint().expect("not negative"))
+    }
+
+    fn pattern(&self) -> BigUint {
+        match &self.bits {
+            Bits::Narrow(x) => BigUint::from(*x),
+            Bits::Wide(x) => x.clone(),
+        }
+    }
+
+    /// The number that the bits mean.
+    pub fn to_bigint(&self) -> BigInt {
+        if self.form == Form::Literal {
+            return BigInt::from(self.to_i128());
+        }
+        let pattern = BigInt::from_biguint(Sign::Plus, self.pattern());
+        if self.is_negative() {
+            pattern - (BigInt::from(1) << self.width())
+        } else {
+            pattern
+        }
+    }
+
+    /// Width in bits; 0 for a literal, which has none of its own.
+    pub fn width(&self) -> usize {
+        usize::from(self.width)
+    }
+
+    /// Whether the bits are two's complement.
+    pub fn is_signed(&self) -> bool {
+        self.signed
+    }
+
+    /// Whether this is an integer literal without a width of its own.
+    pub fn is_literal(&self) -> bool {
+        self.form == Form::Literal
+    }
+
+    /// The elaboration channel that `#[hdl_gen]` calls on `bit_cast_w(…)` and `bits(…)`: the width of a sized value,
+    /// or a literal's number with [`LITERAL_TAG`] set.
+    pub fn bits(&self) -> usize {
+        match self.form {
+            Form::Literal => (self.to_i128() as usize) & !LITERAL_TAG | LITERAL_TAG,
+            _ => self.width(),
+        }
+    }
+
+    fn is_negative(&self) -> bool {
+        match &self.bits {
+            Bits::Narrow(x) if self.form == Form::Literal => (*x as i128) < 0,
+            Bits::Narrow(x) => self.signed && (x >> (self.width - 1)) & 1 == 1,
+            Bits::Wide(x) => self.signed && x.bit(u64::from(self.width) - 1),
+        }
+    }
+
+    /// The low 64 bits, zero-extended.
+    pub fn to_u64(&self) -> u64 {
+        match &self.bits {
+            Bits::Narrow(x) => *x as u64,
+            Bits::Wide(x) => x.iter_u64_digits().next().unwrap_or(0),
+        }
+    }
+
+    /// The low 128 bits, zero-extended.
+    pub fn to_u128(&self) -> u128 {
+        match &self.bits {
+            Bits::Narrow(x) => *x,
+            Bits::Wide(x) => {
+                let mut words = x.iter_u64_digits();
+                let mut word = || u128::from(words.next().unwrap_or(0));
+                word() | word() << 64
+            }
+        }
+    }
+
+    /// The number, sign-extended if signed; of a wider value its low 128 bits.
+    pub fn to_i128(&self) -> i128 {
+        match &self.bits {
+            Bits::Narrow(x) if self.form != Form::Literal && self.signed => {
+                let shift = NARROW as u32 - u32::from(self.width);
+                ((*x << shift) as i128) >> shift
+            }
+            Bits::Narrow(x) => *x as i128,
+            Bits::Wide(_) => self.to_u128() as i128,
+        }
+    }
+
+    /// The number as `i64`; of a wider value its low 64 bits.
+    pub fn to_i64(&self) -> i64 {
+        self.to_i128() as i64
+    }
+
+    /// The bits in 64-bit words, lowest first, `width.div_ceil(64)` of them.
+    pub fn words(&self) -> Vec<u64> {
+        let count = self.width().div_ceil(64);
+        match &self.bits {
+            Bits::Narrow(x) => [*x as u64, (*x >> 64) as u64][..count.min(2)].to_vec(),
+            Bits::Wide(x) => {
+                let mut words = x.to_u64_digits();
+                words.resize(count, 0);
+                words
+            }
+        }
+    }
+
+    /// The number, to be looked at by `match` or to index. In kernels only as the whole scrutinee of a `match` or the
+    /// whole argument of [`get_bit`](Value::get_bit): arithmetic on it would be `usize` arithmetic here and
+    /// hardware arithmetic in Verilog.
+    pub fn index(&self) -> usize {
+        self.to_u64() as usize
+    }
+
+    /// Bit `i`, counted from the least significant; `false` at and above the width.
+    pub fn get_bit(&self, i: impl Into<Value>) -> bool {
+        let i = i.into();
+        let limit = self.width() as u64;
+        let i = if i.width > 64 && i.pattern() >= BigUint::from(limit) {
+            limit
+        } else {
+            i.to_u64()
+        };
+        i < limit
+            && match &self.bits {
+                Bits::Narrow(x) => (x >> i) & 1 == 1,
+                Bits::Wide(x) => x.bit(i),
+            }
+    }
+
+    /// `W` bits from bit `low` on, unsigned; bits beyond the width read as 0.
+    pub fn get_bits<const W: usize>(&self, low: impl Into<Value>) -> Value {
+        (self.resize(self.width(), false) >> low.into()).resize(W, false)
+    }
+
+    /// The value with bit `i` replaced; unchanged if `i` is at or above the width.
+    pub fn replace_bit(&self, i: impl Into<Value>, bit: bool) -> Value {
+        let i = i.into().to_u64();
+        let mut out = self.clone();
+        if i < self.width() as u64 {
+            match &mut out.bits {
+                Bits::Narrow(x) => *x = *x & !(1 << i) | u128::from(bit) << i,
+                Bits::Wide(x) => x.set_bit(i, bit),
+            }
+        }
+        out
+    }
+
+    /// Reduction OR: is any bit 1?
+    pub fn any(&self) -> bool {
+        match &self.bits {
+            Bits::Narrow(x) => *x != 0,
+            Bits::Wide(x) => x.bits() != 0,
+        }
+    }
+
+    /// Reduction AND: are all bits 1?
+    pub fn all(&self) -> bool {
+        match &self.bits {
+            Bits::Narrow(x) => *x == mask(self.width()),
+            Bits::Wide(x) => *x == big_mask(self.width()),
+        }
+    }
+
+    /// Reduction XOR: is the number of 1 bits odd?
+    pub fn xor(&self) -> bool {
+        match &self.bits {
+            Bits::Narrow(x) => x.count_ones() % 2 == 1,
+            Bits::Wide(x) => x.count_ones() % 2 == 1,
+        }
+    }
+
+    /// The same number in another width and sign: extended by its own sign, or its low bits.
+    pub fn resize(&self, width: usize, signed: bool) -> Value {
+        check_width(width);
+        if let Bits::Narrow(x) = self.bits
+            && width <= NARROW
+        {
+            let x = if self.signed || self.form == Form::Literal {
+                self.to_i128() as u128
+            } else {
+                x
+            };
+            return Value::narrow(width, signed, x);
+        }
+        Value::from_bigint(width, signed, &self.to_bigint())
+    }
+
+    /// Whether a literal's number can be represented in the width and sign.
+    fn literal_fits(&self, width: usize, signed: bool) -> bool {
+        let x = self.to_i128();
+        match (width, signed) {
+            (127.., _) => signed || x >= 0,
+            (w, false) => (0..1i128 << w).contains(&x),
+            (w, true) => (-(1i128 << (w - 1))..1i128 << (w - 1)).contains(&x),
+        }
+    }
+
+    /// The value as a signal of this width and sign takes it, or why it cannot.
+    pub fn fit(&self, width: usize, signed: bool) -> Result<Value, String> {
+        match self.form {
+            Form::Sized if self.width() == width && self.signed == signed => Ok(self.clone()),
+            Form::Sized => Err(format!(
+                "{} is needed, {} is given: cast it, or change one of the two",
+                shape_name(width, signed),
+                shape_name(self.width(), self.signed)
+            )),
+            Form::Literal if !self.literal_fits(width, signed) => Err(format!(
+                "the literal {} does not fit {}",
+                self.to_i128(),
+                shape_name(width, signed)
+            )),
+            Form::Elastic { to_signed } if to_signed != signed => Err(format!(
+                "{} is needed, a cast to {} is given: use {}_cast",
+                shape_name(width, signed),
+                if to_signed { "signed" } else { "unsigned" },
+                if signed { "signed" } else { "unsigned" }
+            )),
+            Form::Literal | Form::Elastic { .. } => Ok(self.resize(width, signed)),
+        }
+    }
+
+    /// Whether this is a sized value of exactly this width and sign.
+    pub(super) fn is_shape(&self, width: usize, signed: bool) -> bool {
+        self.form == Form::Sized && self.width() == width && self.signed == signed
+    }
+
+    /// Same width, sign and bits; unlike `==` it never complains.
+    pub fn same(&self, other: &Value) -> bool {
+        self.width == other.width && self.signed == other.signed && self.bits == other.bits
+    }
+
+    fn unify(self, other: Value, op: &str) -> (Value, Value) {
+        if self.form == Form::Sized && other.form == Form::Sized {
+            if self.width != other.width || self.signed != other.signed {
+                mismatch(&self, &other, op);
+            }
+            return (self, other);
+        }
+        let fit = |flexible: &Value, width, signed| {
+            flexible
+                .fit(width, signed)
+                .unwrap_or_else(|e| panic!("operands of `{op}`: {e}"))
+        };
+        match (self.form, other.form) {
+            (Form::Sized, _) => {
+                let fitted = fit(&other, self.width(), self.signed);
+                (self, fitted)
+            }
+            (_, Form::Sized) => {
+                let fitted = fit(&self, other.width(), other.signed);
+                (fitted, other)
+            }
+            (Form::Literal, Form::Literal) => (self, other),
+            _ => panic!("neither operand of `{op}` has a width of its own: use bit_cast_w on one"),
+        }
+    }
+
+    fn literal_op(&self, other: &Value, f: impl Fn(i128, i128) -> i128) -> Option<Value> {
+        (self.form == Form::Literal && other.form == Form::Literal)
+            .then(|| Value::literal(f(self.to_i128(), other.to_i128())))
+    }
+
+    fn compare(&self, other: &Value, op: &str) -> Ordering {
+        if let (Bits::Narrow(x), Bits::Narrow(y)) = (&self.bits, &other.bits)
+            && self.form == Form::Sized
+            && other.form == Form::Sized
+            && self.width == other.width
+            && self.signed == other.signed
+        {
+            // Moving the sign bit to the top makes one comparison serve every width.
+            let shift = NARROW as u32 - u32::from(self.width);
+            return if self.signed {
+                ((*x << shift) as i128).cmp(&((*y << shift) as i128))
+            } else {
+                x.cmp(y)
+            };
+        }
+        let (a, b) = self.clone().unify(other.clone(), op);
+        a.to_bigint().cmp(&b.to_bigint())
+    }
+
+    fn need_width(&self, op: &str) {
+        assert!(
+            self.form == Form::Sized,
+            "the left operand of `{op}` has no width of its own: use bit_cast_w"
+        );
+    }
+
+    /// Lower-case hexadecimal digits of the bits, without leading zeros.
+    pub fn to_hex(&self) -> String {
+        match &self.bits {
+            Bits::Narrow(x) => format!("{x:x}"),
+            Bits::Wide(x) => format!("{x:x}"),
+        }
+    }
+}
+
+/// Set in the result of [`Value::bits`] when the value is a literal.
+pub const LITERAL_TAG: usize = 1 << (usize::BITS - 1);
+
+/// The literal that [`Value::bits`] encoded, if it was one.
+pub(super) fn decode_literal(code: usize) -> Option<i128> {
+    // The tag takes the sign's place, so the bit below it is the sign.
+    (code & LITERAL_TAG != 0).then_some((((code << 1) as isize) >> 1) as i128)
+}
+
+/// How messages name a width and sign.
+pub(super) fn shape_name(width: usize, signed: bool) -> String {
+    let sign = if signed { "signed" } else { "unsigned" };
+    format!("{width} bit{} {sign}", if width == 1 { "" } else { "s" })
+}
+
+#[cold]
+fn mismatch(a: &Value, b: &Value, op: &str) -> ! {
+    panic!(
+        "operands of `{op}` are {} and {}: cast one of them",
+        shape_name(a.width(), a.signed),
+        shape_name(b.width(), b.signed)
+    )
+}
+
+macro_rules! literal_from {
+    ($($t:ty),*) => {$(
+        impl From<$t> for Value {
+            fn from(x: $t) -> Value {
+                Value::literal(x as i128)
+            }
+        }
+    )*};
+}
+literal_from!(i32, i64, u32, u64, usize);
+
+impl From<bool> for Value {
+    fn from(x: bool) -> Value {
+        Value::narrow(1, false, u128::from(x))
+    }
+}
+
+macro_rules! bin {
+    ($trait:ident, $f:ident, $op:literal, |$x:ident, $y:ident| $narrow:expr, |$a:ident, $b:ident, $w:ident| $wide:expr) => {
+        impl std::ops::$trait<Value> for Value {
+            type Output = Value;
+            fn $f(self, other: Value) -> Value {
+                let (l, r) = self.unify(other, $op);
+                if let Some(x) = l.literal_op(&r, |$x, $y| $narrow) {
+                    return x;
+                }
+                match (&l.bits, &r.bits) {
+                    (Bits::Narrow($x), Bits::Narrow($y)) => {
+                        let ($x, $y) = (*$x, *$y);
+                        Value::narrow(l.width(), l.signed, $narrow)
+                    }
+                    _ => {
+                        let ($a, $b, $w) = (l.pattern(), r.pattern(), l.width());
+                        Value::from_big($w, l.signed, $wide)
+                    }
+                }
+            }
+        }
+        bin!(@int $trait, $f, i32, i64, u32, u64, usize);
+    };
+    (@int $trait:ident, $f:ident, $($t:ty),*) => {$(
+        impl std::ops::$trait<$t> for Value {
+            type Output = Value;
+            fn $f(self, other: $t) -> Value {
+                std::ops::$trait::$f(self, Value::from(other))
+            }
+        }
+    )*};
+}
+
+bin!(Add, add, "+", |x, y| x.wrapping_add(y), |a, b, _w| a + b);
+bin!(Sub, sub, "-", |x, y| x.wrapping_sub(y), |a, b, w| a
+    + (BigUint::from(1u8) << w)
+    - b);
+bin!(BitAnd, bitand, "&", |x, y| x & y, |a, b, _w| a & b);
+bin!(BitOr, bitor, "|", |x, y| x | y, |a, b, _w| a | b);
+bin!(BitXor, bitxor, "^", |x, y| x ^ y, |a, b, _w| a ^ b);
+
+impl std::ops::Mul<Value> for Value {
+    type Output = Value;
+    /// Exact product: its width is the sum of the widths. Both operands are signed, or both unsigned.
+    fn mul(self, other: Value) -> Value {
+        self.need_width("*");
+        other.need_width("*");
+        if self.signed != other.signed {
+            mismatch(&self, &other, "*");
+        }
+        let width = self.width() + other.width();
+        if width <= NARROW {
+            let product = if self.signed {
+                self.to_i128().wrapping_mul(other.to_i128()) as u128
+            } else {
+                self.to_u128().wrapping_mul(other.to_u128())
+            };
+            return Value::narrow(width, self.signed, product);
+        }
+        check_width(width);
+        Value::from_bigint(width, self.signed, &(self.to_bigint() * other.to_bigint()))
+    }
+}
+
+impl std::ops::Shl<Value> for Value {
+    type Output = Value;
+    /// Keeps the left operand's width; bits shifted out are lost.
+    fn shl(self, amount: Value) -> Value {
+        self.need_width("<<");
+        let n = shift_amount(&amount, self.width());
+        match &self.bits {
+            Bits::Narrow(x) => {
+                let shifted = x.checked_shl(n as u32).unwrap_or(0);
+                Value::narrow(self.width(), self.signed, shifted)
+            }
+            Bits::Wide(x) => Value::from_big(self.width(), self.signed, x << n),
+        }
+    }
+}
+
+impl std::ops::Shr<Value> for Value {
+    type Output = Value;
+    /// Keeps the left operand's width; arithmetic (the sign comes in) if it is signed, else logical.
+    fn shr(self, amount: Value) -> Value {
+        self.need_width(">>");
+        let n = shift_amount(&amount, self.width());
+        match &self.bits {
+            Bits::Narrow(_) if self.signed => {
+                let shifted = self.to_i128() >> n.min(NARROW - 1);
+                Value::narrow(self.width(), true, shifted as u128)
+            }
+            Bits::Narrow(x) => {
+                let shifted = x.checked_shr(n as u32).unwrap_or(0);
+                Value::narrow(self.width(), false, shifted)
+            }
+            Bits::Wide(_) => {
+                Value::from_bigint(self.width(), self.signed, &(self.to_bigint() >> n))
+            }
+        }
+    }
+}
+
+/// The shift distance, where everything at and above the width means the width.
+fn shift_amount(amount: &Value, width: usize) -> usize {
+    assert!(
+        !amount.is_negative(),
+        "a shift distance must not be negative"
+    );
+    match &amount.bits {
+        Bits::Narrow(x) => (*x).min(width as u128) as usize,
+        Bits::Wide(x) => usize::try_from(x).map_or(width, |n| n.min(width)),
+    }
+}
+
+macro_rules! shift_int {
+    ($($t:ty),*) => {$(
+        impl std::ops::Shl<$t> for Value {
+            type Output = Value;
+            fn shl(self, n: $t) -> Value {
+                self << Value::from(n)
+            }
+        }
+        impl std::ops::Shr<$t> for Value {
+            type Output = Value;
+            fn shr(self, n: $t) -> Value {
+                self >> Value::from(n)
+            }
+        }
+    )*};
+}
+shift_int!(i32, u32, u64, usize);
+
+impl std::ops::Not for Value {
+    type Output = Value;
+    fn not(self) -> Value {
+        self.need_width("!");
+        match &self.bits {
+            Bits::Narrow(x) => Value::narrow(self.width(), self.signed, !x),
+            Bits::Wide(x) => Value::from_big(self.width(), self.signed, big_mask(self.width()) ^ x),
+        }
+    }
+}
+
+impl std::ops::Neg for Value {
+    type Output = Value;
+    fn neg(self) -> Value {
+        if self.form == Form::Literal {
+            return Value::literal(-self.to_i128());
+        }
+        self.need_width("-");
+        Value::zero(self.width(), self.signed) - self
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        self.compare(other, "==") == Ordering::Equal
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.compare(other, "<"))
+    }
+}
+
+macro_rules! compare_int {
+    ($($t:ty),*) => {$(
+        impl PartialEq<$t> for Value {
+            fn eq(&self, other: &$t) -> bool {
+                self.compare(&Value::from(*other), "==") == Ordering::Equal
+            }
+        }
+        impl PartialOrd<$t> for Value {
+            fn partial_cmp(&self, other: &$t) -> Option<Ordering> {
+                self.partial_cmp(&Value::from(*other))
+            }
+        }
+    )*};
+}
+compare_int!(i32, i64, u32, u64, usize);
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.form == Form::Literal {
+            return write!(f, "{}", self.to_i128());
+        }
+        let sign = if self.signed { "s" } else { "u" };
+        write!(f, "{}{sign}{}", self.to_bigint(), self.width)
+    }
+}
+
+/// The literal `x`, from an expression that a kernel cannot contain otherwise, such as a plain `usize` field:
+/// `bits(self._k)`. It takes the width and sign of what it meets. Loop variables cannot appear inside: write
+/// `i.into()` for them.
+pub fn bits(x: impl Into<Value>) -> Value {
+    let x = x.into();
+    let number = x.to_i128();
+    let limit = 1i128 << 62;
+    assert!(
+        (-limit..limit).contains(&number),
+        "bits({number}) is outside ±2^62: use a Const for larger constants"
+    );
+    Value::literal(number)
+}
+
+/// `x` as an unsigned number of `width` bits: extended by its own sign, or truncated.
+/// Loop variables cannot appear inside (a limit of `#[hdl_gen]`): see [`unsigned_cast`].
+pub fn bit_cast_w(x: impl Into<Value>, width: usize) -> Value {
+    x.into().resize(width, false)
+}
+
+fn elastic(x: Value, to_signed: bool) -> Value {
+    x.need_width("cast");
+    Value {
+        form: Form::Elastic { to_signed },
+        ..x
+    }
+}
+
+/// `x` as an unsigned number of the width that its context has: the signal it is assigned to, or the other operand.
+/// Extended by its own sign, or truncated. May contain loop variables.
+pub fn unsigned_cast(x: impl Into<Value>) -> Value {
+    elastic(x.into(), false)
+}
+
+/// `x` as a signed number of the width that its context has: the signal it is assigned to, or the other operand.
+/// Extended by its own sign, or truncated. May contain loop variables.
+pub fn signed_cast(x: impl Into<Value>) -> Value {
+    elastic(x.into(), true)
+}
