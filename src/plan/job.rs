@@ -6,68 +6,10 @@
 
 use std::sync::Arc;
 
-use super::Correlation;
-
-/// Values of the job registers, one field for each register field. All lengths in operands (words) unless said otherwise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct JobRegs {
-    /// MODE: accumulate into the elements of the group (weight gradient) instead of the positions.
-    pub wgrad: bool,
-    /// MODE: feature slots are released after every use and sent again for the next pass.
-    pub stream_features: bool,
-    /// MODE: results are shifted, rounded and saturated instead of raw.
-    pub shift_mode: bool,
-    /// SHIFT: right shift of shift mode, 0…47.
-    pub shift: u32,
-    /// CGROUPS: feature slots of a pass.
-    pub cgroups: u32,
-    /// CHUNKS: pieces of the kernel's rows.
-    pub chunks: u32,
-    /// CG: channels of a slot.
-    pub cg: u16,
-    /// CG_LAST: channels of the last slot of a pass.
-    pub cg_last: u16,
-    /// KR: kernel rows of a chunk.
-    pub kr: u16,
-    /// KR_LAST: kernel rows of the last chunk of a slot.
-    pub kr_last: u16,
-    /// KW: kernel columns.
-    pub kw: u16,
-    /// KC_STEP: columns, and words, from one kernel column to the next.
-    pub kc_step: u16,
-    /// KR_ADDR: words from one kernel row to the next.
-    pub kr_addr: u16,
-    /// KR_ROW: rows from one kernel row to the next.
-    pub kr_row: u16,
-    /// C_ADDR: words from one channel to the next.
-    pub c_addr: u16,
-    /// X_STEP: columns, and words, from one position to the next.
-    pub x_step: u16,
-    /// Y_ADDR: words from one row of positions to the next.
-    pub y_addr: u16,
-    /// Y_ROW: rows from one row of positions to the next.
-    pub y_row: u16,
-    /// IMG_ADDR: words from one image to the next.
-    pub img_addr: u16,
-    /// CHUNK_ADDR: words from one chunk to the next.
-    pub chunk_addr: u16,
-    /// CHUNK_ROW: rows from one chunk to the next.
-    pub chunk_row: u16,
-    /// BANK_STEPS: banks from one kernel row to the next.
-    pub kr_bank: u8,
-    /// BANK_STEPS: banks from one channel to the next.
-    pub c_bank: u8,
-    /// BANK_STEPS: banks from one row of positions to the next.
-    pub y_bank: u8,
-    /// BANK_STEPS: banks from one chunk to the next.
-    pub chunk_bank: u8,
-    /// WRAP_ADDR: words added when the bank wraps.
-    pub wrap_addr: u16,
-    /// SLOT_BEATS: beats of a slot in each bank.
-    pub slot_beats: u16,
-    /// RING_SLOTS: slots of the feature ring.
-    pub ring_slots: u16,
-}
+use super::{Correlation, Layout};
+use crate::config::Config;
+pub use crate::regmap::{JobRegs, TileDescriptor};
+use crate::regmap::{SegmentHeader, SegmentKind};
 
 impl JobRegs {
     /// Elements K of group (`cgroup`, `chunk`).
@@ -137,72 +79,6 @@ impl Tile {
     }
 }
 
-/// Payload of a TILE segment; fields as `docs/streams.md` numbers them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct TileDescriptor {
-    /// Images of the tile.
-    pub images: u16,
-    /// Rows of positions.
-    pub rows: u16,
-    /// Columns of positions.
-    pub cols: u16,
-    /// Input row of tap 0 at the first position, relative to the rows sent.
-    pub row_start: i16,
-    /// Input column of tap 0 at the first position, relative to the columns sent.
-    pub col_start: i16,
-    /// Rows sent.
-    pub in_rows: u16,
-    /// Columns sent.
-    pub in_cols: u16,
-    /// Bank of `row_start`.
-    pub start_bank: u16,
-    /// Word in the bank of (`row_start`, `col_start`), modulo 2^16.
-    pub start_addr: u16,
-    /// Passes: filter blocks computed one after the other on the same features.
-    pub passes: u16,
-    /// PEs with a filter in the last pass; earlier passes use all.
-    pub pes_last: u16,
-    /// Returned in the header of the results.
-    pub tag: u16,
-    /// Psums start from zero.
-    pub zero: bool,
-    /// Psums are drained at the end of each pass.
-    pub drain: bool,
-}
-
-impl TileDescriptor {
-    /// 16-bit fields of the payload.
-    pub const FIELDS: usize = 16;
-
-    /// The payload, field 0 first.
-    pub fn words(&self) -> [u16; Self::FIELDS] {
-        let flags = self.zero as u16 | (self.drain as u16) << 1;
-        [
-            self.images,
-            self.rows,
-            self.cols,
-            self.row_start as u16,
-            self.col_start as u16,
-            self.in_rows,
-            self.in_cols,
-            self.start_bank,
-            self.start_addr,
-            self.passes,
-            self.pes_last,
-            self.tag,
-            flags,
-            0,
-            0,
-            0,
-        ]
-    }
-
-    /// Positions M.
-    pub fn positions(&self) -> usize {
-        self.images as usize * self.rows as usize * self.cols as usize
-    }
-}
-
 /// Input region of one feature slot: channels × images × rows × columns of the correlation's input view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FeatureSource {
@@ -262,37 +138,6 @@ pub enum Payload {
     End,
 }
 
-/// Segment kind as the header codes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    /// Tile descriptor.
-    Tile = 1,
-    /// Feature slot image.
-    Features = 2,
-    /// Weight rows.
-    Weights = 3,
-    /// Operand rows.
-    Operand = 4,
-    /// End of the stream.
-    End = 15,
-}
-
-impl Kind {
-    /// The kind of a header's code, if there is one.
-    pub fn from_code(code: u8) -> Option<Kind> {
-        [
-            Kind::Tile,
-            Kind::Features,
-            Kind::Weights,
-            Kind::Operand,
-            Kind::End,
-        ]
-        .into_iter()
-        .find(|k| *k as u8 == code)
-    }
-}
-
 /// A header beat and `beats` payload beats, for all sets of `mask`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segment {
@@ -305,29 +150,24 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The kind of its payload.
-    pub fn kind(&self) -> Kind {
-        match self.payload {
-            Payload::Tile(_) => Kind::Tile,
-            Payload::Features { .. } => Kind::Features,
-            Payload::Weights(_) => Kind::Weights,
-            Payload::Operand(_) => Kind::Operand,
-            Payload::End => Kind::End,
-        }
-    }
-
-    /// The low 64 bits of its header beat:
-    /// `[3:0] kind · [7:4] bank · [8] slot_end · [31:12] payload beats · [63:32] set mask`.
-    pub fn header(&self) -> u64 {
-        let (bank, slot_end) = match self.payload {
-            Payload::Features { bank, slot_end, .. } => (bank as u64, slot_end as u64),
-            _ => (0, 0),
+    /// Its header beat.
+    pub fn header(&self) -> SegmentHeader {
+        let (kind, bank, slot_end) = match self.payload {
+            Payload::Tile(_) => (SegmentKind::Tile, 0, false),
+            Payload::Features { bank, slot_end, .. } => {
+                (SegmentKind::Features, bank.into(), slot_end)
+            }
+            Payload::Weights(_) => (SegmentKind::Weights, 0, false),
+            Payload::Operand(_) => (SegmentKind::Operand, 0, false),
+            Payload::End => (SegmentKind::End, 0, false),
         };
-        self.kind() as u64
-            | bank << 4
-            | slot_end << 8
-            | (self.beats as u64) << 12
-            | (self.mask as u64) << 32
+        SegmentHeader {
+            kind,
+            bank,
+            slot_end,
+            count: self.beats,
+            mask: self.mask,
+        }
     }
 
     /// Sets that take the payload, ascending.
@@ -376,6 +216,30 @@ pub struct Job {
     pub packets: Vec<Packet>,
     /// What all indices refer to.
     pub view: Arc<Correlation>,
-    /// Whether a channel lives in one bank (one tap) instead of a row in one bank.
-    pub channel_banks: bool,
+    /// Where an input word lives in the feature banks.
+    pub layout: Layout,
 }
+
+impl Job {
+    /// Beats of the input stream, headers included.
+    pub fn in_beats(&self) -> u64 {
+        self.segments.iter().map(|s| 1 + s.beats as u64).sum()
+    }
+
+    /// Beats of the output stream of a job that ends well, headers and trailer included.
+    pub fn out_beats(&self, config: &Config) -> u64 {
+        let packet = |p: &Packet| {
+            1 + p.rows as u64 * row_beats(config, self.regs.shift_mode, p.filters.len) as u64
+        };
+        1 + self.packets.iter().map(packet).sum::<u64>()
+    }
+}
+
+/// Output beats of a result row of `values` values.
+pub fn row_beats(config: &Config, shift_mode: bool, values: usize) -> usize {
+    let width = if shift_mode { config.data_w } else { RAW_BITS };
+    values.div_ceil(config.bus_w / width)
+}
+
+/// Bits of a raw result on the output stream.
+pub const RAW_BITS: usize = 64;

@@ -11,10 +11,27 @@
 //! ```
 
 pub mod correlation;
+pub mod cut;
+mod estimate;
+pub mod interpret;
 pub mod job;
+mod layout;
+pub mod model;
+pub mod planner;
+pub mod program;
+pub mod random;
+pub mod stream;
 
 pub use correlation::{Axis, Correlation};
+pub use cut::Choices;
 pub use job::{
-    FeatureSource, Job, JobRegs, Kind, OperandSource, Packet, Payload, Region, Segment, Span, Tile,
+    FeatureSource, Job, JobRegs, OperandSource, Packet, Payload, Region, Segment, Span, Tile,
     TileDescriptor, WeightSource,
 };
+pub use layout::{Grouping, Layout};
+pub use planner::{Plan, plan};
+pub use program::{Program, Step, Unit};
+pub use random::{Mechanisms, RandomCase, random_case};
+
+#[cfg(test)]
+mod tests;
