@@ -156,7 +156,8 @@ impl<'a> Writer<'a> {
     fn expr(&mut self, e: &Expr) -> Text {
         match &e.kind {
             Kind::Net(net) => self.net(*net),
-            Kind::Lit(value) => literal(value),
+            Kind::Lit(value) if self.style.widths => literal(value),
+            Kind::Lit(value) => operator(value.to_bigint().to_string()),
             Kind::Label(label) => self.label(label),
             Kind::Unary(op, x) => self.unary(*op, x),
             Kind::Binary(Binary::Mul, ..) if self.style.widths => atom(self.held(e)),
@@ -359,7 +360,11 @@ impl<'a> Writer<'a> {
 
     fn resize(&mut self, x: &Expr, e: &Expr) -> Text {
         if !self.style.widths {
-            return self.expr(x);
+            let text = self.expr(x).text;
+            return match e.signed {
+                true => atom(format!("$signed({text})")),
+                false => operator(text),
+            };
         }
         let pad = e.width - x.width;
         if pad == 0 {
