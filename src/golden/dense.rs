@@ -81,16 +81,37 @@ pub fn input_grad(g: &Geometry, dy: ArrayView4<i16>, w: ArrayView4<i16>) -> Arra
 /// dW[n,c,ky,kx] = Σ dY[b,n,oy,ox] · x[b, c, oy·sy + ky·dy − top, ox·sx + kx·dx − left].
 pub fn weight_grad(g: &Geometry, x: ArrayView4<i16>, dy: ArrayView4<i16>) -> Array4<i64> {
     let [_, channels, kh, kw] = g.w_shape();
-    let zero = || Array2::<i64>::zeros((g.filters, channels * kh * kw));
-    let dw = tasks(g, g.filters / g.groups)
-        .into_par_iter()
-        .fold(zero, |mut dw, task| {
-            let part = product(outputs(g, &dy, &task).view(), gather(g, &x, &task).t());
-            let mut sum = dw.slice_mut(s![task.filters(g), ..]);
-            sum += &part;
-            dw
-        })
-        .reduce(zero, |a, b| a + b);
+    let mut dw = Array2::<i64>::zeros((g.filters, channels * kh * kw));
+    let per_group = g.filters / g.groups;
+    let owners = g.groups * per_group.div_ceil(SLICE);
+    let lines = g.batch * g.out_height();
+    // Few owners of filters: several tasks share one and sum over different positions.
+    let run = lines.div_ceil((2 * rayon::current_num_threads()).div_ceil(owners));
+    let mut runs = Vec::new();
+    for group in 0..g.groups {
+        for slice in slices(per_group, SLICE) {
+            runs.extend(slices(lines, run).into_iter().map(|lines| Task {
+                lines,
+                group,
+                slice: slice.clone(),
+            }));
+        }
+    }
+    let parts = runs.into_par_iter().map(|task| {
+        let mut part = Array2::<i64>::zeros((task.slice.len(), channels * kh * kw));
+        for lines in line_blocks(g, task.lines.clone()) {
+            let task = Task {
+                lines,
+                ..task.clone()
+            };
+            part += &product(outputs(g, &dy, &task).view(), gather(g, &x, &task).t());
+        }
+        (task, part)
+    });
+    for (task, part) in parts.collect::<Vec<_>>() {
+        let mut sum = dw.slice_mut(s![task.filters(g), ..]);
+        sum += &part;
+    }
     dw.into_shape_with_order(g.w_shape())
         .expect("same number of elements")
 }
