@@ -1,0 +1,591 @@
+//! The drain: reads finished psum banks, requantises, and sends them.
+
+use super::loop_nest::COUNT_W;
+use super::requantizer::{Requantizer, SHIFT_W};
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::regmap::{Field, OUT_HEADER, OUT_TRAILER, OutKind};
+
+/// Bits of a raw result on the output stream.
+const RAW_W: usize = 64;
+
+/// What the drain does in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Default, LogicState)]
+pub enum DrainState {
+    /// Looks for a set whose bank waits.
+    #[default]
+    Idle,
+    /// Sends the header beat.
+    Header,
+    /// Sends the rows.
+    Rows,
+}
+
+/// Serves the psum banks of all sets in turn: a header beat, then the rows, requantised or raw; at the job's end the
+/// trailer.
+///
+/// ```text
+///  request[s] ─► round robin ─► D0: row address ─► D1: psum row ─► set mux, beat mux ─► D2: lanes
+///                                                        D2 ─► [requantizer] ─► D3 ─► pack ─► m_axis
+///                                                        D2 ─► |sum| ─► maximum
+/// ```
+///
+/// **Latency** what is addressed in cycle c leaves from c+4; arbitration takes one cycle and the header one.
+/// **Back-pressure** the whole pipeline stands still while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
+/// **Parameters** `sets`, `pes`, `bus_w`, `data_w`, `acc_w`, `tile`.
+///
+/// The test `drain_sends_every_row_in_order` serves several sets under random back-pressure.
+#[derive(LogicBlock)]
+pub struct Drain {
+    /// START: round robin restarts at set 0.
+    pub start: Bit<In>,
+    /// An error: no further rows.
+    pub stop: Bit<In>,
+    /// ABORT: nothing more leaves.
+    pub abort: Bit<In>,
+    /// Job: requantise.
+    pub shift_mode: Bit<In>,
+    /// Job: distance.
+    pub shift: Sig<In>,
+    /// Send the trailer as soon as nothing else is to be sent.
+    pub trailer: Bit<In>,
+    /// Error code of the trailer.
+    pub trailer_error: Sig<In>,
+    /// Per set: a bank waits.
+    pub request: Vec<Bit<In>>,
+    /// Per set: that bank.
+    pub request_bank: Vec<Bit<In>>,
+    /// Per set: its rows − 1.
+    pub request_rows_m1: Vec<Sig<In>>,
+    /// Per set: PEs that have a filter.
+    pub request_pes: Vec<Sig<In>>,
+    /// Per set: tag of its tile.
+    pub request_tag: Vec<Sig<In>>,
+    /// Per set: its pass.
+    pub request_pass: Vec<Sig<In>>,
+    /// Psum words of all sets: PE c of set s is word s·C + c.
+    pub row_word: Vec<Sig<In>>,
+    /// Row to read, for all sets.
+    pub raddr: Sig<Out>,
+    /// Bank whose word is wanted, for all sets.
+    pub read_bank: Bit<Out>,
+    /// Per set: the last beat of its bank was addressed.
+    pub addressed: Vec<Bit<Out>>,
+    /// Per set: bank 0 was read.
+    pub bank0_release: Vec<Bit<Out>>,
+    /// Per set: bank 1 was read.
+    pub bank1_release: Vec<Bit<Out>>,
+    /// Nothing is being addressed.
+    pub idle: Bit<Out>,
+    /// The trailer was addressed in this cycle.
+    pub trailer_taken: Bit<Out>,
+    /// Results saturated in the beat that is being packed.
+    pub saturated: Sig<Out>,
+    /// Largest magnitude among the sums since START.
+    pub max_abs: Sig<Out>,
+    /// Output stream.
+    pub m_axis_tvalid: Bit<Out>,
+    /// Output stream.
+    pub m_axis_tready: Bit<In>,
+    /// Output stream.
+    pub m_axis_tdata: Sig<Out>,
+    /// Output stream.
+    pub m_axis_tlast: Bit<Out>,
+    enable: Bit<Local>,
+    state: Reg<DrainState>,
+    served: Reg,
+    found_after: Bit<Local>,
+    found_any: Bit<Local>,
+    after: Sig<Local>,
+    any: Sig<Local>,
+    pick: Sig<Local>,
+    set: Reg,
+    bank: BitReg,
+    rows_m1: Reg,
+    pes: Reg,
+    tag: Reg,
+    pass: Reg,
+    row: Reg,
+    beat: Reg,
+    last_beat: Sig<Local>,
+    beat_last: Bit<Local>,
+    row_last: Bit<Local>,
+    push_header: Bit<Local>,
+    push_data: Bit<Local>,
+    push_trailer: Bit<Local>,
+    push_last: Bit<Local>,
+    d1_header: BitReg,
+    d1_data: BitReg,
+    d1_trailer: BitReg,
+    d1_last: BitReg,
+    d1_row: Reg,
+    d1_set: Reg,
+    d1_bank: BitReg,
+    d1_pes: Reg,
+    d1_beat: Reg,
+    release: Bit<Local>,
+    words: Vec<Sig<Local>>,
+    d1_word: Reg,
+    d2_header: BitReg,
+    d2_data: BitReg,
+    d2_trailer: BitReg,
+    d2_word: Reg,
+    d2_value: Vec<Reg>,
+    d3_header: BitReg,
+    d3_data: BitReg,
+    d3_trailer: BitReg,
+    d3_word: Reg,
+    d3_value: Vec<Reg>,
+    lane: Vec<Requantizer>,
+    sticky_mask: Sig<Local>,
+    magnitude: Vec<Sig<Local>>,
+    d3_max: Reg,
+    max: Reg,
+    count: Sig<Local>,
+    raw_word: Vec<Sig<Local>>,
+    lane_word: Vec<Sig<Local>>,
+    packed: Sig<Local>,
+    out_valid: BitReg,
+    out_last: BitReg,
+    out_data: Reg,
+    sets: Param,
+    pes_per_set: Param,
+    word_count: Param,
+    raw_lanes: Param,
+    raw_step: Param,
+    raw_beats: Param,
+    shift_lanes: Param,
+    shift_step: Param,
+    shift_beats: Param,
+    value_lanes: Param,
+    raw_lane_w: Param,
+    shift_lane_w: Param,
+    raw_w: Param,
+    data_w: Param,
+    bus_w: Param,
+    last_set: Param,
+    one: Const,
+    kind_rows: Const,
+    kind_trailer: Const,
+    shift_mode_at: Param,
+    set_at: Param,
+    rows_at: Param,
+    tag_at: Param,
+    pass_at: Param,
+    error_at: Param,
+    about: About,
+}
+
+/// Lowest bit of a field.
+fn at(table: &[Field], name: &str) -> Param {
+    let field = table.iter().find(|f| f.name == name);
+    Param::new(field.unwrap_or_else(|| panic!("no field {name}")).lsb as usize)
+}
+
+impl Drain {
+    /// The drain of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let (sets, pes, acc) = (config.sets, config.pes, config.acc_w);
+        // Lanes of a beat that can hold a result, and beats that a row can take.
+        let (raw_step, shift_step) = (config.bus_w / RAW_W, config.lanes());
+        let (raw_lanes, shift_lanes) = (raw_step.min(pes), shift_step.min(pes));
+        let (raw_beats, shift_beats) = (pes.div_ceil(raw_step), pes.div_ceil(shift_step));
+        let value_lanes = raw_lanes.max(shift_lanes);
+        // Words that some lane of some beat may ask for; those beyond the last PE are 0.
+        let words = ((raw_beats - 1) * raw_step + raw_lanes)
+            .max((shift_beats - 1) * shift_step + shift_lanes)
+            .max(pes);
+        let bits = || (0..sets).map(|_| Bit::new()).collect::<Vec<_>>();
+        let sigs = |w: usize| (0..sets).map(|_| Sig::unsigned(w)).collect::<Vec<_>>();
+        let beat_w = config.drain_beat_w();
+        let code = |k: OutKind| Const::new(Value::unsigned(RAW_W, k.code() as u128));
+        Drain {
+            start: Bit::new(),
+            stop: Bit::new(),
+            abort: Bit::new(),
+            shift_mode: Bit::new(),
+            shift: Sig::unsigned(SHIFT_W),
+            trailer: Bit::new(),
+            trailer_error: Sig::unsigned(8),
+            request: bits(),
+            request_bank: bits(),
+            request_rows_m1: sigs(config.tile_w()),
+            request_pes: sigs(config.pe_count_w()),
+            request_tag: sigs(COUNT_W),
+            request_pass: sigs(COUNT_W),
+            row_word: (0..sets * pes).map(|_| Sig::signed(acc)).collect(),
+            raddr: Sig::unsigned(config.tile_w()),
+            read_bank: Bit::new(),
+            addressed: (0..sets).map(|_| Bit::new()).collect(),
+            bank0_release: (0..sets).map(|_| Bit::new()).collect(),
+            bank1_release: (0..sets).map(|_| Bit::new()).collect(),
+            idle: Bit::new(),
+            trailer_taken: Bit::new(),
+            saturated: Sig::unsigned(config.pe_count_w()),
+            max_abs: Sig::unsigned(acc),
+            m_axis_tvalid: Bit::new(),
+            m_axis_tready: Bit::new(),
+            m_axis_tdata: Sig::unsigned(config.bus_w),
+            m_axis_tlast: Bit::new(),
+            enable: Bit::new(),
+            state: Reg::new(),
+            served: Reg::unsigned(config.set_w()),
+            found_after: Bit::new(),
+            found_any: Bit::new(),
+            after: Sig::unsigned(config.set_w()),
+            any: Sig::unsigned(config.set_w()),
+            pick: Sig::unsigned(config.set_w()),
+            set: Reg::unsigned(config.set_w()).without_reset(),
+            bank: BitReg::new().without_reset(),
+            rows_m1: Reg::unsigned(config.tile_w()).without_reset(),
+            pes: Reg::unsigned(config.pe_count_w()).without_reset(),
+            tag: Reg::unsigned(COUNT_W).without_reset(),
+            pass: Reg::unsigned(COUNT_W).without_reset(),
+            row: Reg::unsigned(config.tile_w()).without_reset(),
+            beat: Reg::unsigned(beat_w).without_reset(),
+            last_beat: Sig::unsigned(beat_w),
+            beat_last: Bit::new(),
+            row_last: Bit::new(),
+            push_header: Bit::new(),
+            push_data: Bit::new(),
+            push_trailer: Bit::new(),
+            push_last: Bit::new(),
+            d1_header: BitReg::new(),
+            d1_data: BitReg::new(),
+            d1_trailer: BitReg::new(),
+            d1_last: BitReg::new().without_reset(),
+            d1_row: Reg::unsigned(config.tile_w()).without_reset(),
+            d1_set: Reg::unsigned(config.set_w()).without_reset(),
+            d1_bank: BitReg::new().without_reset(),
+            d1_pes: Reg::unsigned(config.pe_count_w()).without_reset(),
+            d1_beat: Reg::unsigned(beat_w).without_reset(),
+            release: Bit::new(),
+            words: (0..words).map(|_| Sig::signed(acc)).collect(),
+            d1_word: Reg::unsigned(RAW_W).without_reset(),
+            d2_header: BitReg::new(),
+            d2_data: BitReg::new(),
+            d2_trailer: BitReg::new(),
+            d2_word: Reg::unsigned(RAW_W).without_reset(),
+            d2_value: (0..value_lanes)
+                .map(|_| Reg::signed(acc).without_reset())
+                .collect(),
+            d3_header: BitReg::new(),
+            d3_data: BitReg::new(),
+            d3_trailer: BitReg::new(),
+            d3_word: Reg::unsigned(RAW_W).without_reset(),
+            d3_value: (0..raw_lanes)
+                .map(|_| Reg::signed(acc).without_reset())
+                .collect(),
+            lane: (0..shift_lanes).map(|_| Requantizer::new(config)).collect(),
+            sticky_mask: Sig::unsigned(acc),
+            magnitude: (0..2 * value_lanes - 1)
+                .map(|_| Sig::unsigned(acc))
+                .collect(),
+            d3_max: Reg::unsigned(acc),
+            max: Reg::unsigned(acc),
+            count: Sig::unsigned(config.pe_count_w()),
+            lane_word: (0..shift_lanes).map(|_| Sig::unsigned(config.data_w)).collect(),
+            raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
+            packed: Sig::unsigned(config.bus_w),
+            out_valid: BitReg::new(),
+            out_last: BitReg::new(),
+            out_data: Reg::unsigned(config.bus_w).without_reset(),
+            sets: Param::new(sets),
+            pes_per_set: Param::new(pes),
+            word_count: Param::new(words),
+            raw_lanes: Param::new(raw_lanes),
+            raw_step: Param::new(raw_step),
+            raw_beats: Param::new(raw_beats),
+            shift_lanes: Param::new(shift_lanes),
+            shift_step: Param::new(shift_step),
+            shift_beats: Param::new(shift_beats),
+            value_lanes: Param::new(value_lanes),
+            raw_lane_w: Param::new(raw_step.ilog2() as usize),
+            shift_lane_w: Param::new(shift_step.ilog2() as usize),
+            raw_w: Param::new(RAW_W),
+            data_w: Param::new(config.data_w),
+            bus_w: Param::new(config.bus_w),
+            last_set: Param::new(sets - 1),
+            one: Const::new(Value::unsigned(acc, 1)),
+            kind_rows: code(OutKind::Rows),
+            kind_trailer: code(OutKind::Trailer),
+            shift_mode_at: at(&OUT_HEADER, "SHIFT_MODE"),
+            set_at: at(&OUT_HEADER, "SET"),
+            rows_at: at(&OUT_HEADER, "ROWS_M1"),
+            tag_at: at(&OUT_HEADER, "TAG"),
+            pass_at: at(&OUT_HEADER, "PASS"),
+            error_at: at(&OUT_TRAILER, "ERROR"),
+            about: About::new(
+                "drain",
+                "Serves the finished psum banks of all sets in turn: a header beat, then the rows, requantised or raw; \
+                 at the job's end the trailer.",
+            ),
+        }
+    }
+}
+
+impl Logic for Drain {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.enable.next = !self.out_valid.val() || self.m_axis_tready.val();
+
+        // Round robin: the first requesting set after the one served last, else the first requesting set.
+        self.found_after.next = false;
+        self.found_any.next = false;
+        self.after.next = 0.into();
+        self.any.next = 0.into();
+        for s in 0..self.sets.val() {
+            if self.request[s].val() && !self.found_any.val() {
+                self.found_any.next = true;
+                self.any.next = s.into();
+            }
+            if self.request[s].val() && !self.found_after.val() && (self.served.val() < s) {
+                self.found_after.next = true;
+                self.after.next = s.into();
+            }
+        }
+        self.pick.next = self.any.val();
+        if self.found_after.val() {
+            self.pick.next = self.after.val();
+        }
+
+        // D0: what is addressed in this cycle.
+        self.last_beat.next = unsigned_cast((self.pes.val() - 1) >> self.raw_lane_w.val());
+        if self.shift_mode.val() {
+            self.last_beat.next = unsigned_cast((self.pes.val() - 1) >> self.shift_lane_w.val());
+        }
+        self.beat_last.next = self.beat.val() == self.last_beat.val();
+        self.row_last.next = self.row.val() == self.rows_m1.val();
+        self.push_header.next = (self.state.val() == DrainState::Header) && self.enable.val();
+        self.push_data.next = (self.state.val() == DrainState::Rows) && self.enable.val();
+        self.push_last.next = self.push_data.val() && self.beat_last.val() && self.row_last.val();
+        self.push_trailer.next = (self.state.val() == DrainState::Idle)
+            && self.trailer.val()
+            && !self.found_any.val()
+            && self.enable.val();
+        match self.state.val() {
+            DrainState::Idle => {
+                if self.found_any.val() {
+                    self.state.next = DrainState::Header;
+                    self.served.next = self.pick.val();
+                    self.set.next = self.pick.val();
+                    for s in 0..self.sets.val() {
+                        if self.pick.val() == s {
+                            self.bank.next = self.request_bank[s].val();
+                            self.rows_m1.next = self.request_rows_m1[s].val();
+                            self.pes.next = self.request_pes[s].val();
+                            self.tag.next = self.request_tag[s].val();
+                            self.pass.next = self.request_pass[s].val();
+                        }
+                    }
+                }
+            }
+            DrainState::Header => {
+                if self.enable.val() {
+                    self.state.next = DrainState::Rows;
+                }
+                self.row.next = 0.into();
+                self.beat.next = 0.into();
+            }
+            DrainState::Rows => {
+                if self.enable.val() {
+                    self.beat.next = self.beat.val() + 1;
+                    if self.beat_last.val() {
+                        self.beat.next = 0.into();
+                        self.row.next = self.row.val() + 1;
+                        if self.row_last.val() {
+                            self.state.next = DrainState::Idle;
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        // While the pipeline stands still, the row in D1 is read again.
+        self.raddr.next = self.row.val();
+        if !self.enable.val() {
+            self.raddr.next = self.d1_row.val();
+        }
+        self.read_bank.next = self.d1_bank.val();
+
+        // D1: the row is there.
+        if self.enable.val() {
+            self.d1_header.next = self.push_header.val();
+            self.d1_data.next = self.push_data.val();
+            self.d1_trailer.next = self.push_trailer.val();
+            self.d1_last.next = self.push_last.val();
+            self.d1_row.next = self.row.val();
+            self.d1_set.next = self.set.val();
+            self.d1_bank.next = self.bank.val();
+            self.d1_pes.next = self.pes.val();
+            self.d1_beat.next = self.beat.val();
+            self.d1_word.next = self.kind_rows.val()
+                | (bit_cast_w(bits(self.shift_mode.val()), self.raw_w.val()) << self.shift_mode_at.val())
+                | (bit_cast_w(self.set.val(), self.raw_w.val()) << self.set_at.val())
+                | (bit_cast_w(self.rows_m1.val(), self.raw_w.val()) << self.rows_at.val())
+                | (bit_cast_w(self.tag.val(), self.raw_w.val()) << self.tag_at.val())
+                | (bit_cast_w(self.pass.val(), self.raw_w.val()) << self.pass_at.val());
+            if self.push_trailer.val() {
+                self.d1_word.next = self.kind_trailer.val()
+                    | (bit_cast_w(self.trailer_error.val(), self.raw_w.val()) << self.error_at.val());
+            }
+        }
+        for c in 0..self.word_count.val() {
+            self.words[c].next = 0.into();
+        }
+        for s in 0..self.sets.val() {
+            if self.d1_set.val() == s {
+                for c in 0..self.pes_per_set.val() {
+                    if self.d1_pes.val() > c {
+                        self.words[c].next = self.row_word[s * self.pes_per_set.val() + c].val();
+                    }
+                }
+            }
+        }
+
+        // D2: the lanes of the beat.
+        if self.enable.val() {
+            self.d2_header.next = self.d1_header.val();
+            self.d2_data.next = self.d1_data.val();
+            self.d2_trailer.next = self.d1_trailer.val();
+            self.d2_word.next = self.d1_word.val();
+            for l in 0..self.value_lanes.val() {
+                self.d2_value[l].next = 0.into();
+            }
+            if self.d1_data.val() && self.shift_mode.val() {
+                for b in 0..self.shift_beats.val() {
+                    if self.d1_beat.val() == b {
+                        for l in 0..self.shift_lanes.val() {
+                            self.d2_value[l].next = self.words[b * self.shift_step.val() + l].val();
+                        }
+                    }
+                }
+            }
+            if self.d1_data.val() && !self.shift_mode.val() {
+                for b in 0..self.raw_beats.val() {
+                    if self.d1_beat.val() == b {
+                        for l in 0..self.raw_lanes.val() {
+                            self.d2_value[l].next = self.words[b * self.raw_step.val() + l].val();
+                        }
+                    }
+                }
+            }
+        }
+        self.release.next = self.enable.val() && self.d1_data.val() && self.d1_last.val();
+        for s in 0..self.sets.val() {
+            self.addressed[s].next = self.push_last.val() && (self.set.val() == s);
+            self.bank0_release[s].next =
+                self.release.val() && !self.d1_bank.val() && (self.d1_set.val() == s);
+            self.bank1_release[s].next =
+                self.release.val() && self.d1_bank.val() && (self.d1_set.val() == s);
+        }
+
+        // D3: rounding, and the largest magnitude: a tree whose leaves are the lanes.
+        self.sticky_mask.next = 0.into();
+        if self.shift.val() != 0 {
+            self.sticky_mask.next = (self.one.val() << (self.shift.val() - 1)) - 1;
+        }
+        for l in 0..self.shift_lanes.val() {
+            self.lane[l].enable.next = self.enable.val();
+            self.lane[l].value.next = self.d2_value[l].val();
+            self.lane[l].shift.next = self.shift.val();
+            self.lane[l].sticky_mask.next = self.sticky_mask.val();
+        }
+        for l in 0..self.value_lanes.val() {
+            self.magnitude[self.value_lanes.val() - 1 + l].next = unsigned_cast(self.d2_value[l].val());
+            if self.d2_value[l].val() < 0 {
+                self.magnitude[self.value_lanes.val() - 1 + l].next = unsigned_cast(-self.d2_value[l].val());
+            }
+        }
+        for n in 1..self.value_lanes.val() {
+            self.magnitude[self.value_lanes.val() - 1 - n].next =
+                self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val();
+            if self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val()
+                < self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val()
+            {
+                self.magnitude[self.value_lanes.val() - 1 - n].next =
+                    self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val();
+            }
+        }
+        if self.enable.val() {
+            self.d3_header.next = self.d2_header.val();
+            self.d3_data.next = self.d2_data.val();
+            self.d3_trailer.next = self.d2_trailer.val();
+            self.d3_word.next = self.d2_word.val();
+            for l in 0..self.raw_lanes.val() {
+                self.d3_value[l].next = self.d2_value[l].val();
+            }
+            self.d3_max.next = self.magnitude[0].val();
+        }
+        if self.max.val() < self.d3_max.val() {
+            self.max.next = self.d3_max.val();
+        }
+
+        // Output register.
+        for l in 0..self.raw_lanes.val() {
+            self.raw_word[l].next = signed_cast(self.d3_value[l].val());
+        }
+        for l in 0..self.shift_lanes.val() {
+            self.lane_word[l].next = unsigned_cast(self.lane[l].operand.val());
+        }
+        self.packed.next = 0.into();
+        if self.d3_data.val() && self.shift_mode.val() {
+            for l in 0..self.shift_lanes.val() {
+                self.packed.next = self.packed.val()
+                    | (bit_cast_w(self.lane_word[l].val(), self.bus_w.val())
+                        << (l * self.data_w.val()));
+            }
+        }
+        if self.d3_data.val() && !self.shift_mode.val() {
+            for l in 0..self.raw_lanes.val() {
+                self.packed.next = self.packed.val()
+                    | (bit_cast_w(self.raw_word[l].val(), self.bus_w.val()) << (l * self.raw_w.val()));
+            }
+        }
+        if self.d3_header.val() || self.d3_trailer.val() {
+            self.packed.next = unsigned_cast(self.d3_word.val());
+        }
+        self.count.next = 0.into();
+        if self.enable.val() && self.d3_data.val() && self.shift_mode.val() {
+            for l in 0..self.shift_lanes.val() {
+                if self.lane[l].saturated.val() {
+                    self.count.next = self.count.val() + 1;
+                }
+            }
+        }
+        if self.enable.val() {
+            self.out_valid.next = self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+            self.out_last.next = self.d3_trailer.val();
+            self.out_data.next = self.packed.val();
+        }
+
+        if self.start.val() {
+            self.served.next = self.last_set.val().into();
+            self.max.next = 0.into();
+            self.d3_max.next = 0.into();
+        }
+        if self.stop.val() || self.abort.val() {
+            self.state.next = DrainState::Idle;
+        }
+        if self.abort.val() {
+            self.d1_header.next = false;
+            self.d1_data.next = false;
+            self.d1_trailer.next = false;
+            self.d2_header.next = false;
+            self.d2_data.next = false;
+            self.d2_trailer.next = false;
+            self.d3_header.next = false;
+            self.d3_data.next = false;
+            self.d3_trailer.next = false;
+            self.out_valid.next = false;
+        }
+
+        self.idle.next = self.state.val() == DrainState::Idle;
+        self.trailer_taken.next = self.push_trailer.val();
+        self.saturated.next = self.count.val();
+        self.max_abs.next = self.max.val();
+        self.m_axis_tvalid.next = self.out_valid.val();
+        self.m_axis_tdata.next = self.out_data.val();
+        self.m_axis_tlast.next = self.out_last.val();
+    }
+}

@@ -1,0 +1,474 @@
+//! The loader: parses the input stream and deals its beats to the PE sets.
+
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::regmap::{Error, HEADER, SegmentKind, TILE_FIELD_BITS, TILE_SLOTS};
+
+/// Bits of the beat counter of a segment: those of the header's COUNT field.
+const BEATS_W: usize = 20;
+
+/// What the loader does in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Default, LogicState)]
+pub enum LoaderState {
+    /// No job, or END was taken.
+    #[default]
+    Idle,
+    /// The next beat is a segment header.
+    Header,
+    /// The next beat is payload.
+    Payload,
+    /// After an error: beats are dropped until TLAST.
+    Flush,
+}
+
+/// Parses segments and hands their payload to the sets, one beat per cycle while every addressed set has room.
+///
+/// ```text
+///  s_axis ─► header? ── kind, bank, count, mask
+///         └► payload ── room in all masked sets? ──► [write stage] ──► load_* , selected[s]
+///                              ▲
+///  room_tile/features/weights/operand[s]
+/// ```
+///
+/// **Latency** a payload beat accepted in cycle t is in the write stage (`load_*` valid) in t+1.
+/// **Back-pressure** `s_axis_tready` falls while an addressed set has no room; headers are always taken.
+/// **Parameters** `sets` 1…32, `l`, `bus_w` ≥ 64, `pes` and `data_w` (ROW_BEATS = ⌈C·data_w / bus_w⌉).
+///
+/// Any illegal header, or TLAST in the wrong place, raises `error` with its code for one cycle; the loader then drops
+/// beats until TLAST and `done` rises. The test `loader_reports_every_error` provokes each.
+#[derive(LogicBlock)]
+pub struct Loader {
+    /// A job starts.
+    pub start: Bit<In>,
+    /// Another part found an error: drop the rest of the packet.
+    pub flush: Bit<In>,
+    /// ABORT: idle at once.
+    pub abort: Bit<In>,
+    /// The job is a weight gradient.
+    pub wgrad: Bit<In>,
+    /// Beats of a feature slot.
+    pub slot_beats: Sig<In>,
+    /// Input stream.
+    pub s_axis_tvalid: Bit<In>,
+    /// Input stream.
+    pub s_axis_tready: Bit<Out>,
+    /// Input stream.
+    pub s_axis_tdata: Sig<In>,
+    /// Input stream.
+    pub s_axis_tlast: Bit<In>,
+    /// Per set: a tile descriptor may be written.
+    pub room_tile: Vec<Bit<In>>,
+    /// Per set: features may be written.
+    pub room_features: Vec<Bit<In>>,
+    /// Per set: a row of weights may be written.
+    pub room_weights: Vec<Bit<In>>,
+    /// Per set: an operand may be written.
+    pub room_operand: Vec<Bit<In>>,
+    /// The beat in the write stage is for set s.
+    pub load_selected: Vec<Bit<Out>>,
+    /// It belongs to a tile descriptor.
+    pub load_tile: Bit<Out>,
+    /// It holds features.
+    pub load_features: Bit<Out>,
+    /// It holds weights.
+    pub load_weights: Bit<Out>,
+    /// It holds an operand.
+    pub load_operand: Bit<Out>,
+    /// It is the last of its segment.
+    pub load_last: Bit<Out>,
+    /// Its segment completes a feature slot.
+    pub load_slot_end: Bit<Out>,
+    /// Its feature bank.
+    pub load_bank: Sig<Out>,
+    /// Its number in the segment.
+    pub load_beat: Sig<Out>,
+    /// Its row.
+    pub load_row: Sig<Out>,
+    /// Its number in the row.
+    pub load_row_beat: Sig<Out>,
+    /// It is the last of its row.
+    pub load_row_last: Bit<Out>,
+    /// The beat.
+    pub load_data: Sig<Out>,
+    /// A row of weights for set s is accepted in this cycle.
+    pub weight_row_accepted: Vec<Bit<Out>>,
+    /// A beat is accepted in this cycle.
+    pub accepted: Bit<Out>,
+    /// The loader waits for the host: it could take a beat, and none is offered.
+    pub waits_for_host: Bit<Out>,
+    /// END (or the TLAST that ends a flush) was taken, or no job runs.
+    pub done: Bit<Out>,
+    /// An error was found in this cycle.
+    pub error: Bit<Out>,
+    /// Its code.
+    pub error_code: Sig<Out>,
+    state: Reg<LoaderState>,
+    header_kind: Sig<Local>,
+    header_bank: Sig<Local>,
+    header_count: Sig<Local>,
+    header_mask: Sig<Local>,
+    header_fits: Bit<Local>,
+    is_tile: BitReg,
+    is_features: BitReg,
+    is_weights: BitReg,
+    is_operand: BitReg,
+    slot_end: BitReg,
+    bank: Reg,
+    remaining: Reg,
+    mask: Vec<BitReg>,
+    row_beat: Reg,
+    row: Reg,
+    beat: Reg,
+    room: Bit<Local>,
+    ready: Bit<Local>,
+    take: Bit<Local>,
+    row_last: Bit<Local>,
+    last: Bit<Local>,
+    fail: Bit<Local>,
+    fail_code: Sig<Local>,
+    w_valid: BitReg,
+    w_tile: BitReg,
+    w_features: BitReg,
+    w_weights: BitReg,
+    w_operand: BitReg,
+    w_last: BitReg,
+    w_slot_end: BitReg,
+    w_bank: Reg,
+    w_beat: Reg,
+    w_row: Reg,
+    w_row_beat: Reg,
+    w_row_last: BitReg,
+    w_data: Reg,
+    w_mask: Vec<BitReg>,
+    sets: Param,
+    banks: Param,
+    tile_beats: Param,
+    row_beats: Param,
+    max_operand: Param,
+    kind_tile: Param,
+    kind_features: Param,
+    kind_weights: Param,
+    kind_operand: Param,
+    kind_end: Param,
+    bank_at: Param,
+    slot_end_at: Param,
+    count_at: Param,
+    mask_at: Param,
+    bad_header: Param,
+    stream_short: Param,
+    stream_long: Param,
+    beats_w: Param,
+    about: About,
+}
+
+/// Lowest bit of a header field.
+fn at(name: &str) -> Param {
+    let field = HEADER.iter().find(|f| f.name == name);
+    Param::new(field.unwrap_or_else(|| panic!("no header field {name}")).lsb as usize)
+}
+
+/// Bits of a header field.
+fn width(name: &str) -> usize {
+    let field = HEADER.iter().find(|f| f.name == name);
+    field.unwrap_or_else(|| panic!("no header field {name}")).bits as usize
+}
+
+impl Loader {
+    /// The loader of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let per_set = || (0..config.sets).map(|_| Bit::new()).collect();
+        let flag = || BitReg::new().without_reset();
+        let kind = |k: SegmentKind| Param::new(k.code() as usize);
+        let code = |e: Error| Param::new(e.code() as usize);
+        Loader {
+            start: Bit::new(),
+            flush: Bit::new(),
+            abort: Bit::new(),
+            wgrad: Bit::new(),
+            slot_beats: Sig::unsigned(16),
+            s_axis_tvalid: Bit::new(),
+            s_axis_tready: Bit::new(),
+            s_axis_tdata: Sig::unsigned(config.bus_w),
+            s_axis_tlast: Bit::new(),
+            room_tile: per_set(),
+            room_features: per_set(),
+            room_weights: per_set(),
+            room_operand: per_set(),
+            load_selected: (0..config.sets).map(|_| Bit::new()).collect(),
+            load_tile: Bit::new(),
+            load_features: Bit::new(),
+            load_weights: Bit::new(),
+            load_operand: Bit::new(),
+            load_last: Bit::new(),
+            load_slot_end: Bit::new(),
+            load_bank: Sig::unsigned(config.bank_w()),
+            load_beat: Sig::unsigned(config.bank_depth_w()),
+            load_row: Sig::unsigned(config.tile_w()),
+            load_row_beat: Sig::unsigned(config.row_beat_w()),
+            load_row_last: Bit::new(),
+            load_data: Sig::unsigned(config.bus_w),
+            weight_row_accepted: (0..config.sets).map(|_| Bit::new()).collect(),
+            accepted: Bit::new(),
+            waits_for_host: Bit::new(),
+            done: Bit::new(),
+            error: Bit::new(),
+            error_code: Sig::unsigned(8),
+            state: Reg::new(),
+            header_kind: Sig::unsigned(width("KIND")),
+            header_bank: Sig::unsigned(width("BANK")),
+            header_count: Sig::unsigned(width("COUNT")),
+            header_mask: Sig::unsigned(width("MASK")),
+            header_fits: Bit::new(),
+            is_tile: flag(),
+            is_features: flag(),
+            is_weights: flag(),
+            is_operand: flag(),
+            slot_end: flag(),
+            bank: Reg::unsigned(config.bank_w()).without_reset(),
+            remaining: Reg::unsigned(width("COUNT")).without_reset(),
+            mask: (0..config.sets).map(|_| flag()).collect(),
+            row_beat: Reg::unsigned(config.row_beat_w()).without_reset(),
+            row: Reg::unsigned(config.tile_w()).without_reset(),
+            beat: Reg::unsigned(config.bank_depth_w()).without_reset(),
+            room: Bit::new(),
+            ready: Bit::new(),
+            take: Bit::new(),
+            row_last: Bit::new(),
+            last: Bit::new(),
+            fail: Bit::new(),
+            fail_code: Sig::unsigned(8),
+            w_valid: BitReg::new(),
+            w_tile: flag(),
+            w_features: flag(),
+            w_weights: flag(),
+            w_operand: flag(),
+            w_last: flag(),
+            w_slot_end: flag(),
+            w_bank: Reg::unsigned(config.bank_w()).without_reset(),
+            w_beat: Reg::unsigned(config.bank_depth_w()).without_reset(),
+            w_row: Reg::unsigned(config.tile_w()).without_reset(),
+            w_row_beat: Reg::unsigned(config.row_beat_w()).without_reset(),
+            w_row_last: flag(),
+            w_data: Reg::unsigned(config.bus_w).without_reset(),
+            w_mask: (0..config.sets).map(|_| flag()).collect(),
+            sets: Param::new(config.sets),
+            banks: Param::new(config.l),
+            tile_beats: Param::new((TILE_FIELD_BITS * TILE_SLOTS).div_ceil(config.bus_w)),
+            row_beats: Param::new(config.row_beats()),
+            max_operand: Param::new(config.tile * config.row_beats()),
+            kind_tile: kind(SegmentKind::Tile),
+            kind_features: kind(SegmentKind::Features),
+            kind_weights: kind(SegmentKind::Weights),
+            kind_operand: kind(SegmentKind::Operand),
+            kind_end: kind(SegmentKind::End),
+            bank_at: at("BANK"),
+            slot_end_at: at("SLOT_END"),
+            count_at: at("COUNT"),
+            mask_at: at("MASK"),
+            bad_header: code(Error::BadHeader),
+            stream_short: code(Error::StreamShort),
+            stream_long: code(Error::StreamLong),
+            beats_w: Param::new(BEATS_W),
+            about: About::new(
+                "loader",
+                "Parses the segments of the input stream and hands their payload to the PE sets, one beat per cycle \
+                 while every addressed set has room.",
+            ),
+        }
+    }
+}
+
+impl Logic for Loader {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.header_kind.next = unsigned_cast(self.s_axis_tdata.val());
+        self.header_bank.next = unsigned_cast(self.s_axis_tdata.val() >> self.bank_at.val());
+        self.header_count.next = unsigned_cast(self.s_axis_tdata.val() >> self.count_at.val());
+        self.header_mask.next = unsigned_cast(self.s_axis_tdata.val() >> self.mask_at.val());
+
+        // Which headers are legal.
+        self.header_fits.next = false;
+        if self.header_kind.val() == self.kind_tile.val() {
+            self.header_fits.next = self.header_count.val() == self.tile_beats.val();
+        }
+        if self.header_kind.val() == self.kind_features.val() {
+            self.header_fits.next = (self.header_bank.val() < self.banks.val())
+                && (self.header_count.val() <= bit_cast_w(self.slot_beats.val(), self.beats_w.val()));
+        }
+        if self.header_kind.val() == self.kind_weights.val() {
+            self.header_fits.next = true;
+        }
+        if self.header_kind.val() == self.kind_operand.val() {
+            self.header_fits.next = self.wgrad.val() && (self.header_count.val() <= self.max_operand.val());
+        }
+        if (self.header_count.val() == 0) || !self.header_mask.val().any() {
+            self.header_fits.next = false;
+        }
+        if self.header_mask.val() >> self.sets.val() != 0 {
+            self.header_fits.next = false;
+        }
+
+        // Room in all addressed sets.
+        self.room.next = true;
+        for s in 0..self.sets.val() {
+            if self.mask[s].val()
+                && ((self.is_tile.val() && !self.room_tile[s].val())
+                    || (self.is_features.val() && !self.room_features[s].val())
+                    || (self.is_weights.val() && !self.room_weights[s].val())
+                    || (self.is_operand.val() && !self.room_operand[s].val()))
+            {
+                self.room.next = false;
+            }
+        }
+
+        self.ready.next = false;
+        match self.state.val() {
+            LoaderState::Header => {
+                self.ready.next = true;
+            }
+            LoaderState::Payload => {
+                self.ready.next = self.room.val();
+            }
+            LoaderState::Flush => {
+                self.ready.next = true;
+            }
+            _ => {}
+        }
+        self.take.next = self.ready.val() && self.s_axis_tvalid.val();
+        self.row_last.next = self.row_beat.val() == self.row_beats.val() - 1;
+        self.last.next = self.remaining.val() == 1;
+
+        self.fail.next = false;
+        self.fail_code.next = self.bad_header.val().into();
+        match self.state.val() {
+            LoaderState::Header => {
+                if self.take.val() {
+                    if self.header_kind.val() == self.kind_end.val() {
+                        self.state.next = LoaderState::Idle;
+                        if !self.s_axis_tlast.val() {
+                            self.fail.next = true;
+                            self.fail_code.next = self.stream_long.val().into();
+                            self.state.next = LoaderState::Flush;
+                        }
+                    } else {
+                        self.state.next = LoaderState::Payload;
+                        if self.s_axis_tlast.val() {
+                            self.fail.next = true;
+                            self.fail_code.next = self.stream_short.val().into();
+                            self.state.next = LoaderState::Idle;
+                        } else if !self.header_fits.val() {
+                            self.fail.next = true;
+                            self.state.next = LoaderState::Flush;
+                        }
+                    }
+                }
+            }
+            LoaderState::Payload => {
+                if self.take.val() {
+                    if self.last.val() {
+                        self.state.next = LoaderState::Header;
+                    }
+                    if self.s_axis_tlast.val() {
+                        self.fail.next = true;
+                        self.fail_code.next = self.stream_short.val().into();
+                        self.state.next = LoaderState::Idle;
+                    } else if self.last.val() && !self.row_last.val() && (self.is_weights.val() || self.is_operand.val()) {
+                        self.fail.next = true;
+                        self.state.next = LoaderState::Flush;
+                    }
+                }
+            }
+            LoaderState::Flush => {
+                if self.take.val() && self.s_axis_tlast.val() {
+                    self.state.next = LoaderState::Idle;
+                }
+            }
+            _ => {}
+        }
+        // An error found elsewhere ends the packet here; if its last beat is taken just now, nothing is left to drop.
+        if self.flush.val() && (self.state.val() != LoaderState::Idle) {
+            self.state.next = LoaderState::Flush;
+            if self.take.val() && self.s_axis_tlast.val() {
+                self.state.next = LoaderState::Idle;
+            }
+        }
+        if self.start.val() {
+            self.state.next = LoaderState::Header;
+        }
+        if self.abort.val() {
+            self.state.next = LoaderState::Idle;
+        }
+
+        if self.take.val() && (self.state.val() == LoaderState::Header) {
+            self.is_tile.next = self.header_kind.val() == self.kind_tile.val();
+            self.is_features.next = self.header_kind.val() == self.kind_features.val();
+            self.is_weights.next = self.header_kind.val() == self.kind_weights.val();
+            self.is_operand.next = self.header_kind.val() == self.kind_operand.val();
+            self.slot_end.next = self.s_axis_tdata.val().get_bit(self.slot_end_at.val());
+            self.bank.next = unsigned_cast(self.header_bank.val());
+            self.remaining.next = self.header_count.val();
+            self.row_beat.next = 0.into();
+            self.row.next = 0.into();
+            self.beat.next = 0.into();
+            for s in 0..self.sets.val() {
+                self.mask[s].next = self.header_mask.val().get_bit(s);
+            }
+        }
+        if self.take.val() && (self.state.val() == LoaderState::Payload) {
+            self.remaining.next = self.remaining.val() - 1;
+            self.beat.next = self.beat.val() + 1;
+            self.row_beat.next = self.row_beat.val() + 1;
+            if self.row_last.val() {
+                self.row_beat.next = 0.into();
+                self.row.next = self.row.val() + 1;
+            }
+        }
+
+        // Write stage.
+        self.w_valid.next = self.take.val()
+            && (self.state.val() == LoaderState::Payload)
+            && !self.fail.val()
+            && !self.flush.val()
+            && !self.abort.val();
+        self.w_tile.next = self.is_tile.val();
+        self.w_features.next = self.is_features.val();
+        self.w_weights.next = self.is_weights.val();
+        self.w_operand.next = self.is_operand.val();
+        self.w_last.next = self.last.val();
+        self.w_slot_end.next = self.slot_end.val();
+        self.w_bank.next = self.bank.val();
+        self.w_beat.next = self.beat.val();
+        self.w_row.next = self.row.val();
+        self.w_row_beat.next = self.row_beat.val();
+        self.w_row_last.next = self.row_last.val();
+        self.w_data.next = self.s_axis_tdata.val();
+        for s in 0..self.sets.val() {
+            self.w_mask[s].next = self.mask[s].val();
+            self.load_selected[s].next = self.w_valid.val() && self.w_mask[s].val();
+            self.weight_row_accepted[s].next = self.take.val()
+                && (self.state.val() == LoaderState::Payload)
+                && self.is_weights.val()
+                && self.row_last.val()
+                && self.mask[s].val();
+        }
+        self.load_tile.next = self.w_tile.val();
+        self.load_features.next = self.w_features.val();
+        self.load_weights.next = self.w_weights.val();
+        self.load_operand.next = self.w_operand.val();
+        self.load_last.next = self.w_last.val();
+        self.load_slot_end.next = self.w_slot_end.val();
+        self.load_bank.next = self.w_bank.val();
+        self.load_beat.next = self.w_beat.val();
+        self.load_row.next = self.w_row.val();
+        self.load_row_beat.next = self.w_row_beat.val();
+        self.load_row_last.next = self.w_row_last.val();
+        self.load_data.next = self.w_data.val();
+
+        self.s_axis_tready.next = self.ready.val();
+        self.accepted.next = self.take.val();
+        self.waits_for_host.next = self.ready.val() && !self.s_axis_tvalid.val();
+        self.done.next = self.state.val() == LoaderState::Idle;
+        self.error.next = self.fail.val();
+        self.error_code.next = self.fail_code.val();
+    }
+}

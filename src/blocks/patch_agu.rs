@@ -1,0 +1,307 @@
+//! Patch address generation: where the current element lies in the feature banks.
+
+use super::loop_nest::COUNT_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Bits of feature-buffer word addresses and of input coordinates: those of the register fields that step them.
+pub const ADDR_W: usize = 16;
+
+/// Follows the loop nest and gives bank, word address and padding of the current element.
+///
+/// Every loop level has an increment and a base, the place of its first element. When a level steps, one adder forms
+/// `base + increment`, which becomes the new base of that level and of every inner one: no multiplier, no subtraction.
+///
+/// ```text
+///  step_* ──► which level? ──► base, increment ──► + ──► current (bank, addr)   row, col likewise
+///                                ▲                 │
+///                                └── base registers ┘   bank ≥ L: bank -= L, addr += wrap_addr
+/// ```
+///
+/// **Latency** 0: outputs describe the current element; a step shows in the next cycle.
+/// **Back-pressure** none: stands still while `advance` is 0.
+/// **Parameters** L (`Config::l`, 1…15) feature banks. The rules are in `docs/architecture.md`, "Patch addressing".
+///
+/// The test `patch_agu_follows_the_formula` compares it with the closed formula of that page.
+#[derive(LogicBlock)]
+pub struct PatchAgu {
+    /// A new tile becomes active: go to the start.
+    pub load: Bit<In>,
+    /// The current element is done.
+    pub advance: Bit<In>,
+    /// Level steps of the loop nest.
+    pub step_kr: Bit<In>,
+    /// The channel steps.
+    pub step_c: Bit<In>,
+    /// The output column steps.
+    pub step_x: Bit<In>,
+    /// The output row steps.
+    pub step_y: Bit<In>,
+    /// The image steps.
+    pub step_img: Bit<In>,
+    /// The chunk of kernel rows steps.
+    pub step_chunk: Bit<In>,
+    /// The feature slot steps: go to the start in the next slot.
+    pub step_cgroup: Bit<In>,
+    /// Start: bank.
+    pub start_bank: Sig<In>,
+    /// Start: word address, slot included.
+    pub start_addr: Sig<In>,
+    /// Start: input row, two's complement.
+    pub start_row: Sig<In>,
+    /// Start: input column, two's complement.
+    pub start_col: Sig<In>,
+    /// Input rows that were sent.
+    pub in_rows: Sig<In>,
+    /// Input columns that were sent.
+    pub in_cols: Sig<In>,
+    /// Words and columns per kernel column.
+    pub kc_step: Sig<In>,
+    /// Words per kernel row.
+    pub kr_addr: Sig<In>,
+    /// Input rows per kernel row.
+    pub kr_row: Sig<In>,
+    /// Banks per kernel row.
+    pub kr_bank: Sig<In>,
+    /// Words per channel.
+    pub c_addr: Sig<In>,
+    /// Banks per channel.
+    pub c_bank: Sig<In>,
+    /// Words and columns per output column.
+    pub x_step: Sig<In>,
+    /// Words per output row.
+    pub y_addr: Sig<In>,
+    /// Input rows per output row.
+    pub y_row: Sig<In>,
+    /// Banks per output row.
+    pub y_bank: Sig<In>,
+    /// Words per image.
+    pub img_addr: Sig<In>,
+    /// Words per chunk.
+    pub chunk_addr: Sig<In>,
+    /// Input rows per chunk.
+    pub chunk_row: Sig<In>,
+    /// Banks per chunk.
+    pub chunk_bank: Sig<In>,
+    /// Words per bank wrap.
+    pub wrap_addr: Sig<In>,
+    /// Bank of the element.
+    pub bank: Sig<Out>,
+    /// Word address of the element in its bank.
+    pub addr: Sig<Out>,
+    /// The element lies inside of the image; otherwise it is padding, 0.
+    pub in_image: Bit<Out>,
+    addr_chunk: Reg,
+    addr_img: Reg,
+    addr_y: Reg,
+    addr_x: Reg,
+    addr_c: Reg,
+    addr_kr: Reg,
+    addr_now: Reg,
+    bank_chunk: Reg,
+    bank_y: Reg,
+    bank_c: Reg,
+    bank_now: Reg,
+    row_chunk: Reg,
+    row_y: Reg,
+    row_now: Reg,
+    col_x: Reg,
+    col_now: Reg,
+    restart: Bit<Local>,
+    addr_base: Sig<Local>,
+    addr_inc: Sig<Local>,
+    bank_base: Sig<Local>,
+    bank_inc: Sig<Local>,
+    bank_sum: Sig<Local>,
+    bank_wraps: Bit<Local>,
+    next_addr: Sig<Local>,
+    next_bank: Sig<Local>,
+    next_row: Sig<Local>,
+    next_col: Sig<Local>,
+    banks: Param,
+    bank_w: Param,
+    sum_w: Param,
+    about: About,
+}
+
+impl PatchAgu {
+    /// The block for a configuration's feature banks.
+    pub fn new(config: &Config) -> Self {
+                macro_rules! wires {
+            ($($name:ident: $make:expr),* $(,)?) => { PatchAgu { $($name: $make),* } };
+        }
+        let (count, addr, bank) = (COUNT_W, ADDR_W, config.bank_w());
+        wires! {
+            load: Bit::new(),
+            advance: Bit::new(),
+            step_kr: Bit::new(),
+            step_c: Bit::new(),
+            step_x: Bit::new(),
+            step_y: Bit::new(),
+            step_img: Bit::new(),
+            step_chunk: Bit::new(),
+            step_cgroup: Bit::new(),
+            start_bank: Sig::unsigned(bank),
+            start_addr: Sig::unsigned(addr),
+            start_row: Sig::unsigned(addr),
+            start_col: Sig::unsigned(addr),
+            in_rows: Sig::unsigned(count),
+            in_cols: Sig::unsigned(count),
+            kc_step: Sig::unsigned(addr),
+            kr_addr: Sig::unsigned(addr),
+            kr_row: Sig::unsigned(addr),
+            kr_bank: Sig::unsigned(bank),
+            c_addr: Sig::unsigned(addr),
+            c_bank: Sig::unsigned(bank),
+            x_step: Sig::unsigned(addr),
+            y_addr: Sig::unsigned(addr),
+            y_row: Sig::unsigned(addr),
+            y_bank: Sig::unsigned(bank),
+            img_addr: Sig::unsigned(addr),
+            chunk_addr: Sig::unsigned(addr),
+            chunk_row: Sig::unsigned(addr),
+            chunk_bank: Sig::unsigned(bank),
+            wrap_addr: Sig::unsigned(addr),
+            bank: Sig::unsigned(bank),
+            addr: Sig::unsigned(addr),
+            in_image: Bit::new(),
+            addr_chunk: Reg::unsigned(addr),
+            addr_img: Reg::unsigned(addr),
+            addr_y: Reg::unsigned(addr),
+            addr_x: Reg::unsigned(addr),
+            addr_c: Reg::unsigned(addr),
+            addr_kr: Reg::unsigned(addr),
+            addr_now: Reg::unsigned(addr),
+            bank_chunk: Reg::unsigned(bank),
+            bank_y: Reg::unsigned(bank),
+            bank_c: Reg::unsigned(bank),
+            bank_now: Reg::unsigned(bank),
+            row_chunk: Reg::unsigned(addr),
+            row_y: Reg::unsigned(addr),
+            row_now: Reg::unsigned(addr),
+            col_x: Reg::unsigned(addr),
+            col_now: Reg::unsigned(addr),
+            restart: Bit::new(),
+            addr_base: Sig::unsigned(addr),
+            addr_inc: Sig::unsigned(addr),
+            bank_base: Sig::unsigned(bank),
+            bank_inc: Sig::unsigned(bank),
+            bank_sum: Sig::unsigned(bank + 1),
+            bank_wraps: Bit::new(),
+            next_addr: Sig::unsigned(addr),
+            next_bank: Sig::unsigned(bank),
+            next_row: Sig::unsigned(addr),
+            next_col: Sig::unsigned(addr),
+            banks: Param::new(config.l),
+            bank_w: Param::new(bank),
+            sum_w: Param::new(bank + 1),
+            about: About::new("patch_agu", "Patch address generation: bank, word address and padding of the current element. Each loop level keeps the place of its first element; one adder forms the place of the next."),
+        }
+    }
+}
+
+impl Logic for PatchAgu {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.bank.next = self.bank_now.val();
+        self.addr.next = self.addr_now.val();
+        // A negative coordinate is a large unsigned number: one comparison covers both edges.
+        self.in_image.next = (self.row_now.val() < self.in_rows.val())
+            && (self.col_now.val() < self.in_cols.val());
+
+        self.restart.next = self.load.val() || self.step_cgroup.val();
+        self.addr_base.next = self.addr_now.val();
+        self.addr_inc.next = self.kc_step.val();
+        self.bank_base.next = self.bank_now.val();
+        self.bank_inc.next = 0.into();
+        self.next_row.next = self.row_now.val();
+        self.next_col.next = self.col_now.val() + self.kc_step.val();
+        if self.restart.val() {
+            self.addr_base.next = self.start_addr.val();
+            self.addr_inc.next = 0.into();
+            self.bank_base.next = self.start_bank.val();
+            self.next_row.next = self.start_row.val();
+            self.next_col.next = self.start_col.val();
+        } else if self.step_chunk.val() {
+            self.addr_base.next = self.addr_chunk.val();
+            self.addr_inc.next = self.chunk_addr.val();
+            self.bank_base.next = self.bank_chunk.val();
+            self.bank_inc.next = self.chunk_bank.val();
+            self.next_row.next = self.row_chunk.val() + self.chunk_row.val();
+            self.next_col.next = self.start_col.val();
+        } else if self.step_img.val() {
+            self.addr_base.next = self.addr_img.val();
+            self.addr_inc.next = self.img_addr.val();
+            self.bank_base.next = self.bank_chunk.val();
+            self.next_row.next = self.row_chunk.val();
+            self.next_col.next = self.start_col.val();
+        } else if self.step_y.val() {
+            self.addr_base.next = self.addr_y.val();
+            self.addr_inc.next = self.y_addr.val();
+            self.bank_base.next = self.bank_y.val();
+            self.bank_inc.next = self.y_bank.val();
+            self.next_row.next = self.row_y.val() + self.y_row.val();
+            self.next_col.next = self.start_col.val();
+        } else if self.step_x.val() {
+            self.addr_base.next = self.addr_x.val();
+            self.addr_inc.next = self.x_step.val();
+            self.bank_base.next = self.bank_y.val();
+            self.next_row.next = self.row_y.val();
+            self.next_col.next = self.col_x.val() + self.x_step.val();
+        } else if self.step_c.val() {
+            self.addr_base.next = self.addr_c.val();
+            self.addr_inc.next = self.c_addr.val();
+            self.bank_base.next = self.bank_c.val();
+            self.bank_inc.next = self.c_bank.val();
+            self.next_row.next = self.row_y.val();
+            self.next_col.next = self.col_x.val();
+        } else if self.step_kr.val() {
+            self.addr_base.next = self.addr_kr.val();
+            self.addr_inc.next = self.kr_addr.val();
+            self.bank_inc.next = self.kr_bank.val();
+            self.next_row.next = self.row_now.val() + self.kr_row.val();
+            self.next_col.next = self.col_x.val();
+        }
+
+        self.bank_sum.next = bit_cast_w(self.bank_base.val(), self.sum_w.val())
+            + bit_cast_w(self.bank_inc.val(), self.sum_w.val());
+        self.bank_wraps.next = self.bank_sum.val() >= self.banks.val();
+        self.next_bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
+        self.next_addr.next = self.addr_base.val() + self.addr_inc.val();
+        if self.bank_wraps.val() {
+            self.next_bank.next = bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
+            self.next_addr.next = self.addr_base.val() + self.addr_inc.val() + self.wrap_addr.val();
+        }
+
+        if self.load.val() || self.advance.val() {
+            self.addr_now.next = self.next_addr.val();
+            self.bank_now.next = self.next_bank.val();
+            self.row_now.next = self.next_row.val();
+            self.col_now.next = self.next_col.val();
+            if self.restart.val() || self.step_kr.val() {
+                self.addr_kr.next = self.next_addr.val();
+            }
+            if self.restart.val() || self.step_c.val() {
+                self.addr_c.next = self.next_addr.val();
+                self.bank_c.next = self.next_bank.val();
+            }
+            if self.restart.val() || self.step_x.val() {
+                self.addr_x.next = self.next_addr.val();
+                self.col_x.next = self.next_col.val();
+            }
+            if self.restart.val() || self.step_y.val() {
+                self.addr_y.next = self.next_addr.val();
+                self.bank_y.next = self.next_bank.val();
+                self.row_y.next = self.next_row.val();
+            }
+            if self.restart.val() || self.step_img.val() {
+                self.addr_img.next = self.next_addr.val();
+            }
+            if self.restart.val() || self.step_chunk.val() {
+                self.addr_chunk.next = self.next_addr.val();
+                self.bank_chunk.next = self.next_bank.val();
+                self.row_chunk.next = self.next_row.val();
+            }
+        }
+    }
+}

@@ -1,0 +1,683 @@
+//! The sequencer of one PE set: which element is issued when, and what is free when.
+
+use super::loop_nest::{COUNT_W, LoopNest};
+use super::patch_agu::{ADDR_W, PatchAgu};
+use super::tile_queue::{TileQueue, tile_beat_w};
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Runs the loop nest of a PE set over the tiles it is sent, one element per cycle, and keeps account of the feature
+/// ring, the weight ring, the operand bank and the two psum banks.
+///
+/// ```text
+///  tile beats ──► tile_queue ──► loop_nest ──► patch_agu ──► bank, addr, in_image ─┐
+///  slot_loaded ─► f_avail ┐          ▲                                             ├─► issue (cycle u)
+///  weights_loaded ► w_groups ├─► may issue? ── issue ──► weight_addr, psum_addr … ─┘
+///  operand_loaded ► o_full │
+///  bank_release ─► bank_busy ┘ ──► room_* to the loader, drain_request to the drain
+/// ```
+///
+/// **Latency** `issue` and all outputs beside it describe the same cycle u; what an issue changes shows in u+1; a
+/// request to drain a bank shows in u+5, when its last psum is in the RAM. **Back-pressure** `room_*` to the loader;
+/// the nest stands still while anything is missing, and `stall_*` names the first cause.
+/// **Parameters** `l`, `bus_w`, `feature_words`, `weight_words`, `tile`, `pes` of the configuration.
+/// The cycle rules are in `docs/architecture.md`, "Set timing".
+///
+/// The test `design_equals_the_cycle_model` holds it to those rules.
+#[derive(LogicBlock)]
+pub struct SetSequencer {
+    /// START, or an error: every queue, ring and state restarts.
+    pub clear: Bit<In>,
+    /// An error or abort: the psum banks restart as well.
+    pub reset_banks: Bit<In>,
+    /// Job: weight gradient.
+    pub wgrad: Bit<In>,
+    /// Job: features are sent again for every pass.
+    pub stream_features: Bit<In>,
+    /// Job: channels of a channel group.
+    pub cg: Sig<In>,
+    /// Job: channels of the last channel group.
+    pub cg_last: Sig<In>,
+    /// Job: kernel rows of a chunk.
+    pub kr: Sig<In>,
+    /// Job: kernel rows of the last chunk.
+    pub kr_last: Sig<In>,
+    /// Job: kernel columns.
+    pub kw: Sig<In>,
+    /// Job: chunks of kernel rows.
+    pub chunks: Sig<In>,
+    /// Job: channel groups.
+    pub cgroups: Sig<In>,
+    /// Job: words and columns per kernel column.
+    pub kc_step: Sig<In>,
+    /// Job: words per kernel row.
+    pub kr_addr: Sig<In>,
+    /// Job: input rows per kernel row.
+    pub kr_row: Sig<In>,
+    /// Job: banks per kernel row.
+    pub kr_bank: Sig<In>,
+    /// Job: words per channel.
+    pub c_addr: Sig<In>,
+    /// Job: banks per channel.
+    pub c_bank: Sig<In>,
+    /// Job: words and columns per output column.
+    pub x_step: Sig<In>,
+    /// Job: words per output row.
+    pub y_addr: Sig<In>,
+    /// Job: input rows per output row.
+    pub y_row: Sig<In>,
+    /// Job: banks per output row.
+    pub y_bank: Sig<In>,
+    /// Job: words per image.
+    pub img_addr: Sig<In>,
+    /// Job: words per chunk.
+    pub chunk_addr: Sig<In>,
+    /// Job: input rows per chunk.
+    pub chunk_row: Sig<In>,
+    /// Job: banks per chunk.
+    pub chunk_bank: Sig<In>,
+    /// Job: words per bank wrap.
+    pub wrap_addr: Sig<In>,
+    /// Job: beats of a feature slot.
+    pub slot_beats: Sig<In>,
+    /// Job: slots of the feature ring.
+    pub ring_slots: Sig<In>,
+    /// Loader: a beat of a tile descriptor.
+    pub tile_write: Bit<In>,
+    /// Loader: its bits.
+    pub tile_data: Sig<In>,
+    /// Loader: it is the descriptor's last beat.
+    pub tile_last: Bit<In>,
+    /// Loader: a feature slot is complete.
+    pub slot_loaded: Bit<In>,
+    /// Loader: the weights of a group are complete.
+    pub weights_loaded: Bit<In>,
+    /// Loader: a row of weights was accepted (one cycle before it is written).
+    pub weight_row_accepted: Bit<In>,
+    /// Loader: a row of weights is written.
+    pub weight_row_written: Bit<In>,
+    /// Loader: the operand is complete.
+    pub operand_loaded: Bit<In>,
+    /// Drain: bank 0 was read.
+    pub bank0_release: Bit<In>,
+    /// Drain: bank 1 was read.
+    pub bank1_release: Bit<In>,
+    /// Drain: the last beat of the requested bank was addressed.
+    pub drain_addressed: Bit<In>,
+    /// A tile descriptor may be written.
+    pub room_tile: Bit<Out>,
+    /// A feature slot is free.
+    pub room_features: Bit<Out>,
+    /// A word of the weight ring is free.
+    pub room_weights: Bit<Out>,
+    /// The operand bank is free.
+    pub room_operand: Bit<Out>,
+    /// Beat address of the slot being filled.
+    pub slot_write_addr: Sig<Out>,
+    /// Weight ring address of the row being written.
+    pub weight_write_addr: Sig<Out>,
+    /// Bank that takes the operand.
+    pub operand_write_bank: Bit<Out>,
+    /// An element is issued (cycle u); the outputs below describe it.
+    pub issue: Bit<Out>,
+    /// Its feature bank.
+    pub bank: Sig<Out>,
+    /// Its word address in the bank.
+    pub addr: Sig<Out>,
+    /// It lies inside of the image.
+    pub in_image: Bit<Out>,
+    /// Weight ring address of its weight.
+    pub weight_addr: Sig<Out>,
+    /// Its position: address of the operand.
+    pub position: Sig<Out>,
+    /// Its psum address.
+    pub psum_addr: Sig<Out>,
+    /// It starts a vector sum.
+    pub vector_first: Bit<Out>,
+    /// The psum is updated with it.
+    pub psum_update: Bit<Out>,
+    /// The psum starts from 0.
+    pub psum_zero: Bit<Out>,
+    /// Bank that accumulates.
+    pub psum_bank: Bit<Out>,
+    /// PEs that have a filter in this pass.
+    pub pes_now: Sig<Out>,
+    /// Waiting for features.
+    pub stall_features: Bit<Out>,
+    /// Waiting for weights.
+    pub stall_weights: Bit<Out>,
+    /// Waiting for the operand.
+    pub stall_operand: Bit<Out>,
+    /// Waiting for a psum bank.
+    pub stall_bank: Bit<Out>,
+    /// No tile, no drain outstanding.
+    pub idle: Bit<Out>,
+    /// The issued element lies beyond the feature buffer or the psum bank.
+    pub range_error: Bit<Out>,
+    /// A bank waits for the drain.
+    pub drain_request: Bit<Out>,
+    /// That bank.
+    pub drain_bank: Bit<Out>,
+    /// Its rows − 1.
+    pub drain_rows_m1: Sig<Out>,
+    /// PEs that have a filter in it.
+    pub drain_pes: Sig<Out>,
+    /// Tag of its tile.
+    pub drain_tag: Sig<Out>,
+    /// Its pass.
+    pub drain_pass: Sig<Out>,
+    tiles: TileQueue,
+    nest: LoopNest,
+    agu: PatchAgu,
+    running: BitReg,
+    take: Bit<Local>,
+    ready: Bit<Local>,
+    advance: Bit<Local>,
+    // Feature ring.
+    f_avail: Reg,
+    f_pos: Reg,
+    write_slot: Reg,
+    write_base: Reg,
+    read_slot: Reg,
+    read_base: Reg,
+    tile_slot: Reg,
+    tile_base: Reg,
+    releasing: Bit<Local>,
+    next_slot: Sig<Local>,
+    next_base: Sig<Local>,
+    restart_base: Sig<Local>,
+    // Weight ring.
+    w_groups: Reg,
+    w_used: Reg,
+    w_base: Reg,
+    w_write: Reg,
+    w_freed: Sig<Local>,
+    w_added: Sig<Local>,
+    // Operand and psum banks.
+    o_full: BitReg,
+    psum_ptr: BitReg,
+    busy0: BitReg,
+    busy1: BitReg,
+    acc_bank_busy: Bit<Local>,
+    other_bank_busy: Bit<Local>,
+    group_base: Reg,
+    psum_index: Sig<Local>,
+    pes_in_pass: Sig<Local>,
+    pass_ends: Bit<Local>,
+    // Requests to drain, delayed until the last psum is written.
+    ended1: BitReg,
+    ended2: BitReg,
+    ended3: BitReg,
+    ended4: BitReg,
+    ended1_bank: BitReg,
+    ended2_bank: BitReg,
+    ended3_bank: BitReg,
+    ended4_bank: BitReg,
+    request0: BitReg,
+    request1: BitReg,
+    chosen: Bit<Local>,
+    rows0: Reg,
+    rows1: Reg,
+    pes0: Reg,
+    pes1: Reg,
+    tag0: Reg,
+    tag1: Reg,
+    pass0: Reg,
+    pass1: Reg,
+    lane_w: Param,
+    feature_words: Param,
+    weight_words: Param,
+    tile_size: Param,
+    pes: Param,
+    about: About,
+}
+
+impl SetSequencer {
+    /// The sequencer for a configuration.
+    pub fn new(config: &Config) -> Self {
+        let count = || Reg::unsigned(COUNT_W);
+        let address = || Reg::unsigned(ADDR_W);
+        SetSequencer {
+            clear: Bit::new(),
+            reset_banks: Bit::new(),
+            wgrad: Bit::new(),
+            stream_features: Bit::new(),
+            cg: Sig::unsigned(COUNT_W),
+            cg_last: Sig::unsigned(COUNT_W),
+            kr: Sig::unsigned(COUNT_W),
+            kr_last: Sig::unsigned(COUNT_W),
+            kw: Sig::unsigned(COUNT_W),
+            chunks: Sig::unsigned(COUNT_W),
+            cgroups: Sig::unsigned(COUNT_W),
+            kc_step: Sig::unsigned(ADDR_W),
+            kr_addr: Sig::unsigned(ADDR_W),
+            kr_row: Sig::unsigned(ADDR_W),
+            kr_bank: Sig::unsigned(config.bank_w()),
+            c_addr: Sig::unsigned(ADDR_W),
+            c_bank: Sig::unsigned(config.bank_w()),
+            x_step: Sig::unsigned(ADDR_W),
+            y_addr: Sig::unsigned(ADDR_W),
+            y_row: Sig::unsigned(ADDR_W),
+            y_bank: Sig::unsigned(config.bank_w()),
+            img_addr: Sig::unsigned(ADDR_W),
+            chunk_addr: Sig::unsigned(ADDR_W),
+            chunk_row: Sig::unsigned(ADDR_W),
+            chunk_bank: Sig::unsigned(config.bank_w()),
+            wrap_addr: Sig::unsigned(ADDR_W),
+            slot_beats: Sig::unsigned(ADDR_W),
+            ring_slots: Sig::unsigned(COUNT_W),
+            tile_write: Bit::new(),
+            tile_data: Sig::unsigned(tile_beat_w(config)),
+            tile_last: Bit::new(),
+            slot_loaded: Bit::new(),
+            weights_loaded: Bit::new(),
+            weight_row_accepted: Bit::new(),
+            weight_row_written: Bit::new(),
+            operand_loaded: Bit::new(),
+            bank0_release: Bit::new(),
+            bank1_release: Bit::new(),
+            drain_addressed: Bit::new(),
+            room_tile: Bit::new(),
+            room_features: Bit::new(),
+            room_weights: Bit::new(),
+            room_operand: Bit::new(),
+            slot_write_addr: Sig::unsigned(config.bank_depth_w()),
+            weight_write_addr: Sig::unsigned(config.weight_w()),
+            operand_write_bank: Bit::new(),
+            issue: Bit::new(),
+            bank: Sig::unsigned(config.bank_w()),
+            addr: Sig::unsigned(config.feature_w()),
+            in_image: Bit::new(),
+            weight_addr: Sig::unsigned(config.weight_w()),
+            position: Sig::unsigned(config.tile_w()),
+            psum_addr: Sig::unsigned(config.tile_w()),
+            vector_first: Bit::new(),
+            psum_update: Bit::new(),
+            psum_zero: Bit::new(),
+            psum_bank: Bit::new(),
+            pes_now: Sig::unsigned(config.pe_count_w()),
+            stall_features: Bit::new(),
+            stall_weights: Bit::new(),
+            stall_operand: Bit::new(),
+            stall_bank: Bit::new(),
+            idle: Bit::new(),
+            range_error: Bit::new(),
+            drain_request: Bit::new(),
+            drain_bank: Bit::new(),
+            drain_rows_m1: Sig::unsigned(config.tile_w()),
+            drain_pes: Sig::unsigned(config.pe_count_w()),
+            drain_tag: Sig::unsigned(COUNT_W),
+            drain_pass: Sig::unsigned(COUNT_W),
+            tiles: TileQueue::new(config),
+            nest: LoopNest::new(),
+            agu: PatchAgu::new(config),
+            running: BitReg::new(),
+            take: Bit::new(),
+            ready: Bit::new(),
+            advance: Bit::new(),
+            f_avail: count(),
+            f_pos: count(),
+            write_slot: count(),
+            write_base: address(),
+            read_slot: count(),
+            read_base: address(),
+            tile_slot: count(),
+            tile_base: address(),
+            releasing: Bit::new(),
+            next_slot: Sig::unsigned(COUNT_W),
+            next_base: Sig::unsigned(ADDR_W),
+            restart_base: Sig::unsigned(ADDR_W),
+            w_groups: Reg::unsigned(config.weight_count_w()),
+            w_used: Reg::unsigned(config.weight_count_w()),
+            w_base: Reg::unsigned(config.weight_w()),
+            w_write: Reg::unsigned(config.weight_w()),
+            w_freed: Sig::unsigned(config.weight_count_w()),
+            w_added: Sig::unsigned(config.weight_count_w()),
+            o_full: BitReg::new(),
+            psum_ptr: BitReg::new(),
+            busy0: BitReg::new(),
+            busy1: BitReg::new(),
+            acc_bank_busy: Bit::new(),
+            other_bank_busy: Bit::new(),
+            group_base: count(),
+            psum_index: Sig::unsigned(COUNT_W),
+            pes_in_pass: Sig::unsigned(config.pe_count_w()),
+            pass_ends: Bit::new(),
+            ended1: BitReg::new(),
+            ended2: BitReg::new(),
+            ended3: BitReg::new(),
+            ended4: BitReg::new(),
+            ended1_bank: BitReg::new(),
+            ended2_bank: BitReg::new(),
+            ended3_bank: BitReg::new(),
+            ended4_bank: BitReg::new(),
+            request0: BitReg::new(),
+            request1: BitReg::new(),
+            chosen: Bit::new(),
+            rows0: Reg::unsigned(config.tile_w()),
+            rows1: Reg::unsigned(config.tile_w()),
+            pes0: Reg::unsigned(config.pe_count_w()),
+            pes1: Reg::unsigned(config.pe_count_w()),
+            tag0: count(),
+            tag1: count(),
+            pass0: count(),
+            pass1: count(),
+            lane_w: Param::new(config.lanes().ilog2() as usize),
+            feature_words: Param::new(config.feature_words),
+            weight_words: Param::new(config.weight_words),
+            tile_size: Param::new(config.tile),
+            pes: Param::new(config.pes),
+            about: About::new(
+                "set_sequencer",
+                "Runs the loop nest of one PE set over the tiles it is sent, one element per cycle, and keeps account of \
+                 the feature ring, the weight ring, the operand and the two psum banks.",
+            ),
+        }
+    }
+}
+
+impl Logic for SetSequencer {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Tiles.
+        self.tiles.clear.next = self.clear.val();
+        self.tiles.write.next = self.tile_write.val();
+        self.tiles.data.next = self.tile_data.val();
+        self.tiles.last.next = self.tile_last.val();
+        self.take.next = self.tiles.pending_valid.val() && !self.running.val();
+        self.tiles.take.next = self.take.val();
+
+        // Loop nest.
+        self.nest.load.next = self.take.val();
+        self.nest.advance.next = self.advance.val();
+        self.nest.cg.next = self.cg.val();
+        self.nest.cg_last.next = self.cg_last.val();
+        self.nest.kr.next = self.kr.val();
+        self.nest.kr_last.next = self.kr_last.val();
+        self.nest.kw.next = self.kw.val();
+        self.nest.chunks.next = self.chunks.val();
+        self.nest.cgroups.next = self.cgroups.val();
+        self.nest.images.next = self.tiles.images.val();
+        self.nest.rows.next = self.tiles.rows.val();
+        self.nest.cols.next = self.tiles.cols.val();
+        self.nest.passes.next = self.tiles.passes.val();
+
+        // What a group needs before its first element issues.
+        self.acc_bank_busy.next = self.busy0.val();
+        self.other_bank_busy.next = self.busy1.val();
+        if self.psum_ptr.val() {
+            self.acc_bank_busy.next = self.busy1.val();
+            self.other_bank_busy.next = self.busy0.val();
+        }
+        self.ready.next = true;
+        self.stall_features.next = false;
+        self.stall_weights.next = false;
+        self.stall_operand.next = false;
+        self.stall_bank.next = false;
+        if self.running.val() && self.nest.group_first.val() {
+            if self.f_pos.val() >= self.f_avail.val() {
+                self.ready.next = false;
+                self.stall_features.next = true;
+            } else if !self.wgrad.val() && (self.w_groups.val() == 0) {
+                self.ready.next = false;
+                self.stall_weights.next = true;
+            } else if self.wgrad.val() && !self.o_full.val() {
+                self.ready.next = false;
+                self.stall_operand.next = true;
+            } else if self.nest.pass_first.val() && self.acc_bank_busy.val() {
+                self.ready.next = false;
+                self.stall_bank.next = true;
+            }
+        }
+        self.advance.next = self.running.val() && self.ready.val();
+
+        if self.take.val() {
+            self.running.next = true;
+        }
+        if self.advance.val() && self.nest.step_tile.val() {
+            self.running.next = false;
+        }
+
+        // Feature ring: slots are filled and used in order.
+        self.releasing.next = self.stream_features.val() || self.nest.in_last_pass.val();
+        self.next_slot.next = self.read_slot.val() + 1;
+        self.next_base.next = self.read_base.val() + self.slot_beats.val();
+        if self.read_slot.val() + 1 == self.ring_slots.val() {
+            self.next_slot.next = 0.into();
+            self.next_base.next = 0.into();
+        }
+        if self.nest.step_pass.val() && !self.releasing.val() {
+            self.next_slot.next = self.tile_slot.val();
+            self.next_base.next = self.tile_base.val();
+        }
+        if self.advance.val() && self.nest.step_cgroup.val() {
+            self.read_slot.next = self.next_slot.val();
+            self.read_base.next = self.next_base.val();
+            if !self.releasing.val() {
+                self.f_pos.next = self.f_pos.val() + 1;
+                if self.nest.step_pass.val() {
+                    self.f_pos.next = 0.into();
+                }
+            }
+        }
+        if self.take.val() {
+            self.tile_slot.next = self.read_slot.val();
+            self.tile_base.next = self.read_base.val();
+        }
+        if self.slot_loaded.val() {
+            self.write_slot.next = self.write_slot.val() + 1;
+            self.write_base.next = self.write_base.val() + self.slot_beats.val();
+            if self.write_slot.val() + 1 == self.ring_slots.val() {
+                self.write_slot.next = 0.into();
+                self.write_base.next = 0.into();
+            }
+        }
+        if self.slot_loaded.val() && !(self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val()) {
+            self.f_avail.next = self.f_avail.val() + 1;
+        }
+        if !self.slot_loaded.val() && self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val() {
+            self.f_avail.next = self.f_avail.val() - 1;
+        }
+        self.room_features.next = self.f_avail.val() < self.ring_slots.val();
+        self.slot_write_addr.next = unsigned_cast(self.write_base.val());
+
+        // Patch addresses.
+        self.restart_base.next = self.next_base.val();
+        self.agu.start_bank.next = self.tiles.start_bank.val();
+        self.agu.start_row.next = self.tiles.row_start.val();
+        self.agu.start_col.next = self.tiles.col_start.val();
+        self.agu.start_addr.next = (self.restart_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+        if self.take.val() {
+            self.agu.start_bank.next = self.tiles.pending_bank.val();
+            self.agu.start_row.next = self.tiles.pending_row.val();
+            self.agu.start_col.next = self.tiles.pending_col.val();
+            self.agu.start_addr.next = (self.read_base.val() << self.lane_w.val()) + self.tiles.pending_addr.val();
+        }
+        self.agu.load.next = self.take.val();
+        self.agu.advance.next = self.advance.val();
+        self.agu.step_kr.next = self.nest.step_kr.val();
+        self.agu.step_c.next = self.nest.step_c.val();
+        self.agu.step_x.next = self.nest.step_x.val();
+        self.agu.step_y.next = self.nest.step_y.val();
+        self.agu.step_img.next = self.nest.step_img.val();
+        self.agu.step_chunk.next = self.nest.step_chunk.val();
+        self.agu.step_cgroup.next = self.nest.step_cgroup.val();
+        self.agu.in_rows.next = self.tiles.in_rows.val();
+        self.agu.in_cols.next = self.tiles.in_cols.val();
+        self.agu.kc_step.next = self.kc_step.val();
+        self.agu.kr_addr.next = self.kr_addr.val();
+        self.agu.kr_row.next = self.kr_row.val();
+        self.agu.kr_bank.next = self.kr_bank.val();
+        self.agu.c_addr.next = self.c_addr.val();
+        self.agu.c_bank.next = self.c_bank.val();
+        self.agu.x_step.next = self.x_step.val();
+        self.agu.y_addr.next = self.y_addr.val();
+        self.agu.y_row.next = self.y_row.val();
+        self.agu.y_bank.next = self.y_bank.val();
+        self.agu.img_addr.next = self.img_addr.val();
+        self.agu.chunk_addr.next = self.chunk_addr.val();
+        self.agu.chunk_row.next = self.chunk_row.val();
+        self.agu.chunk_bank.next = self.chunk_bank.val();
+        self.agu.wrap_addr.next = self.wrap_addr.val();
+
+        // Weight ring: K words a group.
+        self.w_added.next = 0.into();
+        if self.weight_row_accepted.val() {
+            self.w_added.next = 1.into();
+        }
+        self.w_freed.next = 0.into();
+        if self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val() {
+            self.w_freed.next = unsigned_cast(self.nest.k_index.val() + 1);
+            self.w_base.next = self.w_base.val() + unsigned_cast(self.nest.k_index.val() + 1);
+        }
+        self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
+        if self.weights_loaded.val() && !(self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val()) {
+            self.w_groups.next = self.w_groups.val() + 1;
+        }
+        if !self.weights_loaded.val() && self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val() {
+            self.w_groups.next = self.w_groups.val() - 1;
+        }
+        if self.weight_row_written.val() {
+            self.w_write.next = self.w_write.val() + 1;
+        }
+        self.room_weights.next = self.w_used.val() < self.weight_words.val();
+        self.weight_write_addr.next = self.w_write.val();
+
+        // Operand.
+        if self.operand_loaded.val() {
+            self.o_full.next = true;
+        }
+        if self.advance.val() && self.nest.step_tile.val() {
+            self.o_full.next = false;
+        }
+        self.room_operand.next = !self.o_full.val() && !self.other_bank_busy.val();
+        self.operand_write_bank.next = !self.psum_ptr.val();
+
+        // Psum addresses and banks.
+        self.psum_index.next = self.nest.position.val();
+        if self.wgrad.val() {
+            self.psum_index.next = self.group_base.val() + self.nest.k_index.val();
+        }
+        if self.advance.val() && self.nest.step_chunk.val() {
+            self.group_base.next = self.group_base.val() + self.nest.k_index.val() + 1;
+        }
+        if self.take.val() {
+            self.group_base.next = 0.into();
+        }
+        self.pes_in_pass.next = self.pes.val().into();
+        if self.nest.in_last_pass.val() {
+            self.pes_in_pass.next = self.tiles.pes_last.val();
+        }
+        if self.bank0_release.val() {
+            self.busy0.next = false;
+        }
+        if self.bank1_release.val() {
+            self.busy1.next = false;
+        }
+        self.pass_ends.next = self.advance.val() && self.nest.step_pass.val() && self.tiles.drain.val();
+        if self.pass_ends.val() {
+            self.psum_ptr.next = !self.psum_ptr.val();
+            if self.psum_ptr.val() {
+                self.busy1.next = true;
+                self.rows1.next = unsigned_cast(self.psum_index.val());
+                self.pes1.next = self.pes_in_pass.val();
+                self.tag1.next = self.tiles.tag.val();
+                self.pass1.next = self.nest.pass.val();
+            } else {
+                self.busy0.next = true;
+                self.rows0.next = unsigned_cast(self.psum_index.val());
+                self.pes0.next = self.pes_in_pass.val();
+                self.tag0.next = self.tiles.tag.val();
+                self.pass0.next = self.nest.pass.val();
+            }
+        }
+        self.ended1.next = self.pass_ends.val();
+        self.ended2.next = self.ended1.val();
+        self.ended3.next = self.ended2.val();
+        self.ended4.next = self.ended3.val();
+        self.ended1_bank.next = self.psum_ptr.val();
+        self.ended2_bank.next = self.ended1_bank.val();
+        self.ended3_bank.next = self.ended2_bank.val();
+        self.ended4_bank.next = self.ended3_bank.val();
+
+        // The bank that was filled first is the one that will accumulate next.
+        self.chosen.next = !self.psum_ptr.val();
+        if (self.psum_ptr.val() && self.request1.val()) || (!self.psum_ptr.val() && self.request0.val()) {
+            self.chosen.next = self.psum_ptr.val();
+        }
+        if self.drain_addressed.val() {
+            if self.chosen.val() {
+                self.request1.next = false;
+            } else {
+                self.request0.next = false;
+            }
+        }
+        if self.ended4.val() {
+            if self.ended4_bank.val() {
+                self.request1.next = true;
+            } else {
+                self.request0.next = true;
+            }
+        }
+        self.drain_request.next = self.request0.val() || self.request1.val();
+        self.drain_bank.next = self.chosen.val();
+        self.drain_rows_m1.next = self.rows0.val();
+        self.drain_pes.next = self.pes0.val();
+        self.drain_tag.next = self.tag0.val();
+        self.drain_pass.next = self.pass0.val();
+        if self.chosen.val() {
+            self.drain_rows_m1.next = self.rows1.val();
+            self.drain_pes.next = self.pes1.val();
+            self.drain_tag.next = self.tag1.val();
+            self.drain_pass.next = self.pass1.val();
+        }
+
+        if self.clear.val() {
+            self.running.next = false;
+            self.f_avail.next = 0.into();
+            self.f_pos.next = 0.into();
+            self.write_slot.next = 0.into();
+            self.write_base.next = 0.into();
+            self.read_slot.next = 0.into();
+            self.read_base.next = 0.into();
+            self.w_groups.next = 0.into();
+            self.w_used.next = 0.into();
+            self.w_base.next = 0.into();
+            self.w_write.next = 0.into();
+            self.o_full.next = false;
+        }
+        if self.reset_banks.val() {
+            self.psum_ptr.next = false;
+            self.busy0.next = false;
+            self.busy1.next = false;
+            self.ended1.next = false;
+            self.ended2.next = false;
+            self.ended3.next = false;
+            self.ended4.next = false;
+            self.request0.next = false;
+            self.request1.next = false;
+        }
+
+        self.room_tile.next = !self.tiles.pending_valid.val();
+        self.issue.next = self.advance.val();
+        self.bank.next = self.agu.bank.val();
+        self.addr.next = unsigned_cast(self.agu.addr.val());
+        self.in_image.next = self.agu.in_image.val();
+        self.weight_addr.next = self.w_base.val() + unsigned_cast(self.nest.k_index.val());
+        self.position.next = unsigned_cast(self.nest.position.val());
+        self.psum_addr.next = unsigned_cast(self.psum_index.val());
+        self.vector_first.next = self.wgrad.val() || self.nest.vector_first.val();
+        self.psum_update.next = self.wgrad.val() || self.nest.step_x.val();
+        self.psum_zero.next = self.tiles.zero.val() && self.nest.in_first_group.val();
+        if self.wgrad.val() {
+            self.psum_zero.next = self.tiles.zero.val() && (self.nest.position.val() == 0);
+        }
+        self.psum_bank.next = self.psum_ptr.val();
+        self.pes_now.next = self.pes_in_pass.val();
+        self.idle.next = !self.running.val() && !self.tiles.pending_valid.val() && !self.busy0.val() && !self.busy1.val();
+        self.range_error.next = self.advance.val()
+            && ((self.agu.in_image.val() && (self.agu.addr.val() >= self.feature_words.val()))
+                || (self.psum_index.val() >= self.tile_size.val())
+                || (self.nest.position.val() >= self.tile_size.val()));
+    }
+}
