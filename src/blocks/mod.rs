@@ -1,1 +1,29 @@
 //! One hardware block a file.
+//!
+//! | block | what it does |
+//! |---|---|
+//! | [`axil_regs`] | AXI4-Lite register file, made from the register table |
+//! | [`job_control`] | START to trailer, errors, counters |
+//! | [`loader`] | parses the input stream, deals it to the PE sets |
+//! | [`pe_set`] | C processing elements in lockstep |
+//! | [`set_sequencer`] | what a PE set issues when; rings and banks |
+//! | [`tile_queue`] | tile descriptors of a set |
+//! | [`loop_nest`] | the loop counters |
+//! | [`patch_agu`] | feature addresses and padding |
+//! | [`feature_buffer`] | banked block RAM for features |
+//! | [`pe`] | weights, multiplier, psum banks |
+//! | [`drain`] | reads psum banks, sends results |
+//! | [`requantizer`] | one lane of rounding and saturation |
+
+pub mod axil_regs;
+pub mod drain;
+pub mod feature_buffer;
+pub mod job_control;
+pub mod loader;
+pub mod loop_nest;
+pub mod patch_agu;
+pub mod pe;
+pub mod pe_set;
+pub mod requantizer;
+pub mod set_sequencer;
+pub mod tile_queue;

@@ -115,6 +115,41 @@ impl Config {
         index_width(self.weight_words)
     }
 
+    /// Bits that hold a number of PEs of a set, 0…pes.
+    pub fn pe_count_w(&self) -> usize {
+        count_width(self.pes)
+    }
+
+    /// Bits that hold a number of sets, 0…sets.
+    pub fn set_count_w(&self) -> usize {
+        count_width(self.sets)
+    }
+
+    /// Bits that hold a number of PEs of all sets.
+    pub fn pe_total_w(&self) -> usize {
+        count_width(self.pe_count())
+    }
+
+    /// Bits that number the beats of a row of weights or operands.
+    pub fn row_beat_w(&self) -> usize {
+        index_width(self.row_beats())
+    }
+
+    /// Bits that number the beats of a row of results, raw (64 bits a result) or shifted.
+    pub fn drain_beat_w(&self) -> usize {
+        index_width(self.pes.div_ceil(self.bus_w / 64))
+    }
+
+    /// Bits of the sum of one vector's products: k_max products never wrap it.
+    pub fn vector_w(&self) -> usize {
+        self.product_w() + count_width(self.k_max)
+    }
+
+    /// Bits that hold a number of words of the weight ring, 0…weight_words.
+    pub fn weight_count_w(&self) -> usize {
+        count_width(self.weight_words)
+    }
+
     /// Largest number of terms that any accumulation of full-range products may have without leaving `acc_w` bits:
     /// the largest n with n·2^(2·data_w−2) < 2^(acc_w−1).
     pub fn max_terms(&self) -> u64 {

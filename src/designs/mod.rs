@@ -1,1 +1,5 @@
 //! Top-level designs.
+
+mod mercury;
+
+pub use mercury::Mercury;

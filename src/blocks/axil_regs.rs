@@ -1,0 +1,572 @@
+//! The register file behind AXI4-Lite.
+
+use super::loop_nest::COUNT_W;
+use super::patch_agu::ADDR_W;
+use super::requantizer::SHIFT_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::regmap::{ADDRESS_BITS, Access, Reg as Csr, REGISTERS, STATISTIC_BITS, identity};
+
+/// AXI4-Lite slave with the control and status registers of `docs/regmap.md`; the whole decoder follows from the
+/// register table.
+///
+/// ```text
+///  s_axil_aw/w ─► decode ─► job registers ─► one port per field
+///                       └─► start, abort, clear_error (one cycle)
+///  s_axil_ar ───► read mux ◄── identity constants, state, statistics
+/// ```
+///
+/// **Latency** a write takes effect in the cycle after its address and data are both valid; read data follows one
+/// cycle after the address. **Back-pressure** one write and one read at a time; both wait for `bready`, `rready`.
+/// Answers SLVERR, and changes nothing, for: an address without a register, a write to a read-only register, a write
+/// to a job register or START while busy. **Parameters** none beyond the sizes shown in the identity registers.
+///
+/// The test `axil_regs_follow_the_table` writes and reads every register.
+#[derive(LogicBlock)]
+pub struct AxilRegs {
+    /// Write address.
+    pub s_axil_awaddr: Sig<In>,
+    /// Write address valid.
+    pub s_axil_awvalid: Bit<In>,
+    /// Write address taken.
+    pub s_axil_awready: Bit<Out>,
+    /// Write data.
+    pub s_axil_wdata: Sig<In>,
+    /// Bytes to write.
+    pub s_axil_wstrb: Sig<In>,
+    /// Write data valid.
+    pub s_axil_wvalid: Bit<In>,
+    /// Write data taken.
+    pub s_axil_wready: Bit<Out>,
+    /// Write response.
+    pub s_axil_bresp: Sig<Out>,
+    /// Write response valid.
+    pub s_axil_bvalid: Bit<Out>,
+    /// Write response taken.
+    pub s_axil_bready: Bit<In>,
+    /// Read address.
+    pub s_axil_araddr: Sig<In>,
+    /// Read address valid.
+    pub s_axil_arvalid: Bit<In>,
+    /// Read address taken.
+    pub s_axil_arready: Bit<Out>,
+    /// Read data.
+    pub s_axil_rdata: Sig<Out>,
+    /// Read response.
+    pub s_axil_rresp: Sig<Out>,
+    /// Read data valid.
+    pub s_axil_rvalid: Bit<Out>,
+    /// Read data taken.
+    pub s_axil_rready: Bit<In>,
+    /// A job runs.
+    pub busy: Bit<In>,
+    /// The last job is complete.
+    pub done: Bit<In>,
+    /// Error code, 0 = none.
+    pub error_code: Sig<In>,
+    /// Counters in the order of the table.
+    pub statistic: Vec<Sig<In>>,
+    /// START was written.
+    pub start: Bit<Out>,
+    /// ABORT was written.
+    pub abort: Bit<Out>,
+    /// CLEAR_ERROR was written.
+    pub clear_error: Bit<Out>,
+    /// A job register holds what no job may have.
+    pub bad_job: Bit<Out>,
+    /// Field WGRAD of MODE.
+    pub wgrad: Bit<Out>,
+    /// Field STREAM_FEATURES of MODE.
+    pub stream_features: Bit<Out>,
+    /// Field SHIFT_MODE of MODE.
+    pub shift_mode: Bit<Out>,
+    /// Field SHIFT of SHIFT.
+    pub shift: Sig<Out>,
+    /// Field CGROUPS of CGROUPS.
+    pub cgroups: Sig<Out>,
+    /// Field CHUNKS of CHUNKS.
+    pub chunks: Sig<Out>,
+    /// Field CG of CG.
+    pub cg: Sig<Out>,
+    /// Field CG_LAST of CG.
+    pub cg_last: Sig<Out>,
+    /// Field KR of KR.
+    pub kr: Sig<Out>,
+    /// Field KR_LAST of KR.
+    pub kr_last: Sig<Out>,
+    /// Field KW of KW.
+    pub kw: Sig<Out>,
+    /// Field KC_STEP of KC_STEP.
+    pub kc_step: Sig<Out>,
+    /// Field KR_ADDR of KR_STEP.
+    pub kr_addr: Sig<Out>,
+    /// Field KR_ROW of KR_STEP.
+    pub kr_row: Sig<Out>,
+    /// Field C_ADDR of C_STEP.
+    pub c_addr: Sig<Out>,
+    /// Field X_STEP of X_STEP.
+    pub x_step: Sig<Out>,
+    /// Field Y_ADDR of Y_STEP.
+    pub y_addr: Sig<Out>,
+    /// Field Y_ROW of Y_STEP.
+    pub y_row: Sig<Out>,
+    /// Field IMG_ADDR of IMG_STEP.
+    pub img_addr: Sig<Out>,
+    /// Field CHUNK_ADDR of CHUNK_STEP.
+    pub chunk_addr: Sig<Out>,
+    /// Field CHUNK_ROW of CHUNK_STEP.
+    pub chunk_row: Sig<Out>,
+    /// Field KR_BANK of BANK_STEPS.
+    pub kr_bank: Sig<Out>,
+    /// Field C_BANK of BANK_STEPS.
+    pub c_bank: Sig<Out>,
+    /// Field Y_BANK of BANK_STEPS.
+    pub y_bank: Sig<Out>,
+    /// Field CHUNK_BANK of BANK_STEPS.
+    pub chunk_bank: Sig<Out>,
+    /// Field WRAP_ADDR of WRAP.
+    pub wrap_addr: Sig<Out>,
+    /// Field SLOT_BEATS of SLOT.
+    pub slot_beats: Sig<Out>,
+    /// Field RING_SLOTS of RING.
+    pub ring_slots: Sig<Out>,
+    job: Vec<Reg>,
+    write: Bit<Local>,
+    write_word: Sig<Local>,
+    write_ok: Bit<Local>,
+    strobe: Sig<Local>,
+    write_done: BitReg,
+    write_error: BitReg,
+    control: Bit<Local>,
+    read: Bit<Local>,
+    read_word: Sig<Local>,
+    read_value: Sig<Local>,
+    read_ok: Bit<Local>,
+    read_done: BitReg,
+    read_error: BitReg,
+    read_data: Reg,
+    statistic_high: Vec<Sig<Local>>,
+    job_count: Param,
+    job_word: Vec<Param>,
+    job_mask: Vec<Const>,
+    identity_count: Param,
+    identity_word: Vec<Param>,
+    identity_value: Vec<Const>,
+    statistic_count: Param,
+    statistic_word: Vec<Param>,
+    control_word: Param,
+    status_word: Param,
+    error_word: Param,
+    start_at: Param,
+    abort_at: Param,
+    clear_error_at: Param,
+    done_at: Param,
+    has_error_at: Param,
+    word_w: Param,
+    slverr: Const,
+    byte_ones: Const,
+    reserved: Const,
+    mode_index: Param,
+    max_shift: Param,
+    shift_index: Param,
+    wgrad_index: Param,
+    wgrad_at: Param,
+    stream_features_index: Param,
+    stream_features_at: Param,
+    shift_mode_index: Param,
+    shift_mode_at: Param,
+    shift_index: Param,
+    shift_at: Param,
+    cgroups_index: Param,
+    cgroups_at: Param,
+    chunks_index: Param,
+    chunks_at: Param,
+    cg_index: Param,
+    cg_at: Param,
+    cg_last_index: Param,
+    cg_last_at: Param,
+    kr_index: Param,
+    kr_at: Param,
+    kr_last_index: Param,
+    kr_last_at: Param,
+    kw_index: Param,
+    kw_at: Param,
+    kc_step_index: Param,
+    kc_step_at: Param,
+    kr_addr_index: Param,
+    kr_addr_at: Param,
+    kr_row_index: Param,
+    kr_row_at: Param,
+    c_addr_index: Param,
+    c_addr_at: Param,
+    x_step_index: Param,
+    x_step_at: Param,
+    y_addr_index: Param,
+    y_addr_at: Param,
+    y_row_index: Param,
+    y_row_at: Param,
+    img_addr_index: Param,
+    img_addr_at: Param,
+    chunk_addr_index: Param,
+    chunk_addr_at: Param,
+    chunk_row_index: Param,
+    chunk_row_at: Param,
+    kr_bank_index: Param,
+    kr_bank_at: Param,
+    c_bank_index: Param,
+    c_bank_at: Param,
+    y_bank_index: Param,
+    y_bank_at: Param,
+    chunk_bank_index: Param,
+    chunk_bank_at: Param,
+    wrap_addr_index: Param,
+    wrap_addr_at: Param,
+    slot_beats_index: Param,
+    slot_beats_at: Param,
+    ring_slots_index: Param,
+    ring_slots_at: Param,
+    about: About,
+}
+
+/// Registers of an access class, in address order.
+fn registers(access: Access) -> impl Iterator<Item = &'static crate::regmap::Register> {
+    REGISTERS.iter().filter(move |r| r.access == access)
+}
+
+/// Number of the register's (first) word.
+fn word(reg: Csr) -> usize {
+    reg.offset() as usize / 4
+}
+
+/// Place of a job register among the job registers.
+fn index(register: &str) -> Param {
+    let at = registers(Access::Job).position(|r| r.name == register);
+    Param::new(at.unwrap_or_else(|| panic!("no job register {register}")))
+}
+
+/// Lowest bit of a register's field.
+fn at(register: &str, field: &str) -> Param {
+    let register = REGISTERS.iter().find(|r| r.name == register);
+    let register = register.unwrap_or_else(|| panic!("no register with field {field}"));
+    Param::new(register.reg.field(field).lsb as usize)
+}
+
+impl AxilRegs {
+    /// The register file of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let word_bits = ADDRESS_BITS - 2;
+        let mask = |r: &crate::regmap::Register| r.fields.iter().fold(0, |m, f| m | f.mask());
+        let reserved = ["ZERO_SKIP", "ELEM_SKIP", "REUSE"]
+            .iter()
+            .fold(0, |m, f| m | Csr::Mode.field(f).mask());
+        let value32 = |x: u64| Const::new(Value::unsigned(32, x.into()));
+        AxilRegs {
+            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_awvalid: Bit::new(),
+            s_axil_awready: Bit::new(),
+            s_axil_wdata: Sig::unsigned(32),
+            s_axil_wstrb: Sig::unsigned(4),
+            s_axil_wvalid: Bit::new(),
+            s_axil_wready: Bit::new(),
+            s_axil_bresp: Sig::unsigned(2),
+            s_axil_bvalid: Bit::new(),
+            s_axil_bready: Bit::new(),
+            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_arvalid: Bit::new(),
+            s_axil_arready: Bit::new(),
+            s_axil_rdata: Sig::unsigned(32),
+            s_axil_rresp: Sig::unsigned(2),
+            s_axil_rvalid: Bit::new(),
+            s_axil_rready: Bit::new(),
+            busy: Bit::new(),
+            done: Bit::new(),
+            error_code: Sig::unsigned(8),
+            statistic: registers(Access::Statistic)
+                .map(|_| Sig::unsigned(STATISTIC_BITS))
+                .collect(),
+            start: Bit::new(),
+            abort: Bit::new(),
+            clear_error: Bit::new(),
+            bad_job: Bit::new(),
+            wgrad: Bit::new(),
+            stream_features: Bit::new(),
+            shift_mode: Bit::new(),
+            shift: Sig::unsigned(SHIFT_W),
+            cgroups: Sig::unsigned(COUNT_W),
+            chunks: Sig::unsigned(COUNT_W),
+            cg: Sig::unsigned(COUNT_W),
+            cg_last: Sig::unsigned(COUNT_W),
+            kr: Sig::unsigned(COUNT_W),
+            kr_last: Sig::unsigned(COUNT_W),
+            kw: Sig::unsigned(COUNT_W),
+            kc_step: Sig::unsigned(ADDR_W),
+            kr_addr: Sig::unsigned(ADDR_W),
+            kr_row: Sig::unsigned(ADDR_W),
+            c_addr: Sig::unsigned(ADDR_W),
+            x_step: Sig::unsigned(ADDR_W),
+            y_addr: Sig::unsigned(ADDR_W),
+            y_row: Sig::unsigned(ADDR_W),
+            img_addr: Sig::unsigned(ADDR_W),
+            chunk_addr: Sig::unsigned(ADDR_W),
+            chunk_row: Sig::unsigned(ADDR_W),
+            kr_bank: Sig::unsigned(config.bank_w()),
+            c_bank: Sig::unsigned(config.bank_w()),
+            y_bank: Sig::unsigned(config.bank_w()),
+            chunk_bank: Sig::unsigned(config.bank_w()),
+            wrap_addr: Sig::unsigned(ADDR_W),
+            slot_beats: Sig::unsigned(ADDR_W),
+            ring_slots: Sig::unsigned(COUNT_W),
+            job: registers(Access::Job).map(|_| Reg::unsigned(32)).collect(),
+            write: Bit::new(),
+            write_word: Sig::unsigned(word_bits),
+            write_ok: Bit::new(),
+            strobe: Sig::unsigned(32),
+            write_done: BitReg::new(),
+            write_error: BitReg::new().without_reset(),
+            control: Bit::new(),
+            read: Bit::new(),
+            read_word: Sig::unsigned(word_bits),
+            read_value: Sig::unsigned(32),
+            read_ok: Bit::new(),
+            read_done: BitReg::new(),
+            read_error: BitReg::new().without_reset(),
+            read_data: Reg::unsigned(32).without_reset(),
+            statistic_high: registers(Access::Statistic).map(|_| Sig::unsigned(32)).collect(),
+            job_count: Param::new(registers(Access::Job).count()),
+            job_word: registers(Access::Job).map(|r| Param::new(word(r.reg))).collect(),
+            job_mask: registers(Access::Job).map(|r| value32(mask(r))).collect(),
+            identity_count: Param::new(registers(Access::Identity).count()),
+            identity_word: registers(Access::Identity).map(|r| Param::new(word(r.reg))).collect(),
+            identity_value: registers(Access::Identity)
+                .map(|r| value32(identity(r.reg, config).expect("an identity register has a value").into()))
+                .collect(),
+            statistic_count: Param::new(registers(Access::Statistic).count()),
+            statistic_word: registers(Access::Statistic).map(|r| Param::new(word(r.reg))).collect(),
+            control_word: Param::new(word(Csr::Control)),
+            status_word: Param::new(word(Csr::Status)),
+            error_word: Param::new(word(Csr::ErrorCode)),
+            start_at: at("CONTROL", "START"),
+            abort_at: at("CONTROL", "ABORT"),
+            clear_error_at: at("CONTROL", "CLEAR_ERROR"),
+            done_at: at("STATUS", "DONE"),
+            has_error_at: at("STATUS", "HAS_ERROR"),
+            word_w: Param::new(32),
+            slverr: Const::new(Value::unsigned(2, 2)),
+            byte_ones: value32(0xff),
+            reserved: value32(reserved),
+            mode_index: index("MODE"),
+            max_shift: Param::new(config.acc_w - 1),
+            shift_index: index("SHIFT"),
+            wgrad_index: index("MODE"),
+            wgrad_at: at("MODE", "WGRAD"),
+            stream_features_index: index("MODE"),
+            stream_features_at: at("MODE", "STREAM_FEATURES"),
+            shift_mode_index: index("MODE"),
+            shift_mode_at: at("MODE", "SHIFT_MODE"),
+            shift_index: index("SHIFT"),
+            shift_at: at("SHIFT", "SHIFT"),
+            cgroups_index: index("CGROUPS"),
+            cgroups_at: at("CGROUPS", "CGROUPS"),
+            chunks_index: index("CHUNKS"),
+            chunks_at: at("CHUNKS", "CHUNKS"),
+            cg_index: index("CG"),
+            cg_at: at("CG", "CG"),
+            cg_last_index: index("CG"),
+            cg_last_at: at("CG", "CG_LAST"),
+            kr_index: index("KR"),
+            kr_at: at("KR", "KR"),
+            kr_last_index: index("KR"),
+            kr_last_at: at("KR", "KR_LAST"),
+            kw_index: index("KW"),
+            kw_at: at("KW", "KW"),
+            kc_step_index: index("KC_STEP"),
+            kc_step_at: at("KC_STEP", "KC_STEP"),
+            kr_addr_index: index("KR_STEP"),
+            kr_addr_at: at("KR_STEP", "KR_ADDR"),
+            kr_row_index: index("KR_STEP"),
+            kr_row_at: at("KR_STEP", "KR_ROW"),
+            c_addr_index: index("C_STEP"),
+            c_addr_at: at("C_STEP", "C_ADDR"),
+            x_step_index: index("X_STEP"),
+            x_step_at: at("X_STEP", "X_STEP"),
+            y_addr_index: index("Y_STEP"),
+            y_addr_at: at("Y_STEP", "Y_ADDR"),
+            y_row_index: index("Y_STEP"),
+            y_row_at: at("Y_STEP", "Y_ROW"),
+            img_addr_index: index("IMG_STEP"),
+            img_addr_at: at("IMG_STEP", "IMG_ADDR"),
+            chunk_addr_index: index("CHUNK_STEP"),
+            chunk_addr_at: at("CHUNK_STEP", "CHUNK_ADDR"),
+            chunk_row_index: index("CHUNK_STEP"),
+            chunk_row_at: at("CHUNK_STEP", "CHUNK_ROW"),
+            kr_bank_index: index("BANK_STEPS"),
+            kr_bank_at: at("BANK_STEPS", "KR_BANK"),
+            c_bank_index: index("BANK_STEPS"),
+            c_bank_at: at("BANK_STEPS", "C_BANK"),
+            y_bank_index: index("BANK_STEPS"),
+            y_bank_at: at("BANK_STEPS", "Y_BANK"),
+            chunk_bank_index: index("BANK_STEPS"),
+            chunk_bank_at: at("BANK_STEPS", "CHUNK_BANK"),
+            wrap_addr_index: index("WRAP"),
+            wrap_addr_at: at("WRAP", "WRAP_ADDR"),
+            slot_beats_index: index("SLOT"),
+            slot_beats_at: at("SLOT", "SLOT_BEATS"),
+            ring_slots_index: index("RING"),
+            ring_slots_at: at("RING", "RING_SLOTS"),
+            about: About::new(
+                "axil_regs",
+                "AXI4-Lite slave with the control and status registers of docs/regmap.md.",
+            ),
+        }
+    }
+}
+
+impl Logic for AxilRegs {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Writes: address and data are taken together.
+        self.write.next = self.s_axil_awvalid.val() && self.s_axil_wvalid.val() && !self.write_done.val();
+        self.write_word.next = unsigned_cast(self.s_axil_awaddr.val() >> 2);
+        self.strobe.next = 0.into();
+        for b in 0..4 {
+            if self.s_axil_wstrb.val().get_bit(b) {
+                self.strobe.next = self.strobe.val() | (self.byte_ones.val() << (8 * b));
+            }
+        }
+        self.write_ok.next = false;
+        for j in 0..self.job_count.val() {
+            if (self.write_word.val() == self.job_word[j].val()) && !self.busy.val() {
+                self.write_ok.next = true;
+                if self.write.val() {
+                    self.job[j].next = (self.job[j].val() & !self.strobe.val())
+                        | (self.s_axil_wdata.val() & self.strobe.val() & self.job_mask[j].val());
+                }
+            }
+        }
+        self.control.next = false;
+        if self.write_word.val() == self.control_word.val() {
+            self.write_ok.next = !(self.busy.val()
+                && self.s_axil_wdata.val().get_bit(self.start_at.val())
+                && self.s_axil_wstrb.val().get_bit(0));
+            self.control.next = self.write.val() && self.s_axil_wstrb.val().get_bit(0);
+        }
+        self.abort.next = self.control.val() && self.s_axil_wdata.val().get_bit(self.abort_at.val());
+        self.start.next = self.control.val()
+            && self.s_axil_wdata.val().get_bit(self.start_at.val())
+            && !self.s_axil_wdata.val().get_bit(self.abort_at.val())
+            && !self.busy.val();
+        self.clear_error.next = self.control.val() && self.s_axil_wdata.val().get_bit(self.clear_error_at.val());
+        if self.s_axil_bready.val() {
+            self.write_done.next = false;
+        }
+        if self.write.val() {
+            self.write_done.next = true;
+            self.write_error.next = !self.write_ok.val();
+        }
+        self.s_axil_awready.next = self.write.val();
+        self.s_axil_wready.next = self.write.val();
+        self.s_axil_bvalid.next = self.write_done.val();
+        self.s_axil_bresp.next = 0.into();
+        if self.write_error.val() {
+            self.s_axil_bresp.next = self.slverr.val();
+        }
+
+        // Reads.
+        self.read.next = self.s_axil_arvalid.val() && !self.read_done.val();
+        self.read_word.next = unsigned_cast(self.s_axil_araddr.val() >> 2);
+        self.read_value.next = 0.into();
+        self.read_ok.next = false;
+        for i in 0..self.identity_count.val() {
+            if self.read_word.val() == self.identity_word[i].val() {
+                self.read_value.next = self.identity_value[i].val();
+                self.read_ok.next = true;
+            }
+        }
+        if self.read_word.val() == self.control_word.val() {
+            self.read_ok.next = true;
+        }
+        if self.read_word.val() == self.status_word.val() {
+            self.read_value.next = bit_cast_w(bits(self.busy.val()), self.word_w.val())
+                | (bit_cast_w(bits(self.done.val()), self.word_w.val()) << self.done_at.val())
+                | (bit_cast_w(bits(self.error_code.val().any()), self.word_w.val()) << self.has_error_at.val());
+            self.read_ok.next = true;
+        }
+        if self.read_word.val() == self.error_word.val() {
+            self.read_value.next = unsigned_cast(self.error_code.val());
+            self.read_ok.next = true;
+        }
+        for j in 0..self.job_count.val() {
+            if self.read_word.val() == self.job_word[j].val() {
+                self.read_value.next = self.job[j].val();
+                self.read_ok.next = true;
+            }
+        }
+        for i in 0..self.statistic_count.val() {
+            self.statistic_high[i].next = unsigned_cast(self.statistic[i].val() >> 32);
+            if self.read_word.val() == self.statistic_word[i].val() {
+                self.read_value.next = unsigned_cast(self.statistic[i].val());
+                self.read_ok.next = true;
+            }
+            if self.read_word.val() - 1 == self.statistic_word[i].val() {
+                self.read_value.next = self.statistic_high[i].val();
+                self.read_ok.next = true;
+            }
+        }
+        if self.s_axil_rready.val() {
+            self.read_done.next = false;
+        }
+        if self.read.val() {
+            self.read_done.next = true;
+            self.read_error.next = !self.read_ok.val();
+            self.read_data.next = self.read_value.val();
+        }
+        self.s_axil_arready.next = self.read.val();
+        self.s_axil_rvalid.next = self.read_done.val();
+        self.s_axil_rdata.next = self.read_data.val();
+        self.s_axil_rresp.next = 0.into();
+        if self.read_error.val() {
+            self.s_axil_rresp.next = self.slverr.val();
+        }
+
+        // Fields.
+        self.wgrad.next = self.job[self.wgrad_index.val()].val().get_bit(self.wgrad_at.val());
+        self.stream_features.next = self.job[self.stream_features_index.val()].val().get_bit(self.stream_features_at.val());
+        self.shift_mode.next = self.job[self.shift_mode_index.val()].val().get_bit(self.shift_mode_at.val());
+        self.shift.next = unsigned_cast(self.job[self.shift_index.val()].val() >> self.shift_at.val());
+        self.cgroups.next = unsigned_cast(self.job[self.cgroups_index.val()].val() >> self.cgroups_at.val());
+        self.chunks.next = unsigned_cast(self.job[self.chunks_index.val()].val() >> self.chunks_at.val());
+        self.cg.next = unsigned_cast(self.job[self.cg_index.val()].val() >> self.cg_at.val());
+        self.cg_last.next = unsigned_cast(self.job[self.cg_last_index.val()].val() >> self.cg_last_at.val());
+        self.kr.next = unsigned_cast(self.job[self.kr_index.val()].val() >> self.kr_at.val());
+        self.kr_last.next = unsigned_cast(self.job[self.kr_last_index.val()].val() >> self.kr_last_at.val());
+        self.kw.next = unsigned_cast(self.job[self.kw_index.val()].val() >> self.kw_at.val());
+        self.kc_step.next = unsigned_cast(self.job[self.kc_step_index.val()].val() >> self.kc_step_at.val());
+        self.kr_addr.next = unsigned_cast(self.job[self.kr_addr_index.val()].val() >> self.kr_addr_at.val());
+        self.kr_row.next = unsigned_cast(self.job[self.kr_row_index.val()].val() >> self.kr_row_at.val());
+        self.c_addr.next = unsigned_cast(self.job[self.c_addr_index.val()].val() >> self.c_addr_at.val());
+        self.x_step.next = unsigned_cast(self.job[self.x_step_index.val()].val() >> self.x_step_at.val());
+        self.y_addr.next = unsigned_cast(self.job[self.y_addr_index.val()].val() >> self.y_addr_at.val());
+        self.y_row.next = unsigned_cast(self.job[self.y_row_index.val()].val() >> self.y_row_at.val());
+        self.img_addr.next = unsigned_cast(self.job[self.img_addr_index.val()].val() >> self.img_addr_at.val());
+        self.chunk_addr.next = unsigned_cast(self.job[self.chunk_addr_index.val()].val() >> self.chunk_addr_at.val());
+        self.chunk_row.next = unsigned_cast(self.job[self.chunk_row_index.val()].val() >> self.chunk_row_at.val());
+        self.kr_bank.next = unsigned_cast(self.job[self.kr_bank_index.val()].val() >> self.kr_bank_at.val());
+        self.c_bank.next = unsigned_cast(self.job[self.c_bank_index.val()].val() >> self.c_bank_at.val());
+        self.y_bank.next = unsigned_cast(self.job[self.y_bank_index.val()].val() >> self.y_bank_at.val());
+        self.chunk_bank.next = unsigned_cast(self.job[self.chunk_bank_index.val()].val() >> self.chunk_bank_at.val());
+        self.wrap_addr.next = unsigned_cast(self.job[self.wrap_addr_index.val()].val() >> self.wrap_addr_at.val());
+        self.slot_beats.next = unsigned_cast(self.job[self.slot_beats_index.val()].val() >> self.slot_beats_at.val());
+        self.ring_slots.next = unsigned_cast(self.job[self.ring_slots_index.val()].val() >> self.ring_slots_at.val());
+        self.bad_job.next = (self.job[self.mode_index.val()].val() & self.reserved.val()).any()
+            || (self.job[self.shift_index.val()].val() > self.max_shift.val())
+            || (self.cgroups.val() == 0)
+            || (self.chunks.val() == 0)
+            || (self.cg.val() == 0)
+            || (self.cg_last.val() == 0)
+            || (self.kr.val() == 0)
+            || (self.kr_last.val() == 0)
+            || (self.kw.val() == 0)
+            || (self.slot_beats.val() == 0)
+            || (self.ring_slots.val() == 0);
+    }
+}

@@ -1,0 +1,397 @@
+//! Job control: START to trailer, errors, counters.
+
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::regmap::{Access, Error, REGISTERS, Reg as Csr, STATISTIC_BITS};
+
+/// Cycles without progress after which a job is given up.
+pub const PATIENCE: usize = 64;
+
+/// Runs a job from START to the handshake of its trailer, collects errors and counts.
+///
+/// ```text
+///  start ─► busy ─► [everything done?] ─► trailer ─► trailer left ─► done
+///             └► error ─► failing: sets and drain idle, loader drops the packet ─► trailer with the code
+///  issue, stalls, beats, … ─► counters ─► statistic[…]
+/// ```
+///
+/// **Latency** `busy` rises in the cycle after `start` (cycle 0 of the job) and falls after the trailer's handshake.
+/// Counters lag by two cycles at most, less than the trailer needs to leave. **Back-pressure** none.
+/// **Parameters** `sets` and `pes` give the widths of the sums.
+///
+/// The test `design_reports_every_error` provokes each error on the whole design.
+#[derive(LogicBlock)]
+pub struct JobControl {
+    /// START was written while idle.
+    pub start: Bit<In>,
+    /// ABORT was written.
+    pub abort: Bit<In>,
+    /// CLEAR_ERROR was written.
+    pub clear_error: Bit<In>,
+    /// The job registers hold what no job may have.
+    pub bad_job: Bit<In>,
+    /// Loader: END was taken.
+    pub loader_done: Bit<In>,
+    /// Loader: an error.
+    pub loader_error: Bit<In>,
+    /// Loader: its code.
+    pub loader_error_code: Sig<In>,
+    /// Loader: a beat was accepted.
+    pub loader_accepted: Bit<In>,
+    /// Loader: waits for the host.
+    pub loader_waits: Bit<In>,
+    /// Drain: nothing is being addressed.
+    pub drain_idle: Bit<In>,
+    /// Drain: the trailer was addressed.
+    pub trailer_taken: Bit<In>,
+    /// Drain: saturated results of a beat.
+    pub saturated: Sig<In>,
+    /// Drain: largest magnitude.
+    pub max_abs: Sig<In>,
+    /// Output stream: a beat is offered.
+    pub out_valid: Bit<In>,
+    /// Output stream: it is taken.
+    pub out_ready: Bit<In>,
+    /// Output stream: it is the trailer.
+    pub out_last: Bit<In>,
+    /// Per set: no tile, no drain outstanding.
+    pub idle: Vec<Bit<In>>,
+    /// Per set: an element is issued.
+    pub issue: Vec<Bit<In>>,
+    /// Per set: PEs that have a filter.
+    pub pes_now: Vec<Sig<In>>,
+    /// Per set: waiting for features.
+    pub stall_features: Vec<Bit<In>>,
+    /// Per set: waiting for weights.
+    pub stall_weights: Vec<Bit<In>>,
+    /// Per set: waiting for the operand.
+    pub stall_operand: Vec<Bit<In>>,
+    /// Per set: waiting for a psum bank.
+    pub stall_bank: Vec<Bit<In>>,
+    /// Per set: an address is out of range.
+    pub range_error: Vec<Bit<In>>,
+    /// A job runs.
+    pub busy: Bit<Out>,
+    /// The last job's trailer has left.
+    pub done: Bit<Out>,
+    /// First error, 0 = none.
+    pub error_code: Sig<Out>,
+    /// The sets restart.
+    pub clear_sets: Bit<Out>,
+    /// The psum banks restart as well.
+    pub reset_banks: Bit<Out>,
+    /// The loader drops the rest of the packet.
+    pub flush: Bit<Out>,
+    /// The drain stops.
+    pub stop_drain: Bit<Out>,
+    /// The trailer may be sent.
+    pub trailer: Bit<Out>,
+    /// Counters in the order of the register table.
+    pub statistic: Vec<Sig<Out>>,
+    running: BitReg,
+    complete: BitReg,
+    first_cycle: BitReg,
+    failing: BitReg,
+    closing: BitReg,
+    code: Reg,
+    late_error: Bit<Local>,
+    late_code: Sig<Local>,
+    any_issue: Bit<Local>,
+    all_idle: Bit<Local>,
+    any_range_error: Bit<Local>,
+    moving: Bit<Local>,
+    patience: Reg,
+    leaves: Bit<Local>,
+    issues: Sig<Local>,
+    active_pes: Sig<Local>,
+    features: Sig<Local>,
+    weights: Sig<Local>,
+    operands: Sig<Local>,
+    banks: Sig<Local>,
+    issues_q: Reg,
+    active_pes_q: Reg,
+    features_q: Reg,
+    weights_q: Reg,
+    operands_q: Reg,
+    banks_q: Reg,
+    saturated_q: Reg,
+    count: Vec<Reg>,
+    sets: Param,
+    statistics: Param,
+    last_patience: Param,
+    bad_job_code: Param,
+    range_code: Param,
+    no_progress_code: Param,
+    aborted_code: Param,
+    cycles: Param,
+    compute_busy: Param,
+    macs: Param,
+    stalled_features: Param,
+    stalled_weights: Param,
+    stalled_operand: Param,
+    stalled_bank: Param,
+    in_beats: Param,
+    out_beats: Param,
+    saturations: Param,
+    largest: Param,
+    about: About,
+}
+
+/// Place of a counter among the statistics.
+fn index(reg: Csr) -> Param {
+    let mut counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
+    Param::new(counters.position(|r| r.reg == reg).expect("a statistics register"))
+}
+
+impl JobControl {
+    /// Job control of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let sets = config.sets;
+        let per_set = || (0..sets).map(|_| Bit::new()).collect();
+        let code = |e: Error| Param::new(e.code() as usize);
+        let count = || Sig::unsigned(config.set_count_w());
+        let count_q = || Reg::unsigned(config.set_count_w());
+        let counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic).count();
+        JobControl {
+            start: Bit::new(),
+            abort: Bit::new(),
+            clear_error: Bit::new(),
+            bad_job: Bit::new(),
+            loader_done: Bit::new(),
+            loader_error: Bit::new(),
+            loader_error_code: Sig::unsigned(8),
+            loader_accepted: Bit::new(),
+            loader_waits: Bit::new(),
+            drain_idle: Bit::new(),
+            trailer_taken: Bit::new(),
+            saturated: Sig::unsigned(config.pe_count_w()),
+            max_abs: Sig::unsigned(config.acc_w),
+            out_valid: Bit::new(),
+            out_ready: Bit::new(),
+            out_last: Bit::new(),
+            idle: per_set(),
+            issue: per_set(),
+            pes_now: (0..sets).map(|_| Sig::unsigned(config.pe_count_w())).collect(),
+            stall_features: per_set(),
+            stall_weights: per_set(),
+            stall_operand: per_set(),
+            stall_bank: per_set(),
+            range_error: per_set(),
+            busy: Bit::new(),
+            done: Bit::new(),
+            error_code: Sig::unsigned(8),
+            clear_sets: Bit::new(),
+            reset_banks: Bit::new(),
+            flush: Bit::new(),
+            stop_drain: Bit::new(),
+            trailer: Bit::new(),
+            statistic: (0..counters).map(|_| Sig::unsigned(STATISTIC_BITS)).collect(),
+            running: BitReg::new(),
+            complete: BitReg::new(),
+            first_cycle: BitReg::new(),
+            failing: BitReg::new(),
+            closing: BitReg::new(),
+            code: Reg::unsigned(8),
+            late_error: Bit::new(),
+            late_code: Sig::unsigned(8),
+            any_issue: Bit::new(),
+            all_idle: Bit::new(),
+            any_range_error: Bit::new(),
+            moving: Bit::new(),
+            patience: Reg::unsigned(crate::config::index_width(PATIENCE)),
+            leaves: Bit::new(),
+            issues: count(),
+            active_pes: Sig::unsigned(config.pe_total_w()),
+            features: count(),
+            weights: count(),
+            operands: count(),
+            banks: count(),
+            issues_q: count_q(),
+            active_pes_q: Reg::unsigned(config.pe_total_w()),
+            features_q: count_q(),
+            weights_q: count_q(),
+            operands_q: count_q(),
+            banks_q: count_q(),
+            saturated_q: Reg::unsigned(config.pe_count_w()),
+            count: (0..counters).map(|_| Reg::unsigned(STATISTIC_BITS)).collect(),
+            sets: Param::new(sets),
+            statistics: Param::new(counters),
+            last_patience: Param::new(PATIENCE - 1),
+            bad_job_code: code(Error::BadJob),
+            range_code: code(Error::Range),
+            no_progress_code: code(Error::NoProgress),
+            aborted_code: code(Error::Aborted),
+            cycles: index(Csr::Cycles),
+            compute_busy: index(Csr::ComputeBusy),
+            macs: index(Csr::Macs),
+            stalled_features: index(Csr::StallFeatures),
+            stalled_weights: index(Csr::StallWeights),
+            stalled_operand: index(Csr::StallOperand),
+            stalled_bank: index(Csr::StallBank),
+            in_beats: index(Csr::InBeats),
+            out_beats: index(Csr::OutBeats),
+            saturations: index(Csr::Saturations),
+            largest: index(Csr::MaxAbs),
+            about: About::new(
+                "job_control",
+                "Runs a job from START to the handshake of its trailer, collects errors and counts.",
+            ),
+        }
+    }
+}
+
+impl Logic for JobControl {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Sums over the sets.
+        self.any_issue.next = false;
+        self.all_idle.next = true;
+        self.any_range_error.next = false;
+        self.issues.next = 0.into();
+        self.active_pes.next = 0.into();
+        self.features.next = 0.into();
+        self.weights.next = 0.into();
+        self.operands.next = 0.into();
+        self.banks.next = 0.into();
+        for s in 0..self.sets.val() {
+            if self.issue[s].val() {
+                self.any_issue.next = true;
+                self.issues.next = self.issues.val() + 1;
+                self.active_pes.next = self.active_pes.val() + unsigned_cast(self.pes_now[s].val());
+            }
+            if !self.idle[s].val() {
+                self.all_idle.next = false;
+            }
+            if self.range_error[s].val() {
+                self.any_range_error.next = true;
+            }
+            if self.stall_features[s].val() {
+                self.features.next = self.features.val() + 1;
+            }
+            if self.stall_weights[s].val() {
+                self.weights.next = self.weights.val() + 1;
+            }
+            if self.stall_operand[s].val() {
+                self.operands.next = self.operands.val() + 1;
+            }
+            if self.stall_bank[s].val() {
+                self.banks.next = self.banks.val() + 1;
+            }
+        }
+        self.issues_q.next = self.issues.val();
+        self.active_pes_q.next = self.active_pes.val();
+        self.features_q.next = self.features.val();
+        self.weights_q.next = self.weights.val();
+        self.operands_q.next = self.operands.val();
+        self.banks_q.next = self.banks.val();
+        self.saturated_q.next = self.saturated.val();
+        self.leaves.next = self.out_valid.val() && self.out_ready.val();
+
+        // No progress: nothing moves, and nobody waits for the host.
+        self.moving.next = self.loader_accepted.val()
+            || self.any_issue.val()
+            || !self.drain_idle.val()
+            || self.loader_waits.val()
+            || self.out_valid.val()
+            || self.failing.val()
+            || self.closing.val()
+            || !self.running.val();
+        self.patience.next = self.patience.val() + 1;
+        if self.moving.val() {
+            self.patience.next = 0.into();
+        }
+
+        // Errors that are not found by the loader.
+        self.late_error.next = false;
+        self.late_code.next = self.no_progress_code.val().into();
+        if self.running.val() && !self.failing.val() && !self.closing.val() {
+            if self.patience.val() == self.last_patience.val() {
+                self.late_error.next = true;
+            }
+            if self.any_range_error.val() {
+                self.late_error.next = true;
+                self.late_code.next = self.range_code.val().into();
+            }
+            if self.first_cycle.val() && self.bad_job.val() {
+                self.late_error.next = true;
+                self.late_code.next = self.bad_job_code.val().into();
+            }
+        }
+
+        // The job.
+        self.first_cycle.next = self.start.val();
+        if self.clear_error.val() {
+            self.code.next = 0.into();
+        }
+        if self.start.val() {
+            self.running.next = true;
+            self.complete.next = false;
+            self.code.next = 0.into();
+        }
+        if self.running.val() && !self.failing.val() && (self.late_error.val() || self.loader_error.val()) {
+            self.failing.next = true;
+            self.code.next = self.late_code.val();
+            if self.loader_error.val() {
+                self.code.next = self.loader_error_code.val();
+            }
+        }
+        if self.trailer_taken.val() {
+            self.closing.next = true;
+        }
+        if self.closing.val() && self.leaves.val() && self.out_last.val() {
+            self.running.next = false;
+            self.complete.next = true;
+            self.failing.next = false;
+            self.closing.next = false;
+        }
+        if self.abort.val() {
+            self.running.next = false;
+            self.failing.next = false;
+            self.closing.next = false;
+            self.code.next = self.aborted_code.val().into();
+        }
+
+        self.busy.next = self.running.val();
+        self.done.next = self.complete.val();
+        self.error_code.next = self.code.val();
+        self.clear_sets.next = self.start.val() || self.failing.val() || self.abort.val();
+        self.reset_banks.next = self.failing.val() || self.abort.val();
+        self.flush.next = self.late_error.val();
+        self.stop_drain.next = self.failing.val();
+        self.trailer.next =
+            self.running.val() && !self.closing.val() && self.loader_done.val() && self.all_idle.val();
+
+        // Counters.
+        if self.running.val() {
+            self.count[self.cycles.val()].next = self.count[self.cycles.val()].val() + 1;
+        }
+        self.count[self.compute_busy.val()].next =
+            self.count[self.compute_busy.val()].val() + unsigned_cast(self.issues_q.val());
+        self.count[self.macs.val()].next = self.count[self.macs.val()].val() + unsigned_cast(self.active_pes_q.val());
+        self.count[self.stalled_features.val()].next =
+            self.count[self.stalled_features.val()].val() + unsigned_cast(self.features_q.val());
+        self.count[self.stalled_weights.val()].next =
+            self.count[self.stalled_weights.val()].val() + unsigned_cast(self.weights_q.val());
+        self.count[self.stalled_operand.val()].next =
+            self.count[self.stalled_operand.val()].val() + unsigned_cast(self.operands_q.val());
+        self.count[self.stalled_bank.val()].next =
+            self.count[self.stalled_bank.val()].val() + unsigned_cast(self.banks_q.val());
+        if self.loader_accepted.val() {
+            self.count[self.in_beats.val()].next = self.count[self.in_beats.val()].val() + 1;
+        }
+        if self.leaves.val() {
+            self.count[self.out_beats.val()].next = self.count[self.out_beats.val()].val() + 1;
+        }
+        self.count[self.saturations.val()].next =
+            self.count[self.saturations.val()].val() + unsigned_cast(self.saturated_q.val());
+        self.count[self.largest.val()].next = unsigned_cast(self.max_abs.val());
+        if self.start.val() {
+            for i in 0..self.statistics.val() {
+                self.count[i].next = 0.into();
+            }
+        }
+        for i in 0..self.statistics.val() {
+            self.statistic[i].next = self.count[i].val();
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The MERCURY accelerator: CSRs, loader, PE sets, drain, job control.
+
+use crate::blocks::axil_regs::AxilRegs;
+use crate::blocks::drain::Drain;
+use crate::blocks::job_control::JobControl;
+use crate::blocks::loader::Loader;
+use crate::blocks::pe_set::PeSet;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::regmap::{ADDRESS_BITS, Access, REGISTERS};
+
+/// The accelerator: S sets of C processing elements behind AXI4-Lite and two AXI4-Streams.
+///
+/// ```text
+///  s_axil ──► axil_regs ──► job fields ─────────────┐
+///                 │  ▲                              ▼
+///                 ▼  └─────────── job_control ◄── pe_set 0 … S-1 ──► drain ──► m_axis
+///  s_axis ──► loader ─────────── beats ────────────►┘
+/// ```
+///
+/// **Latency** and order: `docs/architecture.md`. **Back-pressure** AXI ready/valid on every port; nothing waits without
+/// a bound except for the host, and the host can ABORT. **Parameters** every legal [`Config`]; the module is called
+/// [`Config::top`].
+///
+/// `mercury cosim --preset tiny` runs random jobs on it; the test `design_prints_and_passes_the_checks` elaborates it.
+#[derive(LogicBlock)]
+pub struct Mercury {
+    /// Write address.
+    pub s_axil_awaddr: Sig<In>,
+    /// Write address valid.
+    pub s_axil_awvalid: Bit<In>,
+    /// Write address taken.
+    pub s_axil_awready: Bit<Out>,
+    /// Write data.
+    pub s_axil_wdata: Sig<In>,
+    /// Bytes to write.
+    pub s_axil_wstrb: Sig<In>,
+    /// Write data valid.
+    pub s_axil_wvalid: Bit<In>,
+    /// Write data taken.
+    pub s_axil_wready: Bit<Out>,
+    /// Write response.
+    pub s_axil_bresp: Sig<Out>,
+    /// Write response valid.
+    pub s_axil_bvalid: Bit<Out>,
+    /// Write response taken.
+    pub s_axil_bready: Bit<In>,
+    /// Read address.
+    pub s_axil_araddr: Sig<In>,
+    /// Read address valid.
+    pub s_axil_arvalid: Bit<In>,
+    /// Read address taken.
+    pub s_axil_arready: Bit<Out>,
+    /// Read data.
+    pub s_axil_rdata: Sig<Out>,
+    /// Read response.
+    pub s_axil_rresp: Sig<Out>,
+    /// Read data valid.
+    pub s_axil_rvalid: Bit<Out>,
+    /// Read data taken.
+    pub s_axil_rready: Bit<In>,
+    /// Segments.
+    pub s_axis_tdata: Sig<In>,
+    /// Segments: a beat is offered.
+    pub s_axis_tvalid: Bit<In>,
+    /// Segments: it is taken.
+    pub s_axis_tready: Bit<Out>,
+    /// Segments: it is the last of the job.
+    pub s_axis_tlast: Bit<In>,
+    /// Results.
+    pub m_axis_tdata: Sig<Out>,
+    /// Results: a beat is offered.
+    pub m_axis_tvalid: Bit<Out>,
+    /// Results: it is taken.
+    pub m_axis_tready: Bit<In>,
+    /// Results: it is the last of the job.
+    pub m_axis_tlast: Bit<Out>,
+    regs: AxilRegs,
+    control: JobControl,
+    loader: Loader,
+    set: Vec<PeSet>,
+    drain: Drain,
+    sets: Param,
+    pes: Param,
+    statistics: Param,
+    about: About,
+}
+
+impl Mercury {
+    /// The accelerator of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let statistics = REGISTERS.iter().filter(|r| r.access == Access::Statistic).count();
+        Mercury {
+            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_awvalid: Bit::new(),
+            s_axil_awready: Bit::new(),
+            s_axil_wdata: Sig::unsigned(32),
+            s_axil_wstrb: Sig::unsigned(4),
+            s_axil_wvalid: Bit::new(),
+            s_axil_wready: Bit::new(),
+            s_axil_bresp: Sig::unsigned(2),
+            s_axil_bvalid: Bit::new(),
+            s_axil_bready: Bit::new(),
+            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_arvalid: Bit::new(),
+            s_axil_arready: Bit::new(),
+            s_axil_rdata: Sig::unsigned(32),
+            s_axil_rresp: Sig::unsigned(2),
+            s_axil_rvalid: Bit::new(),
+            s_axil_rready: Bit::new(),
+            s_axis_tdata: Sig::unsigned(config.bus_w),
+            s_axis_tvalid: Bit::new(),
+            s_axis_tready: Bit::new(),
+            s_axis_tlast: Bit::new(),
+            m_axis_tdata: Sig::unsigned(config.bus_w),
+            m_axis_tvalid: Bit::new(),
+            m_axis_tready: Bit::new(),
+            m_axis_tlast: Bit::new(),
+            regs: AxilRegs::new(config),
+            control: JobControl::new(config),
+            loader: Loader::new(config),
+            set: (0..config.sets).map(|_| PeSet::new(config)).collect(),
+            drain: Drain::new(config),
+            sets: Param::new(config.sets),
+            pes: Param::new(config.pes),
+            statistics: Param::new(statistics),
+            about: About::new(
+                config.top(),
+                "DNN-training accelerator: PE sets behind AXI4-Lite registers and two AXI4-Streams.",
+            ),
+        }
+    }
+}
+
+impl Logic for Mercury {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Registers.
+        self.regs.s_axil_awaddr.next = self.s_axil_awaddr.val();
+        self.regs.s_axil_awvalid.next = self.s_axil_awvalid.val();
+        self.s_axil_awready.next = self.regs.s_axil_awready.val();
+        self.regs.s_axil_wdata.next = self.s_axil_wdata.val();
+        self.regs.s_axil_wstrb.next = self.s_axil_wstrb.val();
+        self.regs.s_axil_wvalid.next = self.s_axil_wvalid.val();
+        self.s_axil_wready.next = self.regs.s_axil_wready.val();
+        self.s_axil_bresp.next = self.regs.s_axil_bresp.val();
+        self.s_axil_bvalid.next = self.regs.s_axil_bvalid.val();
+        self.regs.s_axil_bready.next = self.s_axil_bready.val();
+        self.regs.s_axil_araddr.next = self.s_axil_araddr.val();
+        self.regs.s_axil_arvalid.next = self.s_axil_arvalid.val();
+        self.s_axil_arready.next = self.regs.s_axil_arready.val();
+        self.s_axil_rdata.next = self.regs.s_axil_rdata.val();
+        self.s_axil_rresp.next = self.regs.s_axil_rresp.val();
+        self.s_axil_rvalid.next = self.regs.s_axil_rvalid.val();
+        self.regs.s_axil_rready.next = self.s_axil_rready.val();
+        self.regs.busy.next = self.control.busy.val();
+        self.regs.done.next = self.control.done.val();
+        self.regs.error_code.next = self.control.error_code.val();
+        for i in 0..self.statistics.val() {
+            self.regs.statistic[i].next = self.control.statistic[i].val();
+        }
+
+        // Job control.
+        self.control.start.next = self.regs.start.val();
+        self.control.abort.next = self.regs.abort.val();
+        self.control.clear_error.next = self.regs.clear_error.val();
+        self.control.bad_job.next = self.regs.bad_job.val();
+        self.control.loader_done.next = self.loader.done.val();
+        self.control.loader_error.next = self.loader.error.val();
+        self.control.loader_error_code.next = self.loader.error_code.val();
+        self.control.loader_accepted.next = self.loader.accepted.val();
+        self.control.loader_waits.next = self.loader.waits_for_host.val();
+        self.control.drain_idle.next = self.drain.idle.val();
+        self.control.trailer_taken.next = self.drain.trailer_taken.val();
+        self.control.saturated.next = self.drain.saturated.val();
+        self.control.max_abs.next = self.drain.max_abs.val();
+        self.control.out_valid.next = self.drain.m_axis_tvalid.val();
+        self.control.out_ready.next = self.m_axis_tready.val();
+        self.control.out_last.next = self.drain.m_axis_tlast.val();
+
+        // Loader.
+        self.loader.start.next = self.regs.start.val();
+        self.loader.abort.next = self.regs.abort.val();
+        self.loader.flush.next = self.control.flush.val();
+        self.loader.wgrad.next = self.regs.wgrad.val();
+        self.loader.slot_beats.next = self.regs.slot_beats.val();
+        self.loader.s_axis_tvalid.next = self.s_axis_tvalid.val();
+        self.loader.s_axis_tdata.next = self.s_axis_tdata.val();
+        self.loader.s_axis_tlast.next = self.s_axis_tlast.val();
+        self.s_axis_tready.next = self.loader.s_axis_tready.val();
+
+        // Drain.
+        self.drain.start.next = self.regs.start.val();
+        self.drain.abort.next = self.regs.abort.val();
+        self.drain.stop.next = self.control.stop_drain.val();
+        self.drain.shift_mode.next = self.regs.shift_mode.val();
+        self.drain.shift.next = self.regs.shift.val();
+        self.drain.trailer.next = self.control.trailer.val();
+        self.drain.trailer_error.next = self.control.error_code.val();
+        self.drain.m_axis_tready.next = self.m_axis_tready.val();
+        self.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
+        self.m_axis_tdata.next = self.drain.m_axis_tdata.val();
+        self.m_axis_tlast.next = self.drain.m_axis_tlast.val();
+
+        // PE sets.
+        for s in 0..self.sets.val() {
+            self.set[s].clear.next = self.control.clear_sets.val();
+            self.set[s].reset_banks.next = self.control.reset_banks.val();
+            self.set[s].wgrad.next = self.regs.wgrad.val();
+            self.set[s].stream_features.next = self.regs.stream_features.val();
+            self.set[s].cg.next = self.regs.cg.val();
+            self.set[s].cg_last.next = self.regs.cg_last.val();
+            self.set[s].kr.next = self.regs.kr.val();
+            self.set[s].kr_last.next = self.regs.kr_last.val();
+            self.set[s].kw.next = self.regs.kw.val();
+            self.set[s].chunks.next = self.regs.chunks.val();
+            self.set[s].cgroups.next = self.regs.cgroups.val();
+            self.set[s].kc_step.next = self.regs.kc_step.val();
+            self.set[s].kr_addr.next = self.regs.kr_addr.val();
+            self.set[s].kr_row.next = self.regs.kr_row.val();
+            self.set[s].kr_bank.next = self.regs.kr_bank.val();
+            self.set[s].c_addr.next = self.regs.c_addr.val();
+            self.set[s].c_bank.next = self.regs.c_bank.val();
+            self.set[s].x_step.next = self.regs.x_step.val();
+            self.set[s].y_addr.next = self.regs.y_addr.val();
+            self.set[s].y_row.next = self.regs.y_row.val();
+            self.set[s].y_bank.next = self.regs.y_bank.val();
+            self.set[s].img_addr.next = self.regs.img_addr.val();
+            self.set[s].chunk_addr.next = self.regs.chunk_addr.val();
+            self.set[s].chunk_row.next = self.regs.chunk_row.val();
+            self.set[s].chunk_bank.next = self.regs.chunk_bank.val();
+            self.set[s].wrap_addr.next = self.regs.wrap_addr.val();
+            self.set[s].slot_beats.next = self.regs.slot_beats.val();
+            self.set[s].ring_slots.next = self.regs.ring_slots.val();
+            self.set[s].load_selected.next = self.loader.load_selected[s].val();
+            self.set[s].load_tile.next = self.loader.load_tile.val();
+            self.set[s].load_features.next = self.loader.load_features.val();
+            self.set[s].load_weights.next = self.loader.load_weights.val();
+            self.set[s].load_operand.next = self.loader.load_operand.val();
+            self.set[s].load_last.next = self.loader.load_last.val();
+            self.set[s].load_slot_end.next = self.loader.load_slot_end.val();
+            self.set[s].load_bank.next = self.loader.load_bank.val();
+            self.set[s].load_beat.next = self.loader.load_beat.val();
+            self.set[s].load_row.next = self.loader.load_row.val();
+            self.set[s].load_row_beat.next = self.loader.load_row_beat.val();
+            self.set[s].load_row_last.next = self.loader.load_row_last.val();
+            self.set[s].load_data.next = self.loader.load_data.val();
+            self.set[s].weight_row_accepted.next = self.loader.weight_row_accepted[s].val();
+            self.loader.room_tile[s].next = self.set[s].room_tile.val();
+            self.loader.room_features[s].next = self.set[s].room_features.val();
+            self.loader.room_weights[s].next = self.set[s].room_weights.val();
+            self.loader.room_operand[s].next = self.set[s].room_operand.val();
+            self.set[s].drain_raddr.next = self.drain.raddr.val();
+            self.set[s].drain_read_bank.next = self.drain.read_bank.val();
+            self.set[s].drain_addressed.next = self.drain.addressed[s].val();
+            self.set[s].bank0_release.next = self.drain.bank0_release[s].val();
+            self.set[s].bank1_release.next = self.drain.bank1_release[s].val();
+            self.drain.request[s].next = self.set[s].drain_request.val();
+            self.drain.request_bank[s].next = self.set[s].drain_bank.val();
+            self.drain.request_rows_m1[s].next = self.set[s].drain_rows_m1.val();
+            self.drain.request_pes[s].next = self.set[s].drain_pes.val();
+            self.drain.request_tag[s].next = self.set[s].drain_tag.val();
+            self.drain.request_pass[s].next = self.set[s].drain_pass.val();
+            for c in 0..self.pes.val() {
+                self.drain.row_word[s * self.pes.val() + c].next = self.set[s].drain_row[c].val();
+            }
+            self.control.idle[s].next = self.set[s].idle.val();
+            self.control.issue[s].next = self.set[s].issue.val();
+            self.control.pes_now[s].next = self.set[s].pes_now.val();
+            self.control.stall_features[s].next = self.set[s].stall_features.val();
+            self.control.stall_weights[s].next = self.set[s].stall_weights.val();
+            self.control.stall_operand[s].next = self.set[s].stall_operand.val();
+            self.control.stall_bank[s].next = self.set[s].stall_bank.val();
+            self.control.range_error[s].next = self.set[s].range_error.val();
+        }
+    }
+}
