@@ -17,7 +17,12 @@ fn design_prints_and_passes_the_checks() {
                 for m in &d.modules {
                     std::fs::write(dir.join(format!("{}.v", m.name)), &m.text).unwrap();
                 }
-                println!("{name} {} modules {} lines {:?}", d.modules.len(), d.lines(), t.elapsed());
+                println!(
+                    "{name} {} modules {} lines {:?}",
+                    d.modules.len(),
+                    d.lines(),
+                    t.elapsed()
+                );
             }
         }
     }

@@ -5,7 +5,7 @@ use super::patch_agu::ADDR_W;
 use super::requantizer::SHIFT_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
-use crate::regmap::{ADDRESS_BITS, Access, Reg as Csr, REGISTERS, STATISTIC_BITS, identity};
+use crate::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg as Csr, STATISTIC_BITS, identity};
 
 /// AXI4-Lite slave with the control and status registers of `docs/regmap.md`; the whole decoder follows from the
 /// register table.
@@ -168,7 +168,6 @@ pub struct AxilRegs {
     reserved: Const,
     mode_index: Param,
     max_shift: Param,
-    shift_index: Param,
     wgrad_index: Param,
     wgrad_at: Param,
     stream_features_index: Param,
@@ -331,17 +330,31 @@ impl AxilRegs {
             read_done: BitReg::new(),
             read_error: BitReg::new().without_reset(),
             read_data: Reg::unsigned(32).without_reset(),
-            statistic_high: registers(Access::Statistic).map(|_| Sig::unsigned(32)).collect(),
+            statistic_high: registers(Access::Statistic)
+                .map(|_| Sig::unsigned(32))
+                .collect(),
             job_count: Param::new(registers(Access::Job).count()),
-            job_word: registers(Access::Job).map(|r| Param::new(word(r.reg))).collect(),
+            job_word: registers(Access::Job)
+                .map(|r| Param::new(word(r.reg)))
+                .collect(),
             job_mask: registers(Access::Job).map(|r| value32(mask(r))).collect(),
             identity_count: Param::new(registers(Access::Identity).count()),
-            identity_word: registers(Access::Identity).map(|r| Param::new(word(r.reg))).collect(),
+            identity_word: registers(Access::Identity)
+                .map(|r| Param::new(word(r.reg)))
+                .collect(),
             identity_value: registers(Access::Identity)
-                .map(|r| value32(identity(r.reg, config).expect("an identity register has a value").into()))
+                .map(|r| {
+                    value32(
+                        identity(r.reg, config)
+                            .expect("an identity register has a value")
+                            .into(),
+                    )
+                })
                 .collect(),
             statistic_count: Param::new(registers(Access::Statistic).count()),
-            statistic_word: registers(Access::Statistic).map(|r| Param::new(word(r.reg))).collect(),
+            statistic_word: registers(Access::Statistic)
+                .map(|r| Param::new(word(r.reg)))
+                .collect(),
             control_word: Param::new(word(Csr::Control)),
             status_word: Param::new(word(Csr::Status)),
             error_word: Param::new(word(Csr::ErrorCode)),
@@ -356,7 +369,6 @@ impl AxilRegs {
             reserved: value32(reserved),
             mode_index: index("MODE"),
             max_shift: Param::new(config.acc_w - 1),
-            shift_index: index("SHIFT"),
             wgrad_index: index("MODE"),
             wgrad_at: at("MODE", "WGRAD"),
             stream_features_index: index("MODE"),
@@ -425,7 +437,8 @@ impl Logic for AxilRegs {
     #[hdl_gen]
     fn update(&mut self) {
         // Writes: address and data are taken together.
-        self.write.next = self.s_axil_awvalid.val() && self.s_axil_wvalid.val() && !self.write_done.val();
+        self.write.next =
+            self.s_axil_awvalid.val() && self.s_axil_wvalid.val() && !self.write_done.val();
         self.write_word.next = unsigned_cast(self.s_axil_awaddr.val() >> 2);
         self.strobe.next = 0.into();
         for b in 0..4 {
@@ -450,12 +463,14 @@ impl Logic for AxilRegs {
                 && self.s_axil_wstrb.val().get_bit(0));
             self.control.next = self.write.val() && self.s_axil_wstrb.val().get_bit(0);
         }
-        self.abort.next = self.control.val() && self.s_axil_wdata.val().get_bit(self.abort_at.val());
+        self.abort.next =
+            self.control.val() && self.s_axil_wdata.val().get_bit(self.abort_at.val());
         self.start.next = self.control.val()
             && self.s_axil_wdata.val().get_bit(self.start_at.val())
             && !self.s_axil_wdata.val().get_bit(self.abort_at.val())
             && !self.busy.val();
-        self.clear_error.next = self.control.val() && self.s_axil_wdata.val().get_bit(self.clear_error_at.val());
+        self.clear_error.next =
+            self.control.val() && self.s_axil_wdata.val().get_bit(self.clear_error_at.val());
         if self.s_axil_bready.val() {
             self.write_done.next = false;
         }
@@ -488,7 +503,8 @@ impl Logic for AxilRegs {
         if self.read_word.val() == self.status_word.val() {
             self.read_value.next = bit_cast_w(bits(self.busy.val()), self.word_w.val())
                 | (bit_cast_w(bits(self.done.val()), self.word_w.val()) << self.done_at.val())
-                | (bit_cast_w(bits(self.error_code.val().any()), self.word_w.val()) << self.has_error_at.val());
+                | (bit_cast_w(bits(self.error_code.val().any()), self.word_w.val())
+                    << self.has_error_at.val());
             self.read_ok.next = true;
         }
         if self.read_word.val() == self.error_word.val() {
@@ -529,34 +545,62 @@ impl Logic for AxilRegs {
         }
 
         // Fields.
-        self.wgrad.next = self.job[self.wgrad_index.val()].val().get_bit(self.wgrad_at.val());
-        self.stream_features.next = self.job[self.stream_features_index.val()].val().get_bit(self.stream_features_at.val());
-        self.shift_mode.next = self.job[self.shift_mode_index.val()].val().get_bit(self.shift_mode_at.val());
-        self.shift.next = unsigned_cast(self.job[self.shift_index.val()].val() >> self.shift_at.val());
-        self.cgroups.next = unsigned_cast(self.job[self.cgroups_index.val()].val() >> self.cgroups_at.val());
-        self.chunks.next = unsigned_cast(self.job[self.chunks_index.val()].val() >> self.chunks_at.val());
+        self.wgrad.next = self.job[self.wgrad_index.val()]
+            .val()
+            .get_bit(self.wgrad_at.val());
+        self.stream_features.next = self.job[self.stream_features_index.val()]
+            .val()
+            .get_bit(self.stream_features_at.val());
+        self.shift_mode.next = self.job[self.shift_mode_index.val()]
+            .val()
+            .get_bit(self.shift_mode_at.val());
+        self.shift.next =
+            unsigned_cast(self.job[self.shift_index.val()].val() >> self.shift_at.val());
+        self.cgroups.next =
+            unsigned_cast(self.job[self.cgroups_index.val()].val() >> self.cgroups_at.val());
+        self.chunks.next =
+            unsigned_cast(self.job[self.chunks_index.val()].val() >> self.chunks_at.val());
         self.cg.next = unsigned_cast(self.job[self.cg_index.val()].val() >> self.cg_at.val());
-        self.cg_last.next = unsigned_cast(self.job[self.cg_last_index.val()].val() >> self.cg_last_at.val());
+        self.cg_last.next =
+            unsigned_cast(self.job[self.cg_last_index.val()].val() >> self.cg_last_at.val());
         self.kr.next = unsigned_cast(self.job[self.kr_index.val()].val() >> self.kr_at.val());
-        self.kr_last.next = unsigned_cast(self.job[self.kr_last_index.val()].val() >> self.kr_last_at.val());
+        self.kr_last.next =
+            unsigned_cast(self.job[self.kr_last_index.val()].val() >> self.kr_last_at.val());
         self.kw.next = unsigned_cast(self.job[self.kw_index.val()].val() >> self.kw_at.val());
-        self.kc_step.next = unsigned_cast(self.job[self.kc_step_index.val()].val() >> self.kc_step_at.val());
-        self.kr_addr.next = unsigned_cast(self.job[self.kr_addr_index.val()].val() >> self.kr_addr_at.val());
-        self.kr_row.next = unsigned_cast(self.job[self.kr_row_index.val()].val() >> self.kr_row_at.val());
-        self.c_addr.next = unsigned_cast(self.job[self.c_addr_index.val()].val() >> self.c_addr_at.val());
-        self.x_step.next = unsigned_cast(self.job[self.x_step_index.val()].val() >> self.x_step_at.val());
-        self.y_addr.next = unsigned_cast(self.job[self.y_addr_index.val()].val() >> self.y_addr_at.val());
-        self.y_row.next = unsigned_cast(self.job[self.y_row_index.val()].val() >> self.y_row_at.val());
-        self.img_addr.next = unsigned_cast(self.job[self.img_addr_index.val()].val() >> self.img_addr_at.val());
-        self.chunk_addr.next = unsigned_cast(self.job[self.chunk_addr_index.val()].val() >> self.chunk_addr_at.val());
-        self.chunk_row.next = unsigned_cast(self.job[self.chunk_row_index.val()].val() >> self.chunk_row_at.val());
-        self.kr_bank.next = unsigned_cast(self.job[self.kr_bank_index.val()].val() >> self.kr_bank_at.val());
-        self.c_bank.next = unsigned_cast(self.job[self.c_bank_index.val()].val() >> self.c_bank_at.val());
-        self.y_bank.next = unsigned_cast(self.job[self.y_bank_index.val()].val() >> self.y_bank_at.val());
-        self.chunk_bank.next = unsigned_cast(self.job[self.chunk_bank_index.val()].val() >> self.chunk_bank_at.val());
-        self.wrap_addr.next = unsigned_cast(self.job[self.wrap_addr_index.val()].val() >> self.wrap_addr_at.val());
-        self.slot_beats.next = unsigned_cast(self.job[self.slot_beats_index.val()].val() >> self.slot_beats_at.val());
-        self.ring_slots.next = unsigned_cast(self.job[self.ring_slots_index.val()].val() >> self.ring_slots_at.val());
+        self.kc_step.next =
+            unsigned_cast(self.job[self.kc_step_index.val()].val() >> self.kc_step_at.val());
+        self.kr_addr.next =
+            unsigned_cast(self.job[self.kr_addr_index.val()].val() >> self.kr_addr_at.val());
+        self.kr_row.next =
+            unsigned_cast(self.job[self.kr_row_index.val()].val() >> self.kr_row_at.val());
+        self.c_addr.next =
+            unsigned_cast(self.job[self.c_addr_index.val()].val() >> self.c_addr_at.val());
+        self.x_step.next =
+            unsigned_cast(self.job[self.x_step_index.val()].val() >> self.x_step_at.val());
+        self.y_addr.next =
+            unsigned_cast(self.job[self.y_addr_index.val()].val() >> self.y_addr_at.val());
+        self.y_row.next =
+            unsigned_cast(self.job[self.y_row_index.val()].val() >> self.y_row_at.val());
+        self.img_addr.next =
+            unsigned_cast(self.job[self.img_addr_index.val()].val() >> self.img_addr_at.val());
+        self.chunk_addr.next =
+            unsigned_cast(self.job[self.chunk_addr_index.val()].val() >> self.chunk_addr_at.val());
+        self.chunk_row.next =
+            unsigned_cast(self.job[self.chunk_row_index.val()].val() >> self.chunk_row_at.val());
+        self.kr_bank.next =
+            unsigned_cast(self.job[self.kr_bank_index.val()].val() >> self.kr_bank_at.val());
+        self.c_bank.next =
+            unsigned_cast(self.job[self.c_bank_index.val()].val() >> self.c_bank_at.val());
+        self.y_bank.next =
+            unsigned_cast(self.job[self.y_bank_index.val()].val() >> self.y_bank_at.val());
+        self.chunk_bank.next =
+            unsigned_cast(self.job[self.chunk_bank_index.val()].val() >> self.chunk_bank_at.val());
+        self.wrap_addr.next =
+            unsigned_cast(self.job[self.wrap_addr_index.val()].val() >> self.wrap_addr_at.val());
+        self.slot_beats.next =
+            unsigned_cast(self.job[self.slot_beats_index.val()].val() >> self.slot_beats_at.val());
+        self.ring_slots.next =
+            unsigned_cast(self.job[self.ring_slots_index.val()].val() >> self.ring_slots_at.val());
         self.bad_job.next = (self.job[self.mode_index.val()].val() & self.reserved.val()).any()
             || (self.job[self.shift_index.val()].val() > self.max_shift.val())
             || (self.cgroups.val() == 0)

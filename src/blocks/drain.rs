@@ -10,10 +10,9 @@ use crate::regmap::{Field, OUT_HEADER, OUT_TRAILER, OutKind};
 const RAW_W: usize = 64;
 
 /// What the drain does in a cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Default, LogicState)]
+#[derive(Clone, Copy, Debug, PartialEq, LogicState)]
 pub enum DrainState {
     /// Looks for a set whose bank waits.
-    #[default]
     Idle,
     /// Sends the header beat.
     Header,
@@ -123,7 +122,7 @@ pub struct Drain {
     d1_bank: BitReg,
     d1_pes: Reg,
     d1_beat: Reg,
-    release: Bit<Local>,
+    bank_read: Bit<Local>,
     words: Vec<Sig<Local>>,
     d1_word: Reg,
     d2_header: BitReg,
@@ -143,8 +142,11 @@ pub struct Drain {
     max: Reg,
     count: Sig<Local>,
     raw_word: Vec<Sig<Local>>,
+    raw_bits: Vec<Sig<Local>>,
+    raw_wide: Vec<Sig<Local>>,
     lane_word: Vec<Sig<Local>>,
-    packed: Sig<Local>,
+    lane_wide: Vec<Sig<Local>>,
+    out_word: Sig<Local>,
     out_valid: BitReg,
     out_last: BitReg,
     out_data: Reg,
@@ -162,7 +164,6 @@ pub struct Drain {
     shift_lane_w: Param,
     raw_w: Param,
     data_w: Param,
-    bus_w: Param,
     last_set: Param,
     one: Const,
     kind_rows: Const,
@@ -259,7 +260,7 @@ impl Drain {
             d1_bank: BitReg::new().without_reset(),
             d1_pes: Reg::unsigned(config.pe_count_w()).without_reset(),
             d1_beat: Reg::unsigned(beat_w).without_reset(),
-            release: Bit::new(),
+            bank_read: Bit::new(),
             words: (0..words).map(|_| Sig::signed(acc)).collect(),
             d1_word: Reg::unsigned(RAW_W).without_reset(),
             d2_header: BitReg::new(),
@@ -284,9 +285,18 @@ impl Drain {
             d3_max: Reg::unsigned(acc),
             max: Reg::unsigned(acc),
             count: Sig::unsigned(config.pe_count_w()),
-            lane_word: (0..shift_lanes).map(|_| Sig::unsigned(config.data_w)).collect(),
+            raw_bits: (0..raw_lanes).map(|_| Sig::unsigned(RAW_W)).collect(),
+            raw_wide: (0..raw_lanes)
+                .map(|_| Sig::unsigned(config.bus_w))
+                .collect(),
+            lane_wide: (0..shift_lanes)
+                .map(|_| Sig::unsigned(config.bus_w))
+                .collect(),
+            lane_word: (0..shift_lanes)
+                .map(|_| Sig::unsigned(config.data_w))
+                .collect(),
             raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
-            packed: Sig::unsigned(config.bus_w),
+            out_word: Sig::unsigned(config.bus_w),
             out_valid: BitReg::new(),
             out_last: BitReg::new(),
             out_data: Reg::unsigned(config.bus_w).without_reset(),
@@ -304,7 +314,6 @@ impl Drain {
             shift_lane_w: Param::new(shift_step.ilog2() as usize),
             raw_w: Param::new(RAW_W),
             data_w: Param::new(config.data_w),
-            bus_w: Param::new(config.bus_w),
             last_set: Param::new(sets - 1),
             one: Const::new(Value::unsigned(acc, 1)),
             kind_rows: code(OutKind::Rows),
@@ -339,6 +348,8 @@ impl Logic for Drain {
                 self.found_any.next = true;
                 self.any.next = s.into();
             }
+        }
+        for s in 1..self.sets.val() {
             if self.request[s].val() && !self.found_after.val() && (self.served.val() < s) {
                 self.found_after.next = true;
                 self.after.next = s.into();
@@ -420,14 +431,16 @@ impl Logic for Drain {
             self.d1_pes.next = self.pes.val();
             self.d1_beat.next = self.beat.val();
             self.d1_word.next = self.kind_rows.val()
-                | (bit_cast_w(bits(self.shift_mode.val()), self.raw_w.val()) << self.shift_mode_at.val())
+                | (bit_cast_w(bits(self.shift_mode.val()), self.raw_w.val())
+                    << self.shift_mode_at.val())
                 | (bit_cast_w(self.set.val(), self.raw_w.val()) << self.set_at.val())
                 | (bit_cast_w(self.rows_m1.val(), self.raw_w.val()) << self.rows_at.val())
                 | (bit_cast_w(self.tag.val(), self.raw_w.val()) << self.tag_at.val())
                 | (bit_cast_w(self.pass.val(), self.raw_w.val()) << self.pass_at.val());
             if self.push_trailer.val() {
                 self.d1_word.next = self.kind_trailer.val()
-                    | (bit_cast_w(self.trailer_error.val(), self.raw_w.val()) << self.error_at.val());
+                    | (bit_cast_w(self.trailer_error.val(), self.raw_w.val())
+                        << self.error_at.val());
             }
         }
         for c in 0..self.word_count.val() {
@@ -471,13 +484,13 @@ impl Logic for Drain {
                 }
             }
         }
-        self.release.next = self.enable.val() && self.d1_data.val() && self.d1_last.val();
+        self.bank_read.next = self.enable.val() && self.d1_data.val() && self.d1_last.val();
         for s in 0..self.sets.val() {
             self.addressed[s].next = self.push_last.val() && (self.set.val() == s);
             self.bank0_release[s].next =
-                self.release.val() && !self.d1_bank.val() && (self.d1_set.val() == s);
+                self.bank_read.val() && !self.d1_bank.val() && (self.d1_set.val() == s);
             self.bank1_release[s].next =
-                self.release.val() && self.d1_bank.val() && (self.d1_set.val() == s);
+                self.bank_read.val() && self.d1_bank.val() && (self.d1_set.val() == s);
         }
 
         // D3: rounding, and the largest magnitude: a tree whose leaves are the lanes.
@@ -492,9 +505,11 @@ impl Logic for Drain {
             self.lane[l].sticky_mask.next = self.sticky_mask.val();
         }
         for l in 0..self.value_lanes.val() {
-            self.magnitude[self.value_lanes.val() - 1 + l].next = unsigned_cast(self.d2_value[l].val());
+            self.magnitude[self.value_lanes.val() - 1 + l].next =
+                unsigned_cast(self.d2_value[l].val());
             if self.d2_value[l].val() < 0 {
-                self.magnitude[self.value_lanes.val() - 1 + l].next = unsigned_cast(-self.d2_value[l].val());
+                self.magnitude[self.value_lanes.val() - 1 + l].next =
+                    unsigned_cast(-self.d2_value[l].val());
             }
         }
         for n in 1..self.value_lanes.val() {
@@ -524,26 +539,28 @@ impl Logic for Drain {
         // Output register.
         for l in 0..self.raw_lanes.val() {
             self.raw_word[l].next = signed_cast(self.d3_value[l].val());
+            self.raw_bits[l].next = unsigned_cast(self.raw_word[l].val());
+            self.raw_wide[l].next = unsigned_cast(self.raw_bits[l].val());
         }
         for l in 0..self.shift_lanes.val() {
             self.lane_word[l].next = unsigned_cast(self.lane[l].operand.val());
+            self.lane_wide[l].next = unsigned_cast(self.lane_word[l].val());
         }
-        self.packed.next = 0.into();
+        self.out_word.next = 0.into();
         if self.d3_data.val() && self.shift_mode.val() {
             for l in 0..self.shift_lanes.val() {
-                self.packed.next = self.packed.val()
-                    | (bit_cast_w(self.lane_word[l].val(), self.bus_w.val())
-                        << (l * self.data_w.val()));
+                self.out_word.next =
+                    self.out_word.val() | (self.lane_wide[l].val() << (l * self.data_w.val()));
             }
         }
         if self.d3_data.val() && !self.shift_mode.val() {
             for l in 0..self.raw_lanes.val() {
-                self.packed.next = self.packed.val()
-                    | (bit_cast_w(self.raw_word[l].val(), self.bus_w.val()) << (l * self.raw_w.val()));
+                self.out_word.next =
+                    self.out_word.val() | (self.raw_wide[l].val() << (l * self.raw_w.val()));
             }
         }
         if self.d3_header.val() || self.d3_trailer.val() {
-            self.packed.next = unsigned_cast(self.d3_word.val());
+            self.out_word.next = unsigned_cast(self.d3_word.val());
         }
         self.count.next = 0.into();
         if self.enable.val() && self.d3_data.val() && self.shift_mode.val() {
@@ -554,9 +571,10 @@ impl Logic for Drain {
             }
         }
         if self.enable.val() {
-            self.out_valid.next = self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+            self.out_valid.next =
+                self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
             self.out_last.next = self.d3_trailer.val();
-            self.out_data.next = self.packed.val();
+            self.out_data.next = self.out_word.val();
         }
 
         if self.start.val() {

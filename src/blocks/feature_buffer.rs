@@ -103,7 +103,11 @@ impl Logic for FeatureBuffer {
         }
         self.x_out.next = 0.into();
         if self.in_image_read.val() {
-            self.x_out.next = signed_cast(self.beat.val() >> (bit_cast_w(self.lane_read.val(), self.lane_bits.val()) << self.data_bits.val()));
+            self.x_out.next = signed_cast(
+                self.beat.val()
+                    >> (bit_cast_w(self.lane_read.val(), self.lane_bits.val())
+                        << self.data_bits.val()),
+            );
         }
         self.x.next = self.x_out.val();
     }

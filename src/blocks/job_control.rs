@@ -140,7 +140,11 @@ pub struct JobControl {
 /// Place of a counter among the statistics.
 fn index(reg: Csr) -> Param {
     let mut counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
-    Param::new(counters.position(|r| r.reg == reg).expect("a statistics register"))
+    Param::new(
+        counters
+            .position(|r| r.reg == reg)
+            .expect("a statistics register"),
+    )
 }
 
 impl JobControl {
@@ -151,7 +155,10 @@ impl JobControl {
         let code = |e: Error| Param::new(e.code() as usize);
         let count = || Sig::unsigned(config.set_count_w());
         let count_q = || Reg::unsigned(config.set_count_w());
-        let counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic).count();
+        let counters = REGISTERS
+            .iter()
+            .filter(|r| r.access == Access::Statistic)
+            .count();
         JobControl {
             start: Bit::new(),
             abort: Bit::new(),
@@ -171,7 +178,9 @@ impl JobControl {
             out_last: Bit::new(),
             idle: per_set(),
             issue: per_set(),
-            pes_now: (0..sets).map(|_| Sig::unsigned(config.pe_count_w())).collect(),
+            pes_now: (0..sets)
+                .map(|_| Sig::unsigned(config.pe_count_w()))
+                .collect(),
             stall_features: per_set(),
             stall_weights: per_set(),
             stall_operand: per_set(),
@@ -185,7 +194,9 @@ impl JobControl {
             flush: Bit::new(),
             stop_drain: Bit::new(),
             trailer: Bit::new(),
-            statistic: (0..counters).map(|_| Sig::unsigned(STATISTIC_BITS)).collect(),
+            statistic: (0..counters)
+                .map(|_| Sig::unsigned(STATISTIC_BITS))
+                .collect(),
             running: BitReg::new(),
             complete: BitReg::new(),
             first_cycle: BitReg::new(),
@@ -213,7 +224,9 @@ impl JobControl {
             operands_q: count_q(),
             banks_q: count_q(),
             saturated_q: Reg::unsigned(config.pe_count_w()),
-            count: (0..counters).map(|_| Reg::unsigned(STATISTIC_BITS)).collect(),
+            count: (0..counters)
+                .map(|_| Reg::unsigned(STATISTIC_BITS))
+                .collect(),
             sets: Param::new(sets),
             statistics: Param::new(counters),
             last_patience: Param::new(PATIENCE - 1),
@@ -328,7 +341,10 @@ impl Logic for JobControl {
             self.complete.next = false;
             self.code.next = 0.into();
         }
-        if self.running.val() && !self.failing.val() && (self.late_error.val() || self.loader_error.val()) {
+        if self.running.val()
+            && !self.failing.val()
+            && (self.late_error.val() || self.loader_error.val())
+        {
             self.failing.next = true;
             self.code.next = self.late_code.val();
             if self.loader_error.val() {
@@ -358,8 +374,10 @@ impl Logic for JobControl {
         self.reset_banks.next = self.failing.val() || self.abort.val();
         self.flush.next = self.late_error.val();
         self.stop_drain.next = self.failing.val();
-        self.trailer.next =
-            self.running.val() && !self.closing.val() && self.loader_done.val() && self.all_idle.val();
+        self.trailer.next = self.running.val()
+            && !self.closing.val()
+            && self.loader_done.val()
+            && self.all_idle.val();
 
         // Counters.
         if self.running.val() {
@@ -367,7 +385,8 @@ impl Logic for JobControl {
         }
         self.count[self.compute_busy.val()].next =
             self.count[self.compute_busy.val()].val() + unsigned_cast(self.issues_q.val());
-        self.count[self.macs.val()].next = self.count[self.macs.val()].val() + unsigned_cast(self.active_pes_q.val());
+        self.count[self.macs.val()].next =
+            self.count[self.macs.val()].val() + unsigned_cast(self.active_pes_q.val());
         self.count[self.stalled_features.val()].next =
             self.count[self.stalled_features.val()].val() + unsigned_cast(self.features_q.val());
         self.count[self.stalled_weights.val()].next =

@@ -8,10 +8,9 @@ use crate::regmap::{Error, HEADER, SegmentKind, TILE_FIELD_BITS, TILE_SLOTS};
 const BEATS_W: usize = 20;
 
 /// What the loader does in a cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Default, LogicState)]
+#[derive(Clone, Copy, Debug, PartialEq, LogicState)]
 pub enum LoaderState {
     /// No job, or END was taken.
-    #[default]
     Idle,
     /// The next beat is a segment header.
     Header,
@@ -164,13 +163,19 @@ pub struct Loader {
 /// Lowest bit of a header field.
 fn at(name: &str) -> Param {
     let field = HEADER.iter().find(|f| f.name == name);
-    Param::new(field.unwrap_or_else(|| panic!("no header field {name}")).lsb as usize)
+    Param::new(
+        field
+            .unwrap_or_else(|| panic!("no header field {name}"))
+            .lsb as usize,
+    )
 }
 
 /// Bits of a header field.
 fn width(name: &str) -> usize {
     let field = HEADER.iter().find(|f| f.name == name);
-    field.unwrap_or_else(|| panic!("no header field {name}")).bits as usize
+    field
+        .unwrap_or_else(|| panic!("no header field {name}"))
+        .bits as usize
 }
 
 impl Loader {
@@ -293,13 +298,15 @@ impl Logic for Loader {
         }
         if self.header_kind.val() == self.kind_features.val() {
             self.header_fits.next = (self.header_bank.val() < self.banks.val())
-                && (self.header_count.val() <= bit_cast_w(self.slot_beats.val(), self.beats_w.val()));
+                && (self.header_count.val()
+                    <= bit_cast_w(self.slot_beats.val(), self.beats_w.val()));
         }
         if self.header_kind.val() == self.kind_weights.val() {
             self.header_fits.next = true;
         }
         if self.header_kind.val() == self.kind_operand.val() {
-            self.header_fits.next = self.wgrad.val() && (self.header_count.val() <= self.max_operand.val());
+            self.header_fits.next =
+                self.wgrad.val() && (self.header_count.val() <= self.max_operand.val());
         }
         if (self.header_count.val() == 0) || !self.header_mask.val().any() {
             self.header_fits.next = false;
@@ -372,7 +379,10 @@ impl Logic for Loader {
                         self.fail.next = true;
                         self.fail_code.next = self.stream_short.val().into();
                         self.state.next = LoaderState::Idle;
-                    } else if self.last.val() && !self.row_last.val() && (self.is_weights.val() || self.is_operand.val()) {
+                    } else if self.last.val()
+                        && !self.row_last.val()
+                        && (self.is_weights.val() || self.is_operand.val())
+                    {
                         self.fail.next = true;
                         self.state.next = LoaderState::Flush;
                     }

@@ -153,7 +153,10 @@ impl LoopNest {
             kernel_rows: Sig::unsigned(COUNT_W),
             last_chunk: Bit::new(),
             last_cgroup: Bit::new(),
-            about: About::new("loop_nest", "Counts through pass, channel group, chunk, image, row, column, channel, kernel row and kernel column of a tile, and says which levels end with the current element."),
+            about: About::new(
+                "loop_nest",
+                "Counts through pass, channel group, chunk, image, row, column, channel, kernel row and kernel column of a tile, and says which levels end with the current element.",
+            ),
         }
     }
 }
@@ -180,11 +183,13 @@ impl Logic for LoopNest {
         }
 
         self.step_kr.next = self.kc_count.val() + 1 == self.kw.val();
-        self.step_c.next = self.step_kr.val() && (self.kr_count.val() + 1 == self.kernel_rows.val());
+        self.step_c.next =
+            self.step_kr.val() && (self.kr_count.val() + 1 == self.kernel_rows.val());
         self.step_x.next = self.step_c.val() && (self.c_count.val() + 1 == self.channels.val());
         self.step_y.next = self.step_x.val() && (self.x_count.val() + 1 == self.cols.val());
         self.step_img.next = self.step_y.val() && (self.y_count.val() + 1 == self.rows.val());
-        self.step_chunk.next = self.step_img.val() && (self.img_count.val() + 1 == self.images.val());
+        self.step_chunk.next =
+            self.step_img.val() && (self.img_count.val() + 1 == self.images.val());
         self.step_cgroup.next = self.step_chunk.val() && self.last_chunk.val();
         self.step_pass.next = self.step_cgroup.val() && self.last_cgroup.val();
         self.step_tile.next = self.step_pass.val() && self.in_last_pass.val();

@@ -127,7 +127,7 @@ pub struct PatchAgu {
 impl PatchAgu {
     /// The block for a configuration's feature banks.
     pub fn new(config: &Config) -> Self {
-                macro_rules! wires {
+        macro_rules! wires {
             ($($name:ident: $make:expr),* $(,)?) => { PatchAgu { $($name: $make),* } };
         }
         let (count, addr, bank) = (COUNT_W, ADDR_W, config.bank_w());
@@ -206,8 +206,8 @@ impl Logic for PatchAgu {
         self.bank.next = self.bank_now.val();
         self.addr.next = self.addr_now.val();
         // A negative coordinate is a large unsigned number: one comparison covers both edges.
-        self.in_image.next = (self.row_now.val() < self.in_rows.val())
-            && (self.col_now.val() < self.in_cols.val());
+        self.in_image.next =
+            (self.row_now.val() < self.in_rows.val()) && (self.col_now.val() < self.in_cols.val());
 
         self.restart.next = self.load.val() || self.step_cgroup.val();
         self.addr_base.next = self.addr_now.val();
@@ -269,7 +269,8 @@ impl Logic for PatchAgu {
         self.next_bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
         self.next_addr.next = self.addr_base.val() + self.addr_inc.val();
         if self.bank_wraps.val() {
-            self.next_bank.next = bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
+            self.next_bank.next =
+                bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
             self.next_addr.next = self.addr_base.val() + self.addr_inc.val() + self.wrap_addr.val();
         }
 

@@ -308,10 +308,10 @@ impl PeSet {
             accumulate1: Bit::new(),
             load0: Bit::new(),
             load1: Bit::new(),
-            raddr0: tile_addr(),
-            raddr1: tile_addr(),
-            waddr0: tile_addr(),
-            waddr1: tile_addr(),
+            raddr0: Sig::unsigned(config.tile_w()),
+            raddr1: Sig::unsigned(config.tile_w()),
+            waddr0: Sig::unsigned(config.tile_w()),
+            waddr1: Sig::unsigned(config.tile_w()),
             pes: Param::new(config.pes),
             lane_shift: (0..config.pes)
                 .map(|c| Param::new(c % config.lanes() * config.data_w))
@@ -467,8 +467,10 @@ impl Logic for PeSet {
         self.row_we.next = self.load_selected.val() && self.load_weights.val();
         for c in 0..self.pes.val() {
             self.pe[c].x.next = self.features.x.val();
-            self.pe[c].load_data.next = signed_cast(self.load_data.val() >> self.lane_shift[c].val());
-            self.pe[c].weight_we.next = self.row_we.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
+            self.pe[c].load_data.next =
+                signed_cast(self.load_data.val() >> self.lane_shift[c].val());
+            self.pe[c].weight_we.next =
+                self.row_we.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].weight_waddr.next = self.sequencer.weight_write_addr.val();
             self.pe[c].weight_raddr.next = self.p1_weight_addr.val();
             self.pe[c].use_operand.next = self.wgrad.val();
@@ -483,8 +485,10 @@ impl Logic for PeSet {
             self.pe[c].bank1_waddr.next = self.waddr1.val();
             self.pe[c].bank0_accumulate.next = self.accumulate0.val();
             self.pe[c].bank1_accumulate.next = self.accumulate1.val();
-            self.pe[c].bank0_load.next = self.load0.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
-            self.pe[c].bank1_load.next = self.load1.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
+            self.pe[c].bank0_load.next =
+                self.load0.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
+            self.pe[c].bank1_load.next =
+                self.load1.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].drain_bank.next = self.drain_read_bank.val();
             self.drain_row[c].next = self.pe[c].drain_data.val();
         }

@@ -85,7 +85,8 @@ impl Logic for Requantizer {
         if self.enable.val() {
             self.floor.next = signed_cast(self.shifted.val() >> 1);
             self.guard.next = self.shifted.val().get_bit(0);
-            self.sticky.next = (bit_cast_w(self.value.val(), self.wide_w.val()) & self.sticky_mask.val()).any();
+            self.sticky.next =
+                (bit_cast_w(self.value.val(), self.wide_w.val()) & self.sticky_mask.val()).any();
         }
         self.round_up.next = self.guard.val() && (self.sticky.val() || self.floor.val().get_bit(0));
         self.rounded.next = self.floor.val();
@@ -95,7 +96,9 @@ impl Logic for Requantizer {
         // It fits if all bits above the operand's sign bit equal the sign.
         self.operand.next = signed_cast(self.rounded.val());
         self.saturated.next = false;
-        if (self.rounded.val() >> self.top.val() != 0) && (self.rounded.val() >> self.top.val() != -1) {
+        if (self.rounded.val() >> self.top.val() != 0)
+            && (self.rounded.val() >> self.top.val() != -1)
+        {
             self.saturated.next = true;
             self.operand.next = self.largest.val();
             if self.rounded.val() < 0 {

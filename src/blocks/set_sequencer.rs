@@ -472,10 +472,16 @@ impl Logic for SetSequencer {
                 self.write_base.next = 0.into();
             }
         }
-        if self.slot_loaded.val() && !(self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val()) {
+        if self.slot_loaded.val()
+            && !(self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val())
+        {
             self.f_avail.next = self.f_avail.val() + 1;
         }
-        if !self.slot_loaded.val() && self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val() {
+        if !self.slot_loaded.val()
+            && self.advance.val()
+            && self.nest.step_cgroup.val()
+            && self.releasing.val()
+        {
             self.f_avail.next = self.f_avail.val() - 1;
         }
         self.room_features.next = self.f_avail.val() < self.ring_slots.val();
@@ -486,12 +492,14 @@ impl Logic for SetSequencer {
         self.agu.start_bank.next = self.tiles.start_bank.val();
         self.agu.start_row.next = self.tiles.row_start.val();
         self.agu.start_col.next = self.tiles.col_start.val();
-        self.agu.start_addr.next = (self.restart_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+        self.agu.start_addr.next =
+            (self.restart_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
         if self.take.val() {
             self.agu.start_bank.next = self.tiles.pending_bank.val();
             self.agu.start_row.next = self.tiles.pending_row.val();
             self.agu.start_col.next = self.tiles.pending_col.val();
-            self.agu.start_addr.next = (self.read_base.val() << self.lane_w.val()) + self.tiles.pending_addr.val();
+            self.agu.start_addr.next =
+                (self.read_base.val() << self.lane_w.val()) + self.tiles.pending_addr.val();
         }
         self.agu.load.next = self.take.val();
         self.agu.advance.next = self.advance.val();
@@ -531,10 +539,16 @@ impl Logic for SetSequencer {
             self.w_base.next = self.w_base.val() + unsigned_cast(self.nest.k_index.val() + 1);
         }
         self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
-        if self.weights_loaded.val() && !(self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val()) {
+        if self.weights_loaded.val()
+            && !(self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val())
+        {
             self.w_groups.next = self.w_groups.val() + 1;
         }
-        if !self.weights_loaded.val() && self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val() {
+        if !self.weights_loaded.val()
+            && self.advance.val()
+            && self.nest.step_chunk.val()
+            && !self.wgrad.val()
+        {
             self.w_groups.next = self.w_groups.val() - 1;
         }
         if self.weight_row_written.val() {
@@ -574,7 +588,8 @@ impl Logic for SetSequencer {
         if self.bank1_release.val() {
             self.busy1.next = false;
         }
-        self.pass_ends.next = self.advance.val() && self.nest.step_pass.val() && self.tiles.drain.val();
+        self.pass_ends.next =
+            self.advance.val() && self.nest.step_pass.val() && self.tiles.drain.val();
         if self.pass_ends.val() {
             self.psum_ptr.next = !self.psum_ptr.val();
             if self.psum_ptr.val() {
@@ -602,7 +617,9 @@ impl Logic for SetSequencer {
 
         // The bank that was filled first is the one that will accumulate next.
         self.chosen.next = !self.psum_ptr.val();
-        if (self.psum_ptr.val() && self.request1.val()) || (!self.psum_ptr.val() && self.request0.val()) {
+        if (self.psum_ptr.val() && self.request1.val())
+            || (!self.psum_ptr.val() && self.request0.val())
+        {
             self.chosen.next = self.psum_ptr.val();
         }
         if self.drain_addressed.val() {
@@ -674,7 +691,10 @@ impl Logic for SetSequencer {
         }
         self.psum_bank.next = self.psum_ptr.val();
         self.pes_now.next = self.pes_in_pass.val();
-        self.idle.next = !self.running.val() && !self.tiles.pending_valid.val() && !self.busy0.val() && !self.busy1.val();
+        self.idle.next = !self.running.val()
+            && !self.tiles.pending_valid.val()
+            && !self.busy0.val()
+            && !self.busy1.val();
         self.range_error.next = self.advance.val()
             && ((self.agu.in_image.val() && (self.agu.addr.val() >= self.feature_words.val()))
                 || (self.psum_index.val() >= self.tile_size.val())

@@ -80,6 +80,7 @@ pub struct TileQueue {
     shifted: Sig<Local>,
     active: Reg,
     beat_w: Param,
+    tile_bits: Param,
     wide_w: Param,
     images_at: Param,
     rows_at: Param,
@@ -146,6 +147,7 @@ impl TileQueue {
             shifted: Sig::unsigned(TILE_BITS + beat_w),
             active: Reg::unsigned(TILE_BITS).without_reset(),
             beat_w: Param::new(beat_w),
+            tile_bits: Param::new(TILE_BITS),
             wide_w: Param::new(TILE_BITS + beat_w),
             images_at: at("IMAGES"),
             rows_at: at("ROWS"),
@@ -173,7 +175,8 @@ impl TileQueue {
 impl Logic for TileQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        self.shifted.next = (bit_cast_w(self.data.val(), self.wide_w.val()) << self.tile_bits.val())
+        self.shifted.next = (bit_cast_w(self.data.val(), self.wide_w.val())
+            << self.tile_bits.val())
             | bit_cast_w(self.pending.val(), self.wide_w.val());
         if self.write.val() {
             self.pending.next = unsigned_cast(self.shifted.val() >> self.beat_w.val());

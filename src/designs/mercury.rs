@@ -89,7 +89,10 @@ pub struct Mercury {
 impl Mercury {
     /// The accelerator of this configuration.
     pub fn new(config: &Config) -> Self {
-        let statistics = REGISTERS.iter().filter(|r| r.access == Access::Statistic).count();
+        let statistics = REGISTERS
+            .iter()
+            .filter(|r| r.access == Access::Statistic)
+            .count();
         Mercury {
             s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
             s_axil_awvalid: Bit::new(),

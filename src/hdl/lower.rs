@@ -376,7 +376,11 @@ impl<'a> Lower<'a> {
         if let Some(label) = self.label(raw) {
             return Ok(Operand::Sized(label));
         }
-        let net = self.lookup(&self.resolve(raw)?)?;
+        let name = self.resolve(raw)?;
+        if let Some(value) = self.constant(&name) {
+            return Ok(Operand::Literal(value));
+        }
+        let net = self.lookup(&name)?;
         let Net {
             ref role,
             width,
