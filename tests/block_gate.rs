@@ -7,7 +7,24 @@ mod hdl_blocks;
 
 use gate::Gate;
 use hdl_blocks::{Pe, Row};
+use mercury::blocks::axil_regs::AxilRegs;
+use mercury::blocks::drain::Drain;
+use mercury::blocks::feature_buffer::FeatureBuffer;
+use mercury::blocks::job_control::JobControl;
+use mercury::blocks::loader::Loader;
+use mercury::blocks::loop_nest::LoopNest;
+use mercury::blocks::patch_agu::PatchAgu;
+use mercury::blocks::pe_set::PeSet;
+use mercury::blocks::requantizer::Requantizer;
+use mercury::blocks::set_sequencer::SetSequencer;
+use mercury::blocks::tile_queue::TileQueue;
+use mercury::config::Config;
+use mercury::designs::Mercury;
 use mercury::hdl::{LutRam, Ram, Rom};
+
+fn tiny() -> Config {
+    Config::preset("tiny").expect("a preset of the project")
+}
 
 #[test]
 fn ram() {
@@ -33,4 +50,69 @@ fn example_pe() {
 #[test]
 fn example_row() {
     Gate::new("row_gate").check(Row::new(4, 16, 48, 8));
+}
+
+#[test]
+fn axil_regs() {
+    Gate::new("axil_regs_gate").check(AxilRegs::new(&tiny()));
+}
+
+#[test]
+fn drain() {
+    Gate::new("drain_gate").check(Drain::new(&tiny()));
+}
+
+#[test]
+fn feature_buffer() {
+    Gate::new("feature_buffer_gate").check(FeatureBuffer::new(&tiny()));
+}
+
+#[test]
+fn job_control() {
+    Gate::new("job_control_gate").check(JobControl::new(&tiny()));
+}
+
+#[test]
+fn loader() {
+    Gate::new("loader_gate").check(Loader::new(&tiny()));
+}
+
+#[test]
+fn loop_nest() {
+    Gate::new("loop_nest_gate").check(LoopNest::new());
+}
+
+#[test]
+fn patch_agu() {
+    Gate::new("patch_agu_gate").check(PatchAgu::new(&tiny()));
+}
+
+#[test]
+fn pe() {
+    Gate::new("pe_gate").check(mercury::blocks::pe::Pe::new(&tiny()));
+}
+
+#[test]
+fn pe_set() {
+    Gate::new("pe_set_gate").check(PeSet::new(&tiny()));
+}
+
+#[test]
+fn requantizer() {
+    Gate::new("requantizer_gate").check(Requantizer::new(&tiny()));
+}
+
+#[test]
+fn set_sequencer() {
+    Gate::new("set_sequencer_gate").check(SetSequencer::new(&tiny()));
+}
+
+#[test]
+fn tile_queue() {
+    Gate::new("tile_queue_gate").check(TileQueue::new(&tiny()));
+}
+
+#[test]
+fn mercury() {
+    Gate::new("mercury_gate").check(Mercury::new(&tiny()));
 }
