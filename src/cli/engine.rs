@@ -1,12 +1,14 @@
 //! Which engine a command computes on.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::cosim::verilated::{self, Accelerator, Plans};
+use crate::engine::{Checked, Engine, Geometry};
 use crate::golden::Golden;
 
 /// Engines by name.
@@ -14,6 +16,8 @@ use crate::golden::Golden;
 pub enum EngineKind {
     /// The golden model: integers on the host, fast.
     Golden,
+    /// The generated Verilog in rtl_out, run by Verilator.
+    Verilated,
 }
 
 /// Options of every command that computes.
@@ -28,6 +32,12 @@ pub struct EngineArgs {
     /// Sizes of the accelerator, from a TOML file.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Folder of the generated Verilog [default: rtl_out/<preset>].
+    #[arg(long, value_name = "DIR")]
+    pub rtl: Option<PathBuf>,
+    /// Compare every result and every count of the engine with the golden model and the cycle model.
+    #[arg(long)]
+    pub check: bool,
 }
 
 impl EngineArgs {
@@ -41,14 +51,38 @@ impl EngineArgs {
             None => Config::preset(&self.preset)?,
         })
     }
+
+    /// Opens the engine asked for.
+    ///
+    /// # Errors
+    /// What keeps the engine from being built: no Verilog of this configuration, a missing tool.
+    pub fn open(&self, config: &Config) -> Result<Box<dyn Engine>> {
+        let engine: Box<dyn Engine> = match self.engine {
+            EngineKind::Golden => golden(config),
+            EngineKind::Verilated => {
+                let folder = self
+                    .rtl
+                    .clone()
+                    .unwrap_or_else(|| verilated::default_rtl(config));
+                let driver = verilated::open(&folder, config)?;
+                Box::new(Accelerator::new("verilated", driver, config))
+            }
+        };
+        Ok(match self.check {
+            true => Box::new(Checked::new(engine, golden(config))?),
+            false => engine,
+        })
+    }
 }
 
-/// Opens an engine of the given sizes.
-///
-/// # Errors
-/// What keeps the engine from being built.
-pub fn open(kind: EngineKind, config: &Config) -> Result<Box<dyn Engine>> {
-    match kind {
-        EngineKind::Golden => Ok(Box::new(Golden::new(config.data_w as u32))),
-    }
+/// The golden model with the costs of the cycle model.
+fn golden(config: &Config) -> Box<dyn Engine> {
+    let plans = Mutex::new(Plans::new(config));
+    let costs = move |geometry: &Geometry, pass, drain| {
+        plans
+            .lock()
+            .expect("planning does not panic")
+            .costs(geometry, pass, drain)
+    };
+    Box::new(Golden::with_costs(config.data_w as u32, Box::new(costs)))
 }

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use ndarray::{Array4, ArrayView4, Ix4, OwnedRepr, arr0};
 use ndarray_npy::{NpzReader, NpzWriter};
 
-use super::engine::{self, EngineArgs};
+use super::engine::EngineArgs;
 use super::{Outcome, check_output, grouped};
 use crate::engine::{Drain, Geometry, Op, OpResult, Padding, Pass};
 use crate::nn::{Pads, Pair};
@@ -123,7 +123,7 @@ impl Args {
         let geometry = geometry(args, a.view(), b.view())?;
         let drain = args.shift.map_or(Drain::Raw, Drain::Shift);
         let config = args.engine.config()?;
-        let mut engine = engine::open(args.engine.engine, &config)?;
+        let mut engine = args.engine.open(&config)?;
         let op = Op {
             pass,
             geometry: &geometry,

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 a comparison or check failed, 2 bad usage or configuration, 3 a tool is missing.
 
+mod cosim;
 mod docs;
 mod doctor;
 mod engine;
@@ -38,6 +39,7 @@ struct Cli {
 enum Command {
     Train(train::Args),
     Job(job::Args),
+    Cosim(cosim::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
+        Command::Cosim(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };

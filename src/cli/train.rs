@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::engine::{self, EngineArgs};
+use super::engine::EngineArgs;
 use super::progress::Progress;
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
@@ -126,7 +126,7 @@ impl Args {
                 DrainArg::Shift => DrainPolicy::Shift,
             },
         };
-        let mut engine = engine::open(args.engine.engine, &config)?;
+        let mut engine = args.engine.open(&config)?;
         println!(
             "{} on {} ({}, {}-bit operands): {} training and {} test images of {} classes, {} MACs per image forward",
             net.spec.name,

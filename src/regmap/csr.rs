@@ -79,6 +79,12 @@ macro_rules! registers {
                 Ok(Statistics { $( $sfield: read(Reg::$sreg)?, )* })
             }
 
+            /// Sums of the counters of two jobs; the larger of the two magnitudes.
+            pub fn with(&self, other: &Self) -> Self {
+                let max_abs = self.max_abs.max(other.max_abs);
+                Statistics { max_abs, ..Statistics { $( $sfield: self.$sfield + other.$sfield, )* } }
+            }
+
             /// Every counter by its register, in address order.
             pub fn values(&self) -> impl Iterator<Item = (Reg, u64)> {
                 [ $( (Reg::$sreg, self.$sfield), )* ].into_iter()

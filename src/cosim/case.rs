@@ -1,0 +1,211 @@
+//! Random operations made ready for a device: operands, input packets, and everything the answers are compared with.
+
+use anyhow::{Context, Result};
+use ndarray::Array4;
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::config::Config;
+use crate::engine::{Drain, Engine, Op, OpResult};
+use crate::golden::Golden;
+use crate::numeric;
+use crate::plan::interpret::{Counts, Interpreter};
+use crate::plan::{RandomCase, random_case, stream};
+use crate::regmap::Statistics;
+
+/// One operation with the jobs that compute it.
+pub struct Case {
+    /// Number in its campaign.
+    pub index: u64,
+    /// Seed of operands and stalls.
+    pub seed: u64,
+    /// Shape, pass and plan.
+    pub random: RandomCase,
+    /// First operand.
+    pub a: Array4<i16>,
+    /// Second operand.
+    pub b: Array4<i16>,
+    /// For every job of the plan what goes in and what must come out.
+    pub jobs: Vec<Expected>,
+    /// What the golden engine says.
+    pub golden: OpResult,
+}
+
+/// Input of a job and what must come of it.
+pub struct Expected {
+    /// The input packet.
+    pub input: Vec<u8>,
+    /// The output packet; the order of the drained banks in it is not part of the expectation.
+    pub output: Vec<u8>,
+    /// Counters of an unstalled run; without cycle model (see [`Case::timed`]) those of time are 0.
+    pub statistics: Statistics,
+}
+
+/// The seed of operation `index` of a campaign.
+pub fn case_seed(seed: u64, index: u64) -> u64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(index);
+    rng.next_u64()
+}
+
+impl Case {
+    /// Draws operation `index` of the campaign `seed` and computes what is expected of it.
+    ///
+    /// # Errors
+    /// A configuration that no random operation fits, or a plan that planner, interpreter and golden engine disagree on:
+    /// then the software is wrong, whatever the hardware does.
+    pub fn new(config: &Config, seed: u64, index: u64) -> Result<Case> {
+        let seed = case_seed(seed, index);
+        let random = random_case(config, seed)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+        let [a, b, _] = random.geometry.shapes(random.pass);
+        let (a, b) = (operand(&mut rng, a, config), operand(&mut rng, b, config));
+        Case::prepare(config, index, seed, random, a, b).with_context(|| {
+            format!("operation {index} (seed {seed}) is not consistent before any hardware ran")
+        })
+    }
+
+    fn prepare(
+        config: &Config,
+        index: u64,
+        seed: u64,
+        random: RandomCase,
+        a: Array4<i16>,
+        b: Array4<i16>,
+    ) -> Result<Case> {
+        let op = Op {
+            pass: random.pass,
+            geometry: &random.geometry,
+            a: a.view(),
+            b: b.view(),
+            drain: random.drain,
+        };
+        let golden = Golden::new(config.data_w as u32).run(&op)?;
+        let mut interpreter = Interpreter::new(config);
+        let mut jobs = Vec::new();
+        for (number, job) in random.plan.jobs.iter().enumerate() {
+            let input = stream::pack(job, config, a.view(), b.view());
+            let (output, counts) = interpreter
+                .run(&job.regs, &input)
+                .with_context(|| format!("interpreting job {number}"))?;
+            let modelled = random
+                .plan
+                .modelled
+                .get(number)
+                .copied()
+                .unwrap_or_default();
+            let beats = |bytes: &[u8]| (bytes.len() / config.bus_bytes()) as u64;
+            let statistics = Statistics {
+                in_beats: beats(&input),
+                out_beats: beats(&output),
+                ..modelled
+            };
+            jobs.push(Expected {
+                input,
+                output,
+                statistics: data_counts(statistics, counts),
+            });
+        }
+        let case = Case {
+            index,
+            seed,
+            random,
+            a,
+            b,
+            jobs,
+            golden,
+        };
+        let y = case.result(config, case.jobs.iter().map(|job| job.output.as_slice()))?;
+        anyhow::ensure!(
+            y == case.golden.y,
+            "the interpreted jobs and the golden engine give different tensors"
+        );
+        Ok(case)
+    }
+
+    /// Whether the plan has modelled cycles and stalls.
+    pub fn timed(&self) -> bool {
+        !self.random.plan.modelled.is_empty()
+    }
+
+    /// The result tensor that the output packets of all jobs make.
+    ///
+    /// # Errors
+    /// A packet that is not what the plan says.
+    pub fn result<'a>(
+        &self,
+        config: &Config,
+        outputs: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Array4<i64>> {
+        let [.., shape] = self.random.geometry.shapes(self.random.pass);
+        let mut y = Array4::zeros(shape);
+        for (job, output) in self.random.plan.jobs.iter().zip(outputs) {
+            stream::unpack(job, config, output, &mut y)?;
+        }
+        if let Some(shift) = self.random.plan.requantise {
+            y.mapv_inplace(|v| {
+                numeric::requantise(v, shift, config.data_w as u32)
+                    .value
+                    .into()
+            });
+        }
+        Ok(y)
+    }
+
+    /// Name for messages: shape, pass and drain.
+    pub fn describe(&self) -> String {
+        let drain = match self.random.drain {
+            Drain::Raw => "raw".into(),
+            Drain::Shift(shift) => format!("shift {shift}"),
+        };
+        format!("{} {drain} of {:?}", self.random.pass, self.random.geometry)
+    }
+}
+
+/// Counters that depend on data and plan, not on time.
+fn data_counts(statistics: Statistics, counts: Counts) -> Statistics {
+    Statistics {
+        compute_busy: counts.elements,
+        macs: counts.macs,
+        saturations: counts.saturations,
+        max_abs: counts.max_abs,
+        ..statistics
+    }
+}
+
+/// Operands of one of several kinds: any value, small values, extremes only, mostly zeros.
+fn operand(rng: &mut ChaCha8Rng, shape: [usize; 4], config: &Config) -> Array4<i16> {
+    let (low, high) = numeric::operand_range(config.data_w as u32);
+    let kind = rng.random_range(0..5);
+    Array4::from_shape_simple_fn(shape, || match kind {
+        0 => rng.random_range(-9..=9),
+        1 if rng.random_bool(0.5) => low,
+        1 => high,
+        2 if rng.random_bool(0.7) => 0,
+        _ => rng.random_range(low..=high),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_repeat_from_their_seed_and_agree_with_the_golden_engine() {
+        let config = Config::preset("tiny").unwrap();
+        for index in 0..40 {
+            let case = Case::new(&config, 7, index).unwrap();
+            if index < 5 {
+                let again = Case::new(&config, 7, index).unwrap();
+                assert!(
+                    again
+                        .jobs
+                        .iter()
+                        .zip(&case.jobs)
+                        .all(|(x, y)| x.input == y.input && x.output == y.output)
+                );
+                assert_ne!(case.seed, case_seed(8, index));
+            }
+        }
+    }
+}

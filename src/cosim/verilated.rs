@@ -1,0 +1,272 @@
+//! Engines on accelerators: tensor operations planned, packed, run by the [`Driver`], unpacked.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use ndarray::Array4;
+
+use super::bus::Bus;
+use super::campaign::cycle_bound;
+use super::driver::Driver;
+use super::pump::{Pump, Stalls};
+use super::rtl::{Manifest, Rtl};
+use super::verilate::{Builder, Options};
+use crate::config::Config;
+use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::numeric;
+use crate::plan::{Plan, plan, stream};
+use crate::regmap::Statistics;
+
+/// Folder that `gen-verilog` writes a configuration into when it is not told another.
+pub fn default_rtl(config: &Config) -> PathBuf {
+    Path::new("rtl_out").join(&config.name)
+}
+
+/// Reads generated Verilog and checks that it was made for `config`.
+///
+/// # Errors
+/// Missing files or another configuration; the message names the command that writes them.
+pub fn read_rtl(dir: &Path, config: &Config) -> Result<(Rtl, Manifest)> {
+    let command = format!(
+        "run `cargo run --release --bin gen-verilog -- --preset {}`",
+        config.name
+    );
+    let (rtl, manifest) =
+        Rtl::from_dir(dir).with_context(|| format!("no Verilog of {}: {command}", config.name))?;
+    ensure!(
+        manifest.config_hash == config.hash(),
+        "{} holds configuration {} ({}), not {} ({}): {command}, or name the folder of the right one",
+        dir.display(),
+        manifest.config_hash,
+        manifest.name,
+        config.hash(),
+        config.name
+    );
+    Ok((rtl, manifest))
+}
+
+/// Opens the Verilated model of the Verilog in `dir`, built if it is not cached.
+///
+/// # Errors
+/// As [`read_rtl`]; a missing tool; Verilog that does not build; a device that is not what the registers should say.
+pub fn open(dir: &Path, config: &Config) -> Result<Driver<Pump>> {
+    let (rtl, _) = read_rtl(dir, config)?;
+    let model = Builder::find()?.model(&rtl, Options::default())?;
+    Driver::open(Pump::new(model, Stalls::default())?, config)
+}
+
+/// Plans by operation; the shift of a drain, which changes from batch to batch, needs no plan of its own.
+pub struct Plans {
+    config: Config,
+    known: HashMap<(Geometry, Pass, bool), Arc<Plan>>,
+}
+
+impl Plans {
+    /// No plans yet.
+    pub fn new(config: &Config) -> Self {
+        Plans {
+            config: config.clone(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The plan of an operation; its jobs' SHIFT is that of the first drain asked for.
+    ///
+    /// # Errors
+    /// An operation that the configuration cannot run.
+    pub fn get(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<Arc<Plan>> {
+        let key = (geometry.clone(), pass, drain != Drain::Raw);
+        if let Some(plan) = self.known.get(&key) {
+            return Ok(plan.clone());
+        }
+        let plan = Arc::new(plan(geometry, pass, drain, &self.config)?);
+        self.known.insert(key, plan.clone());
+        Ok(plan)
+    }
+
+    /// What an operation costs by the cycle model; `max_abs` and `saturations` stay 0.
+    ///
+    /// # Errors
+    /// As [`Plans::get`].
+    pub fn costs(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<OpStats> {
+        let plan = self.get(geometry, pass, drain)?;
+        let sum = plan
+            .modelled
+            .iter()
+            .fold(Statistics::default(), |sum, job| sum.with(job));
+        Ok(op_stats(&sum, &self.config))
+    }
+}
+
+/// Costs of an operation from the counters of its jobs, summed.
+fn op_stats(sum: &Statistics, config: &Config) -> OpStats {
+    let bytes = config.bus_bytes() as u64;
+    OpStats {
+        cycles: sum.cycles,
+        dense_cycles: sum.cycles,
+        compute_cycles: sum.compute_busy,
+        macs: sum.macs,
+        max_abs: sum.max_abs,
+        saturations: sum.saturations,
+        bytes_in: sum.in_beats * bytes,
+        bytes_out: sum.out_beats * bytes,
+    }
+}
+
+/// An engine on the accelerator behind a driver.
+///
+/// ```
+/// use mercury::config::Config;
+/// use mercury::cosim::{driver::Driver, software::SoftwareDevice, verilated::Accelerator};
+/// use mercury::engine::{Drain, Engine, Geometry, Op, Pass};
+/// use ndarray::Array4;
+///
+/// let config = Config::preset("tiny")?;
+/// let driver = Driver::open(SoftwareDevice::new(&config), &config)?;
+/// let mut engine = Accelerator::new("software", driver, &config);
+/// let geometry = Geometry::conv([1, 1, 4, 4], 1, 3, 1, 1);
+/// let x = Array4::from_elem((1, 1, 4, 4), 2i16);
+/// let w = Array4::from_elem((1, 1, 3, 3), 1i16);
+/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw };
+/// assert_eq!(engine.run(&op)?.y[[0, 0, 1, 1]], 18);
+/// # anyhow::Ok(())
+/// ```
+pub struct Accelerator<B> {
+    name: &'static str,
+    driver: Driver<B>,
+    config: Config,
+    plans: Plans,
+}
+
+impl<B: Bus> Accelerator<B> {
+    /// An engine called `name` on an open device of this configuration.
+    pub fn new(name: &'static str, driver: Driver<B>, config: &Config) -> Self {
+        Accelerator {
+            name,
+            driver,
+            config: config.clone(),
+            plans: Plans::new(config),
+        }
+    }
+}
+
+impl<B: Bus> Engine for Accelerator<B> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn data_bits(&self) -> u32 {
+        self.config.data_w as u32
+    }
+
+    fn run(&mut self, op: &Op) -> Result<OpResult> {
+        op.validate(self.data_bits())?;
+        let plan = self.plans.get(op.geometry, op.pass, op.drain)?;
+        let [.., shape] = op.geometry.shapes(op.pass);
+        let (mut y, mut sum) = (Array4::<i64>::zeros(shape), Statistics::default());
+        for (number, (job, modelled)) in plan.jobs.iter().zip(&plan.modelled).enumerate() {
+            let input = stream::pack(job, &self.config, op.a, op.b);
+            let mut regs = job.regs;
+            if let (true, Drain::Shift(shift)) = (regs.shift_mode, op.drain) {
+                regs.shift = shift;
+            }
+            let context = || {
+                format!(
+                    "job {number} of {} in {} of {:?}",
+                    plan.jobs.len(),
+                    op.pass,
+                    op.geometry
+                )
+            };
+            let answer = self
+                .driver
+                .run(&regs, input, cycle_bound(modelled, 0.0))
+                .with_context(context)?;
+            stream::unpack(job, &self.config, &answer.packet, &mut y).with_context(context)?;
+            sum = sum.with(&answer.statistics);
+        }
+        let mut stats = op_stats(&sum, &self.config);
+        if op.drain == Drain::Raw || plan.requantise.is_some() {
+            // The host may have added partial sums that the hardware's register saw one by one.
+            stats.max_abs = y.fold(0, |max, v| max.max(v.unsigned_abs()));
+        }
+        if let Some(shift) = plan.requantise {
+            let shift = if let Drain::Shift(shift) = op.drain {
+                shift
+            } else {
+                shift
+            };
+            y.mapv_inplace(|v| {
+                let out = numeric::requantise(v, shift, self.config.data_w as u32);
+                stats.saturations += u64::from(out.saturated);
+                out.value.into()
+            });
+        }
+        Ok(OpResult { y, stats })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cosim::case::Case;
+    use crate::cosim::software::SoftwareDevice;
+    use crate::golden::Golden;
+
+    #[test]
+    fn random_operations_give_what_the_golden_engine_gives() {
+        let config = Config::preset("tiny").unwrap();
+        let driver = Driver::open(SoftwareDevice::new(&config), &config).unwrap();
+        let mut engine = Accelerator::new("software", driver, &config);
+        for index in 0..60 {
+            let case = Case::new(&config, 3, index).unwrap();
+            for shift in [7, 2] {
+                let drain = if case.random.drain == Drain::Raw {
+                    Drain::Raw
+                } else {
+                    Drain::Shift(shift)
+                };
+                let (geometry, pass) = (&case.random.geometry, case.random.pass);
+                let op = Op {
+                    pass,
+                    geometry,
+                    a: case.a.view(),
+                    b: case.b.view(),
+                    drain,
+                };
+                let (got, want) = (engine.run(&op).unwrap(), Golden::new(16).run(&op).unwrap());
+                assert_eq!(got.y, want.y, "operation {index}: {}", case.describe());
+                assert_eq!(
+                    (got.stats.max_abs, got.stats.saturations),
+                    (want.stats.max_abs, want.stats.saturations)
+                );
+                let costs = Plans::new(&config).costs(geometry, pass, drain).unwrap();
+                let modelled = OpStats {
+                    cycles: 0,
+                    dense_cycles: 0,
+                    max_abs: 0,
+                    saturations: 0,
+                    ..costs
+                };
+                assert_eq!(
+                    OpStats {
+                        max_abs: 0,
+                        saturations: 0,
+                        ..got.stats
+                    },
+                    modelled
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn missing_and_foreign_verilog_name_the_command() {
+        let config = Config::preset("tiny").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", read_rtl(dir.path(), &config).unwrap_err());
+        assert!(error.contains("gen-verilog -- --preset tiny"), "{error}");
+    }
+}
