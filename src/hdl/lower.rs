@@ -149,7 +149,11 @@ impl<'a> Lower<'a> {
         };
         let net = match self.target(raw) {
             Ok(net) => net,
-            Err(message) => return self.report(raw, message),
+            Err(message) => {
+                let raw = raw.strip_suffix("$next").unwrap_or(raw);
+                let name = self.resolve(raw).unwrap_or_else(|_| raw.into());
+                return self.report(&name, message);
+            }
         };
         let Net { width, signed, .. } = self.module.nets[net];
         let value = self
@@ -468,6 +472,9 @@ impl<'a> Lower<'a> {
                 "a product of {width} bits: at most {MAX_WIDTH} are possible"
             ));
         }
+        if let (Binary::Shl | Binary::Shr, Some(n)) = (op, r.as_lit()) {
+            return Ok(Operand::Sized(constant_shift(op, l, n.to_u128())));
+        }
         let kind = Kind::Binary(op, Box::new(l), Box::new(r));
         Ok(Operand::Sized(Expr::new(kind, width, signed)))
     }
@@ -533,9 +540,12 @@ impl<'a> Lower<'a> {
                 base.width
             ));
         }
-        let (whole, signed) = (base.width, base.signed);
+        let whole = base.width;
         let logical = base.resize(whole, false);
-        let _ = signed;
+        if let Some(n) = low.as_lit() {
+            let shifted = constant_shift(Binary::Shr, logical, n.to_u128());
+            return Ok(Operand::Sized(shifted.slice(0, width, false)));
+        }
         let kind = Kind::Binary(Binary::Shr, Box::new(logical), Box::new(low));
         let shifted = Expr::new(kind, whole, false);
         Ok(Operand::Sized(shifted.slice(0, width, false)))
@@ -559,6 +569,26 @@ impl<'a> Lower<'a> {
         let kind = Kind::ReplaceBit(Box::new(base), Box::new(at), Box::new(bit));
         Ok(Operand::Sized(Expr::new(kind, width, signed)))
     }
+}
+
+/// A shift by a known distance. One beyond the width is spelled out, because Verilator 5.052 gives 0 for a constant
+/// `>>>` of a negative number by more than its width, where the standard and Icarus give the sign.
+fn constant_shift(op: Binary, x: Expr, distance: u128) -> Expr {
+    let (width, signed) = (x.width, x.signed);
+    let arithmetic = op == Binary::Shr && signed;
+    if distance >= width as u128 && !arithmetic {
+        return Expr::lit(Value::zero(width, signed));
+    }
+    let distance = distance.min(width as u128 - 1);
+    if distance == 0 {
+        return x;
+    }
+    let distance = Expr::lit(Value::unsigned(64, distance));
+    Expr::new(
+        Kind::Binary(op, Box::new(x), Box::new(distance)),
+        width,
+        signed,
+    )
 }
 
 fn literal_operand(literal: &VerilogLiteral) -> Operand {

@@ -479,12 +479,13 @@ impl From<bool> for Value {
     }
 }
 
+/// One implementation for every right operand, so that `(x + 1).any()` needs no type annotation.
 macro_rules! bin {
     ($trait:ident, $f:ident, $op:literal, |$x:ident, $y:ident| $narrow:expr, |$a:ident, $b:ident, $w:ident| $wide:expr) => {
-        impl std::ops::$trait<Value> for Value {
+        impl<T: Into<Value>> std::ops::$trait<T> for Value {
             type Output = Value;
-            fn $f(self, other: Value) -> Value {
-                let (l, r) = self.unify(other, $op);
+            fn $f(self, other: T) -> Value {
+                let (l, r) = self.unify(other.into(), $op);
                 if let Some(x) = l.literal_op(&r, |$x, $y| $narrow) {
                     return x;
                 }
@@ -500,16 +501,7 @@ macro_rules! bin {
                 }
             }
         }
-        bin!(@int $trait, $f, i32, i64, u32, u64, usize);
     };
-    (@int $trait:ident, $f:ident, $($t:ty),*) => {$(
-        impl std::ops::$trait<$t> for Value {
-            type Output = Value;
-            fn $f(self, other: $t) -> Value {
-                std::ops::$trait::$f(self, Value::from(other))
-            }
-        }
-    )*};
 }
 
 bin!(Add, add, "+", |x, y| x.wrapping_add(y), |a, b, _w| a + b);
@@ -543,12 +535,12 @@ impl std::ops::Mul<Value> for Value {
     }
 }
 
-impl std::ops::Shl<Value> for Value {
+impl<T: Into<Value>> std::ops::Shl<T> for Value {
     type Output = Value;
     /// Keeps the left operand's width; bits shifted out are lost.
-    fn shl(self, amount: Value) -> Value {
+    fn shl(self, amount: T) -> Value {
         self.need_width("<<");
-        let n = shift_amount(&amount, self.width());
+        let n = shift_amount(&amount.into(), self.width());
         match &self.bits {
             Bits::Narrow(x) => {
                 let shifted = x.checked_shl(n as u32).unwrap_or(0);
@@ -559,12 +551,12 @@ impl std::ops::Shl<Value> for Value {
     }
 }
 
-impl std::ops::Shr<Value> for Value {
+impl<T: Into<Value>> std::ops::Shr<T> for Value {
     type Output = Value;
     /// Keeps the left operand's width; arithmetic (the sign comes in) if it is signed, else logical.
-    fn shr(self, amount: Value) -> Value {
+    fn shr(self, amount: T) -> Value {
         self.need_width(">>");
-        let n = shift_amount(&amount, self.width());
+        let n = shift_amount(&amount.into(), self.width());
         match &self.bits {
             Bits::Narrow(_) if self.signed => {
                 let shifted = self.to_i128() >> n.min(NARROW - 1);
@@ -592,24 +584,6 @@ fn shift_amount(amount: &Value, width: usize) -> usize {
         Bits::Wide(x) => usize::try_from(x).map_or(width, |n| n.min(width)),
     }
 }
-
-macro_rules! shift_int {
-    ($($t:ty),*) => {$(
-        impl std::ops::Shl<$t> for Value {
-            type Output = Value;
-            fn shl(self, n: $t) -> Value {
-                self << Value::from(n)
-            }
-        }
-        impl std::ops::Shr<$t> for Value {
-            type Output = Value;
-            fn shr(self, n: $t) -> Value {
-                self >> Value::from(n)
-            }
-        }
-    )*};
-}
-shift_int!(i32, u32, u64, usize);
 
 impl std::ops::Not for Value {
     type Output = Value;

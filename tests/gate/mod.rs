@@ -266,7 +266,7 @@ impl Noise {
     fn next(&mut self) -> Inputs {
         let mut values = Inputs::new();
         for (name, width, signed) in self.inputs.clone() {
-            if self.cycle % 64 == 0 {
+            if self.cycle.is_multiple_of(64) {
                 let eighths = self.rng.random_range(0..=8);
                 self.density.insert(name.clone(), eighths);
             }
