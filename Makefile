@@ -23,7 +23,7 @@ gen:  ## generate the Verilog of PRESET into rtl_out/
 test: tools  ## every check: format, lints, all tests, documentation, co-simulation
 	@tools/test.sh
 
-verilator-test: tools  ## co-simulate PRESET on Verilator against the golden model, with and without stalls
+verilator-test: tools gen  ## co-simulate PRESET on Verilator against the golden model, with and without stalls
 	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 200 --seed 1
 	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 100 --seed 2 --p-stall 0.3
 

@@ -1,2 +1,5 @@
-//! Placeholder entry point, replaced in this change.
-fn main() {}
+//! The `gen-verilog` command: see [`mercury::cli::gen_verilog`].
+
+fn main() -> std::process::ExitCode {
+    mercury::cli::gen_verilog::main()
+}
