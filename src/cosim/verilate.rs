@@ -61,15 +61,11 @@ impl Builder {
     /// # Errors
     /// [`MissingTool`](super::toolchain::MissingTool).
     pub fn find() -> Result<Builder> {
-        let tools = match TOOLS.get() {
-            Some(tools) => tools.clone(),
-            None => TOOLS
-                .get_or_init({
-                    let found = Toolchain::find()?;
-                    || found
-                })
-                .clone(),
-        };
+        if TOOLS.get().is_none() {
+            // Two threads may both look; they find the same.
+            let _ = TOOLS.set(Toolchain::find()?);
+        }
+        let tools = TOOLS.get().expect("just set").clone();
         Ok(Builder::new(tools, default_cache()))
     }
 
