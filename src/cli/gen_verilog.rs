@@ -97,7 +97,11 @@ pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manife
     let design = hdl::verilog::print(&Mercury::new(config), &config.top(), &header)?;
     let files: Vec<(String, String)> = match single_file {
         true => vec![(format!("{}.v", config.name), design.single_file())],
-        false => design.modules.iter().map(|m| (format!("{}.v", m.name), m.text.clone())).collect(),
+        false => design
+            .modules
+            .iter()
+            .map(|m| (format!("{}.v", m.name), m.text.clone()))
+            .collect(),
     };
     let manifest = Manifest {
         name: config.name.clone(),
@@ -113,9 +117,16 @@ pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manife
     let folder = out.join(&config.name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     remove_stale(&folder, &manifest)?;
-    let list: String = manifest.files.iter().map(|name| format!("{name}\n")).collect();
+    let list: String = manifest
+        .files
+        .iter()
+        .map(|name| format!("{name}\n"))
+        .collect();
     let json = serde_json::to_string_pretty(&manifest)? + "\n";
-    let extra = [(format!("{}.f", config.name), list), (Manifest::FILE.into(), json)];
+    let extra = [
+        (format!("{}.f", config.name), list),
+        (Manifest::FILE.into(), json),
+    ];
     for (name, text) in files.into_iter().chain(extra) {
         let path = folder.join(name);
         // A file that is right stays untouched: another process may be reading it.
@@ -136,27 +147,73 @@ fn port(port: &hdl::verilog::Port) -> PortSpec {
 
 /// Removes the Verilog files that an earlier run listed in the folder's manifest and this one does not write.
 fn remove_stale(folder: &Path, new: &Manifest) -> Result<()> {
-    let Ok(text) = fs::read_to_string(folder.join(Manifest::FILE)) else { return Ok(()) };
+    let Ok(text) = fs::read_to_string(folder.join(Manifest::FILE)) else {
+        return Ok(());
+    };
     // A manifest of another version is no reason to fail.
-    let Ok(earlier) = serde_json::from_str::<Manifest>(&text) else { return Ok(()) };
-    let stale = |name: &&String| name.ends_with(".v") && !name.contains('/') && !new.files.contains(name);
-    for path in earlier.files.iter().filter(stale).map(|name| folder.join(name)).filter(|path| path.exists()) {
+    let Ok(earlier) = serde_json::from_str::<Manifest>(&text) else {
+        return Ok(());
+    };
+    let stale =
+        |name: &&String| name.ends_with(".v") && !name.contains('/') && !new.files.contains(name);
+    for path in earlier
+        .files
+        .iter()
+        .filter(stale)
+        .map(|name| folder.join(name))
+        .filter(|path| path.exists())
+    {
         fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())
 }
 
 fn summarise(manifest: &Manifest, out: &Path, file: Option<&Path>) {
-    let Manifest { name, top, config, config_hash, files, modules, lines, .. } = manifest;
+    let Manifest {
+        name,
+        top,
+        config,
+        config_hash,
+        files,
+        modules,
+        lines,
+        ..
+    } = manifest;
     let folder = out.join(name);
-    println!("{name}: {} PE sets x {} PEs, configuration {config_hash}", config.sets, config.pes);
-    println!("  {}: {} Verilog files, {modules} modules, {lines} lines", folder.display(), files.len());
-    println!("  top module {top}, file list {}", folder.join(format!("{name}.f")).display());
-    let ends = |direction| manifest.ports.iter().filter(|p| p.direction == direction).count();
-    println!("  {} inputs, {} outputs, listed in manifest.json", ends(Direction::Input), ends(Direction::Output));
-    println!("estimate of memories and multipliers:\n{}", config.estimate());
+    println!(
+        "{name}: {} x {} PEs, configuration {config_hash}",
+        config.sets, config.pes
+    );
+    println!(
+        "  {}: {} Verilog files, {modules} modules, {lines} lines",
+        folder.display(),
+        files.len()
+    );
+    println!(
+        "  top module {top}, file list {}",
+        folder.join(format!("{name}.f")).display()
+    );
+    let ends = |direction| {
+        manifest
+            .ports
+            .iter()
+            .filter(|p| p.direction == direction)
+            .count()
+    };
+    println!(
+        "  {} inputs, {} outputs, listed in manifest.json",
+        ends(Direction::Input),
+        ends(Direction::Output)
+    );
+    println!(
+        "estimate of memories and multipliers:\n{}",
+        config.estimate()
+    );
     match file {
         None => println!("next: make verilator-test PRESET={name}"),
-        Some(file) => println!("next: cargo run --release --bin mercury -- cosim --config {}", file.display()),
+        Some(file) => println!(
+            "next: cargo run --release --bin mercury -- cosim --config {}",
+            file.display()
+        ),
     }
 }

@@ -6,6 +6,7 @@ mod cosim;
 mod docs;
 mod doctor;
 mod engine;
+pub mod gen_verilog;
 mod job;
 mod progress;
 mod train;

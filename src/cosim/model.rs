@@ -72,7 +72,7 @@ impl Model {
             let slots = ports.iter().enumerate().map(slot).collect();
             let clock = ports.iter().position(|p| p.name == "clk").map(Port);
             let specs = ports.to_vec();
-            let model = Model {
+            let mut model = Model {
                 handle,
                 eval,
                 trace,
@@ -84,6 +84,7 @@ impl Model {
                 _library: lib,
             };
             model.check_sizes()?;
+            model.clear_inputs();
             Ok(model)
         }
     }
@@ -105,6 +106,15 @@ impl Model {
             );
         }
         Ok(())
+    }
+
+    /// Inputs start at 0 even where registers and memories start at random values.
+    fn clear_inputs(&mut self) {
+        for port in (0..self.slots.len()).map(Port) {
+            if self.slots[port.0].input {
+                self.write(port, &vec![0; self.words(port)]);
+            }
+        }
     }
 
     /// The port called `name`.

@@ -1,0 +1,16 @@
+axil_regs.v
+job_control.v
+loader.v
+tile_queue.v
+loop_nest.v
+patch_agu.v
+set_sequencer.v
+ram_w64_d512.v
+feature_buffer.v
+ram_w16_d256.v
+ram_w48_d256.v
+pe.v
+pe_set.v
+requantizer.v
+drain.v
+mercury_small.v
