@@ -5,7 +5,7 @@
 mod gate;
 mod hdl_blocks;
 
-use gate::Gate;
+use gate::{Gate, Inputs};
 use hdl_blocks::{Pe, Row};
 use mercury::blocks::axil_regs::AxilRegs;
 use mercury::blocks::drain::Drain;
@@ -14,13 +14,15 @@ use mercury::blocks::job_control::JobControl;
 use mercury::blocks::loader::Loader;
 use mercury::blocks::loop_nest::LoopNest;
 use mercury::blocks::patch_agu::PatchAgu;
+use mercury::blocks::pe;
 use mercury::blocks::pe_set::PeSet;
 use mercury::blocks::requantizer::Requantizer;
 use mercury::blocks::set_sequencer::SetSequencer;
 use mercury::blocks::tile_queue::TileQueue;
 use mercury::config::Config;
-use mercury::designs::Mercury;
-use mercury::hdl::{LutRam, Ram, Rom};
+use mercury::hdl::{LutRam, Ram, Rom, Value};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 fn tiny() -> Config {
     Config::preset("tiny").expect("a preset of the project")
@@ -44,7 +46,7 @@ fn rom() {
 
 #[test]
 fn example_pe() {
-    Gate::new("pe_gate").check(Pe::new(16, 48, 8));
+    Gate::new("example_pe_gate").check(Pe::new(16, 48, 8));
 }
 
 #[test]
@@ -52,14 +54,83 @@ fn example_row() {
     Gate::new("row_gate").check(Row::new(4, 16, 48, 8));
 }
 
+/// Sets the named inputs to a number from `range`.
+fn small(
+    rng: &mut ChaCha8Rng,
+    inputs: &mut Inputs,
+    names: &[&str],
+    range: std::ops::RangeInclusive<u128>,
+) {
+    for name in names {
+        let input = inputs
+            .get_mut(*name)
+            .unwrap_or_else(|| panic!("no input {name}"));
+        *input = Value::unsigned(input.width(), rng.random_range(range.clone()));
+    }
+}
+
+/// Makes the named inputs 1 once in `one_in` cycles.
+fn rare(rng: &mut ChaCha8Rng, inputs: &mut Inputs, names: &[&str], one_in: u32) {
+    for name in names {
+        let input = inputs
+            .get_mut(*name)
+            .unwrap_or_else(|| panic!("no input {name}"));
+        *input = Value::unsigned(1, rng.random_ratio(1, one_in).into());
+    }
+}
+
+/// Keeps the named inputs for 200 cycles at a time.
+fn hold(kept: &mut Inputs, cycle: u64, inputs: &mut Inputs, names: &[&str]) {
+    for name in names {
+        if cycle.is_multiple_of(200) {
+            kept.insert(name.to_string(), inputs[*name].clone());
+        }
+        inputs.insert(name.to_string(), kept[*name].clone());
+    }
+}
+
+/// 16-bit lanes that are small numbers: plausible tile descriptors and operands.
+fn small_lanes(rng: &mut ChaCha8Rng, inputs: &mut Inputs, name: &str) {
+    let width = inputs[name].width();
+    let lanes = (0..width / 16).fold(0, |word, i| word | rng.random_range(1..=3u128) << (16 * i));
+    inputs.insert(name.into(), Value::unsigned(width, lanes));
+}
+
+const COUNTS: [&str; 7] = ["cg", "cg_last", "kr", "kr_last", "kw", "chunks", "cgroups"];
+
 #[test]
 fn axil_regs() {
-    Gate::new("axil_regs_gate").check(AxilRegs::new(&tiny()));
+    let addresses = ["s_axil_awaddr", "s_axil_araddr"];
+    Gate::new("axil_regs_gate")
+        .cycles(5000)
+        .stimulus(move |rng, _, inputs| {
+            if rng.random_ratio(1, 2) {
+                small(rng, inputs, &addresses, 0..=0xff);
+            }
+            if rng.random_ratio(1, 2) {
+                // A number in every field, so that some jobs are legal.
+                inputs.insert("s_axil_wdata".into(), Value::unsigned(32, 0x0001_0001));
+            }
+        })
+        .check(AxilRegs::new(&tiny()));
 }
 
 #[test]
 fn drain() {
-    Gate::new("drain_gate").check(Drain::new(&tiny()));
+    let requests = ["request_0", "request_1"];
+    let rows = ["request_rows_m1_0", "request_rows_m1_1"];
+    let pes = ["request_pes_0", "request_pes_1"];
+    let mut kept = Inputs::new();
+    Gate::new("drain_gate")
+        .cycles(6000)
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &["abort_job", "stop", "start"], 300);
+            rare(rng, inputs, &requests, 3);
+            small(rng, inputs, &rows, 0..=2);
+            small(rng, inputs, &pes, 1..=2);
+            hold(&mut kept, cycle, inputs, &["shift", "shift_mode"]);
+        })
+        .check(Drain::new(&tiny()));
 }
 
 #[test]
@@ -69,17 +140,106 @@ fn feature_buffer() {
 
 #[test]
 fn job_control() {
-    Gate::new("job_control_gate").check(JobControl::new(&tiny()));
+    let rare_inputs = [
+        "abort_job",
+        "bad_job",
+        "loader_error",
+        "range_error_0",
+        "range_error_1",
+    ];
+    let states = [
+        "loader_accepted",
+        "loader_waits",
+        "issue_0",
+        "issue_1",
+        "out_valid",
+    ];
+    Gate::new("job_control_gate")
+        .cycles(8000)
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &rare_inputs, 500);
+            rare(rng, inputs, &["start"], 20);
+            small(
+                rng,
+                inputs,
+                &["idle_0", "idle_1", "loader_done", "drain_idle"],
+                0..=1,
+            );
+            if cycle % 1000 > 800 {
+                // Nothing moves: patience runs out.
+                small(rng, inputs, &states, 0..=0);
+                small(rng, inputs, &["drain_idle"], 1..=1);
+            }
+        })
+        .check(JobControl::new(&tiny()));
+}
+
+/// A beat of a plausible packet.
+fn segment_word(rng: &mut ChaCha8Rng) -> u64 {
+    let kind = [1, 1, 2, 2, 3, 3, 4, 15][rng.random_range(0..8)];
+    let count = if kind == 1 {
+        4
+    } else {
+        rng.random_range(1..=3)
+    };
+    let (bank, slot_end) = if kind == 2 {
+        (rng.random_range(0..3), rng.random_range(0..2))
+    } else {
+        (0, 0)
+    };
+    let mask: u64 = rng.random_range(1..=3);
+    kind | bank << 4 | slot_end << 8 | count << 12 | mask << 32
+}
+
+/// Offers plausible packets.
+fn segments(rng: &mut ChaCha8Rng, inputs: &mut Inputs) {
+    if rng.random_ratio(7, 8) {
+        let word = segment_word(rng);
+        inputs.insert("s_axis_tdata".into(), Value::unsigned(64, word.into()));
+        let ends = word & 15 == 15;
+        inputs.insert("s_axis_tlast".into(), Value::unsigned(1, ends.into()));
+    } else {
+        small_lanes(rng, inputs, "s_axis_tdata");
+        rare(rng, inputs, &["s_axis_tlast"], 50);
+    }
+}
+
+/// A row of operands takes two beats: five PEs of 16 bits on a 64-bit stream.
+fn two_beat_rows() -> Config {
+    Config { pes: 5, ..tiny() }
 }
 
 #[test]
 fn loader() {
-    Gate::new("loader_gate").check(Loader::new(&tiny()));
+    Gate::new("loader_gate")
+        .cycles(8000)
+        .stimulus(|rng, _, inputs| {
+            rare(rng, inputs, &["abort_job", "flush"], 200);
+            rare(rng, inputs, &["start"], 20);
+            small(rng, inputs, &["slot_beats"], 1..=3);
+            segments(rng, inputs);
+        })
+        .check(Loader::new(&two_beat_rows()));
 }
 
 #[test]
 fn loop_nest() {
-    Gate::new("loop_nest_gate").check(LoopNest::new());
+    let mut kept = Inputs::new();
+    Gate::new("loop_nest_gate")
+        .cycles(20_000)
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &["load"], 500);
+            small(rng, inputs, &COUNTS, 1..=2);
+            small(rng, inputs, &["images", "rows", "cols", "passes"], 1..=2);
+            hold(&mut kept, cycle, inputs, &COUNTS);
+            hold(
+                &mut kept,
+                cycle,
+                inputs,
+                &["images", "rows", "cols", "passes"],
+            );
+        })
+        .check(LoopNest::new());
 }
 
 #[test]
@@ -89,12 +249,41 @@ fn patch_agu() {
 
 #[test]
 fn pe() {
-    Gate::new("pe_gate").check(mercury::blocks::pe::Pe::new(&tiny()));
+    Gate::new("pe_gate").check(pe::Pe::new(&tiny()));
+}
+
+/// Job registers of small jobs, and a set that nothing disturbs for long.
+fn small_jobs(rng: &mut ChaCha8Rng, kept: &mut Inputs, cycle: u64, inputs: &mut Inputs) {
+    rare(rng, inputs, &["clear", "reset_banks"], 500);
+    small(rng, inputs, &COUNTS, 1..=2);
+    small(rng, inputs, &["slot_beats", "ring_slots"], 1..=2);
+    small(rng, inputs, &["wgrad", "stream_features"], 0..=1);
+    hold(kept, cycle, inputs, &COUNTS);
+    hold(
+        kept,
+        cycle,
+        inputs,
+        &["slot_beats", "ring_slots", "wgrad", "stream_features"],
+    );
 }
 
 #[test]
 fn pe_set() {
-    Gate::new("pe_set_gate").check(PeSet::new(&tiny()));
+    let mut kept = Inputs::new();
+    Gate::new("pe_set_gate")
+        .cycles(20_000)
+        .stimulus(move |rng, cycle, inputs| {
+            small_jobs(rng, &mut kept, cycle, inputs);
+            small_lanes(rng, inputs, "load_data");
+            rare(rng, inputs, &["load_tile"], 8);
+            rare(
+                rng,
+                inputs,
+                &["load_last", "load_slot_end", "load_selected"],
+                2,
+            );
+        })
+        .check(PeSet::new(&tiny()));
 }
 
 #[test]
@@ -104,15 +293,18 @@ fn requantizer() {
 
 #[test]
 fn set_sequencer() {
-    Gate::new("set_sequencer_gate").check(SetSequencer::new(&tiny()));
+    let mut kept = Inputs::new();
+    Gate::new("set_sequencer_gate")
+        .cycles(20_000)
+        .stimulus(move |rng, cycle, inputs| {
+            small_jobs(rng, &mut kept, cycle, inputs);
+            small_lanes(rng, inputs, "tile_data");
+            rare(rng, inputs, &["tile_write"], 8);
+        })
+        .check(SetSequencer::new(&tiny()));
 }
 
 #[test]
 fn tile_queue() {
     Gate::new("tile_queue_gate").check(TileQueue::new(&tiny()));
-}
-
-#[test]
-fn mercury() {
-    Gate::new("mercury_gate").check(Mercury::new(&tiny()));
 }

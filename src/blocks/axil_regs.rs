@@ -69,7 +69,7 @@ pub struct AxilRegs {
     /// START was written.
     pub start: Bit<Out>,
     /// ABORT was written.
-    pub abort: Bit<Out>,
+    pub abort_job: Bit<Out>,
     /// CLEAR_ERROR was written.
     pub clear_error: Bit<Out>,
     /// A job register holds what no job may have.
@@ -284,7 +284,7 @@ impl AxilRegs {
                 .map(|_| Sig::unsigned(STATISTIC_BITS))
                 .collect(),
             start: Bit::new(),
-            abort: Bit::new(),
+            abort_job: Bit::new(),
             clear_error: Bit::new(),
             bad_job: Bit::new(),
             wgrad: Bit::new(),
@@ -463,7 +463,7 @@ impl Logic for AxilRegs {
                 && self.s_axil_wstrb.val().get_bit(0));
             self.control.next = self.write.val() && self.s_axil_wstrb.val().get_bit(0);
         }
-        self.abort.next =
+        self.abort_job.next =
             self.control.val() && self.s_axil_wdata.val().get_bit(self.abort_at.val());
         self.start.next = self.control.val()
             && self.s_axil_wdata.val().get_bit(self.start_at.val())
@@ -501,9 +501,9 @@ impl Logic for AxilRegs {
             self.read_ok.next = true;
         }
         if self.read_word.val() == self.status_word.val() {
-            self.read_value.next = bit_cast_w(bits(self.busy.val()), self.word_w.val())
-                | (bit_cast_w(bits(self.done.val()), self.word_w.val()) << self.done_at.val())
-                | (bit_cast_w(bits(self.error_code.val().any()), self.word_w.val())
+            self.read_value.next = bit_cast_w(self.busy.val(), self.word_w.val())
+                | (bit_cast_w(self.done.val(), self.word_w.val()) << self.done_at.val())
+                | (bit_cast_w(self.error_code.val().any(), self.word_w.val())
                     << self.has_error_at.val());
             self.read_ok.next = true;
         }

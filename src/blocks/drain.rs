@@ -41,7 +41,7 @@ pub struct Drain {
     /// An error: no further rows.
     pub stop: Bit<In>,
     /// ABORT: nothing more leaves.
-    pub abort: Bit<In>,
+    pub abort_job: Bit<In>,
     /// Job: requantise.
     pub shift_mode: Bit<In>,
     /// Job: distance.
@@ -203,7 +203,7 @@ impl Drain {
         Drain {
             start: Bit::new(),
             stop: Bit::new(),
-            abort: Bit::new(),
+            abort_job: Bit::new(),
             shift_mode: Bit::new(),
             shift: Sig::unsigned(SHIFT_W),
             trailer: Bit::new(),
@@ -431,8 +431,7 @@ impl Logic for Drain {
             self.d1_pes.next = self.pes.val();
             self.d1_beat.next = self.beat.val();
             self.d1_word.next = self.kind_rows.val()
-                | (bit_cast_w(bits(self.shift_mode.val()), self.raw_w.val())
-                    << self.shift_mode_at.val())
+                | (bit_cast_w(self.shift_mode.val(), self.raw_w.val()) << self.shift_mode_at.val())
                 | (bit_cast_w(self.set.val(), self.raw_w.val()) << self.set_at.val())
                 | (bit_cast_w(self.rows_m1.val(), self.raw_w.val()) << self.rows_at.val())
                 | (bit_cast_w(self.tag.val(), self.raw_w.val()) << self.tag_at.val())
@@ -582,10 +581,10 @@ impl Logic for Drain {
             self.max.next = 0.into();
             self.d3_max.next = 0.into();
         }
-        if self.stop.val() || self.abort.val() {
+        if self.stop.val() || self.abort_job.val() {
             self.state.next = DrainState::Idle;
         }
-        if self.abort.val() {
+        if self.abort_job.val() {
             self.d1_header.next = false;
             self.d1_data.next = false;
             self.d1_trailer.next = false;

@@ -25,7 +25,7 @@ pub struct JobControl {
     /// START was written while idle.
     pub start: Bit<In>,
     /// ABORT was written.
-    pub abort: Bit<In>,
+    pub abort_job: Bit<In>,
     /// CLEAR_ERROR was written.
     pub clear_error: Bit<In>,
     /// The job registers hold what no job may have.
@@ -161,7 +161,7 @@ impl JobControl {
             .count();
         JobControl {
             start: Bit::new(),
-            abort: Bit::new(),
+            abort_job: Bit::new(),
             clear_error: Bit::new(),
             bad_job: Bit::new(),
             loader_done: Bit::new(),
@@ -360,7 +360,7 @@ impl Logic for JobControl {
             self.failing.next = false;
             self.closing.next = false;
         }
-        if self.abort.val() {
+        if self.abort_job.val() {
             self.running.next = false;
             self.failing.next = false;
             self.closing.next = false;
@@ -370,8 +370,8 @@ impl Logic for JobControl {
         self.busy.next = self.running.val();
         self.done.next = self.complete.val();
         self.error_code.next = self.code.val();
-        self.clear_sets.next = self.start.val() || self.failing.val() || self.abort.val();
-        self.reset_banks.next = self.failing.val() || self.abort.val();
+        self.clear_sets.next = self.start.val() || self.failing.val() || self.abort_job.val();
+        self.reset_banks.next = self.failing.val() || self.abort_job.val();
         self.flush.next = self.late_error.val();
         self.stop_drain.next = self.failing.val();
         self.trailer.next = self.running.val()

@@ -42,7 +42,7 @@ pub struct Loader {
     /// Another part found an error: drop the rest of the packet.
     pub flush: Bit<In>,
     /// ABORT: idle at once.
-    pub abort: Bit<In>,
+    pub abort_job: Bit<In>,
     /// The job is a weight gradient.
     pub wgrad: Bit<In>,
     /// Beats of a feature slot.
@@ -188,7 +188,7 @@ impl Loader {
         Loader {
             start: Bit::new(),
             flush: Bit::new(),
-            abort: Bit::new(),
+            abort_job: Bit::new(),
             wgrad: Bit::new(),
             slot_beats: Sig::unsigned(16),
             s_axis_tvalid: Bit::new(),
@@ -405,7 +405,7 @@ impl Logic for Loader {
         if self.start.val() {
             self.state.next = LoaderState::Header;
         }
-        if self.abort.val() {
+        if self.abort_job.val() {
             self.state.next = LoaderState::Idle;
         }
 
@@ -439,7 +439,7 @@ impl Logic for Loader {
             && (self.state.val() == LoaderState::Payload)
             && !self.fail.val()
             && !self.flush.val()
-            && !self.abort.val();
+            && !self.abort_job.val();
         self.w_tile.next = self.is_tile.val();
         self.w_features.next = self.is_features.val();
         self.w_weights.next = self.is_weights.val();

@@ -165,7 +165,7 @@ impl Logic for Mercury {
 
         // Job control.
         self.control.start.next = self.regs.start.val();
-        self.control.abort.next = self.regs.abort.val();
+        self.control.abort_job.next = self.regs.abort_job.val();
         self.control.clear_error.next = self.regs.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
         self.control.loader_done.next = self.loader.done.val();
@@ -183,7 +183,7 @@ impl Logic for Mercury {
 
         // Loader.
         self.loader.start.next = self.regs.start.val();
-        self.loader.abort.next = self.regs.abort.val();
+        self.loader.abort_job.next = self.regs.abort_job.val();
         self.loader.flush.next = self.control.flush.val();
         self.loader.wgrad.next = self.regs.wgrad.val();
         self.loader.slot_beats.next = self.regs.slot_beats.val();
@@ -194,7 +194,7 @@ impl Logic for Mercury {
 
         // Drain.
         self.drain.start.next = self.regs.start.val();
-        self.drain.abort.next = self.regs.abort.val();
+        self.drain.abort_job.next = self.regs.abort_job.val();
         self.drain.stop.next = self.control.stop_drain.val();
         self.drain.shift_mode.next = self.regs.shift_mode.val();
         self.drain.shift.next = self.regs.shift.val();
