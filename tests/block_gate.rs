@@ -101,15 +101,23 @@ const COUNTS: [&str; 7] = ["cg", "cg_last", "kr", "kr_last", "kw", "chunks", "cg
 #[test]
 fn axil_regs() {
     let addresses = ["s_axil_awaddr", "s_axil_araddr"];
+    let handshakes = [
+        "s_axil_awvalid",
+        "s_axil_wvalid",
+        "s_axil_bready",
+        "s_axil_arvalid",
+        "s_axil_rready",
+    ];
     Gate::new("axil_regs_gate")
-        .cycles(5000)
+        .cycles(20_000)
         .stimulus(move |rng, _, inputs| {
-            if rng.random_ratio(1, 2) {
-                small(rng, inputs, &addresses, 0..=0xff);
-            }
-            if rng.random_ratio(1, 2) {
+            small(rng, inputs, &addresses, 0..=0xff);
+            small(rng, inputs, &handshakes, 0..=1);
+            rare(rng, inputs, &["busy"], 4);
+            if rng.random_ratio(3, 4) {
                 // A number in every field, so that some jobs are legal.
                 inputs.insert("s_axil_wdata".into(), Value::unsigned(32, 0x0001_0001));
+                inputs.insert("s_axil_wstrb".into(), Value::unsigned(4, 15));
             }
         })
         .check(AxilRegs::new(&tiny()));
