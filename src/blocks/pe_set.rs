@@ -196,6 +196,7 @@ pub struct PeSet {
     waddr0: Sig<Local>,
     waddr1: Sig<Local>,
     pes: Param,
+    bank_depth: Param,
     lane_shift: Vec<Param>,
     row_beat_of: Vec<Param>,
     about: About,
@@ -279,7 +280,7 @@ impl PeSet {
             pe: (0..config.pes).map(|_| Pe::new(config)).collect(),
             operand_write: Bit::new(),
             row_we: Bit::new(),
-            feature_beat: Sig::unsigned(config.bank_depth_w()),
+            feature_beat: Sig::unsigned(ADDR_W),
             p1_valid: BitReg::new(),
             p1_weight_addr: Reg::unsigned(config.weight_w()).without_reset(),
             p1_position: psum_addr(),
@@ -313,6 +314,7 @@ impl PeSet {
             waddr0: Sig::unsigned(config.tile_w()),
             waddr1: Sig::unsigned(config.tile_w()),
             pes: Param::new(config.pes),
+            bank_depth: Param::new(config.bank_depth()),
             lane_shift: (0..config.pes)
                 .map(|c| Param::new(c % config.lanes() * config.data_w))
                 .collect(),
@@ -393,13 +395,17 @@ impl Logic for PeSet {
         self.stall_operand.next = self.sequencer.stall_operand.val();
         self.stall_bank.next = self.sequencer.stall_bank.val();
         self.idle.next = self.sequencer.idle.val();
-        self.range_error.next = self.sequencer.range_error.val();
 
         // Feature buffer: read in cycle u, element in u+2.
-        self.feature_beat.next = self.sequencer.slot_write_addr.val() + self.load_beat.val();
+        self.feature_beat.next =
+            self.sequencer.slot_write_base.val() + unsigned_cast(self.load_beat.val());
+        self.range_error.next = self.sequencer.range_error.val()
+            || (self.load_selected.val()
+                && self.load_features.val()
+                && (self.feature_beat.val() >= self.bank_depth.val()));
         self.features.write.next = self.load_selected.val() && self.load_features.val();
         self.features.write_bank.next = self.load_bank.val();
-        self.features.write_addr.next = self.feature_beat.val();
+        self.features.write_addr.next = unsigned_cast(self.feature_beat.val());
         self.features.write_data.next = self.load_data.val();
         self.features.bank.next = self.sequencer.bank.val();
         self.features.addr.next = self.sequencer.addr.val();

@@ -112,8 +112,8 @@ pub struct SetSequencer {
     pub room_weights: Bit<Out>,
     /// The operand bank is free.
     pub room_operand: Bit<Out>,
-    /// Beat address of the slot being filled.
-    pub slot_write_addr: Sig<Out>,
+    /// Beat address of the slot being filled, not cut to the depth of a bank.
+    pub slot_write_base: Sig<Out>,
     /// Weight ring address of the row being written.
     pub weight_write_addr: Sig<Out>,
     /// Bank that takes the operand.
@@ -281,7 +281,7 @@ impl SetSequencer {
             room_features: Bit::new(),
             room_weights: Bit::new(),
             room_operand: Bit::new(),
-            slot_write_addr: Sig::unsigned(config.bank_depth_w()),
+            slot_write_base: Sig::unsigned(ADDR_W),
             weight_write_addr: Sig::unsigned(config.weight_w()),
             operand_write_bank: Bit::new(),
             issue: Bit::new(),
@@ -485,7 +485,7 @@ impl Logic for SetSequencer {
             self.f_avail.next = self.f_avail.val() - 1;
         }
         self.room_features.next = self.f_avail.val() < self.ring_slots.val();
-        self.slot_write_addr.next = unsigned_cast(self.write_base.val());
+        self.slot_write_base.next = self.write_base.val();
 
         // Patch addresses.
         self.restart_base.next = self.next_base.val();
