@@ -37,7 +37,7 @@ module axil_regs (
     input  wire [47:0] statistic_9,
     input  wire [47:0] statistic_10,
     output wire start,
-    output wire abort,
+    output wire abort_job,
     output wire clear_error,
     output wire bad_job,
     output wire wgrad,
@@ -171,7 +171,7 @@ module axil_regs (
     assign s_axil_rdata = read_data;
     assign s_axil_rvalid = read_done;
     assign start = control && s_axil_wdata[0] && !s_axil_wdata[1] && !busy;
-    assign abort = control && s_axil_wdata[1];
+    assign abort_job = control && s_axil_wdata[1];
     assign clear_error = control && s_axil_wdata[2];
     assign bad_job = (|(job_0 & RESERVED)) || (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
     assign wgrad = job_0[0];
@@ -221,7 +221,7 @@ module axil_regs (
     always @(*) begin
         strobe = 32'd0;
         if (s_axil_wstrb[0]) begin
-            strobe = strobe | (BYTE_ONES << 0);
+            strobe = strobe | BYTE_ONES;
         end
         if (s_axil_wstrb[1]) begin
             strobe = strobe | (BYTE_ONES << 8);
@@ -340,7 +340,7 @@ module axil_regs (
                 read_ok = 1'b1;
             end
             6'd8: begin
-                read_value = 32'd0 | (32'd0 << 1) | (32'd0 << 2);
+                read_value = {31'd0, busy} | ({31'd0, done} << 1) | ({31'd0, |error_code} << 2);
                 read_ok = 1'b1;
             end
             6'd9: begin
@@ -663,5 +663,5 @@ module axil_regs (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, s_axil_awaddr[1:0], s_axil_araddr[1:0], done, statistic_high_0_shifted[47:32], statistic_high_1_shifted[47:32], statistic_high_2_shifted[47:32], statistic_high_3_shifted[47:32], statistic_high_4_shifted[47:32], statistic_high_5_shifted[47:32], statistic_high_6_shifted[47:32], statistic_high_7_shifted[47:32], statistic_high_8_shifted[47:32], statistic_high_9_shifted[47:32], statistic_high_10_shifted[47:32]};
+    wire unused = &{1'b0, s_axil_awaddr[1:0], s_axil_araddr[1:0], statistic_high_0_shifted[47:32], statistic_high_1_shifted[47:32], statistic_high_2_shifted[47:32], statistic_high_3_shifted[47:32], statistic_high_4_shifted[47:32], statistic_high_5_shifted[47:32], statistic_high_6_shifted[47:32], statistic_high_7_shifted[47:32], statistic_high_8_shifted[47:32], statistic_high_9_shifted[47:32], statistic_high_10_shifted[47:32]};
 endmodule

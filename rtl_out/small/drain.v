@@ -8,7 +8,7 @@ module drain (
     input  wire rst_n,
     input  wire start,
     input  wire stop,
-    input  wire abort,
+    input  wire abort_job,
     input  wire shift_mode,
     input  wire [5:0] shift,
     input  wire trailer,
@@ -358,13 +358,13 @@ module drain (
     always @(*) begin
         out_word = 64'd0;
         if (d3_data && shift_mode) begin
-            out_word = out_word | (lane_wide_0 << 0);
+            out_word = out_word | lane_wide_0;
             out_word = out_word | (lane_wide_1 << 16);
             out_word = out_word | (lane_wide_2 << 32);
             out_word = out_word | (lane_wide_3 << 48);
         end
         if (d3_data && !shift_mode) begin
-            out_word = out_word | (raw_wide_0 << 0);
+            out_word = out_word | raw_wide_0;
         end
         if (d3_header || d3_trailer) begin
             out_word = d3_word;
@@ -458,10 +458,10 @@ module drain (
                 max <= 48'd0;
                 d3_max <= 48'd0;
             end
-            if (stop || abort) begin
+            if (stop || abort_job) begin
                 state <= DRAIN_STATE_IDLE;
             end
-            if (abort) begin
+            if (abort_job) begin
                 d1_header <= 1'b0;
                 d1_data <= 1'b0;
                 d1_trailer <= 1'b0;
@@ -545,7 +545,7 @@ module drain (
             d1_bank <= bank;
             d1_pes <= pes;
             d1_beat <= beat;
-            d1_word <= KIND_ROWS | (64'd0 << 4) | ({63'd0, set} << 8) | ({56'd0, rows_m1} << 16) | ({48'd0, tag} << 32) | ({48'd0, pass} << 48);
+            d1_word <= KIND_ROWS | ({63'd0, shift_mode} << 4) | ({63'd0, set} << 8) | ({56'd0, rows_m1} << 16) | ({48'd0, tag} << 32) | ({48'd0, pass} << 48);
             if (push_trailer) begin
                 d1_word <= KIND_TRAILER | ({56'd0, trailer_error} << 8);
             end

@@ -6,7 +6,7 @@ module job_control (
     input  wire clk,
     input  wire rst_n,
     input  wire start,
-    input  wire abort,
+    input  wire abort_job,
     input  wire clear_error,
     input  wire bad_job,
     input  wire loader_done,
@@ -99,8 +99,8 @@ module job_control (
     assign busy = running;
     assign done = complete;
     assign error_code = code;
-    assign clear_sets = start || failing || abort;
-    assign reset_banks = failing || abort;
+    assign clear_sets = start || failing || abort_job;
+    assign reset_banks = failing || abort_job;
     assign flush = late_error;
     assign stop_drain = failing;
     assign trailer = running && !closing && loader_done && all_idle;
@@ -276,7 +276,7 @@ module job_control (
                 failing <= 1'b0;
                 closing <= 1'b0;
             end
-            if (abort) begin
+            if (abort_job) begin
                 running <= 1'b0;
                 failing <= 1'b0;
                 closing <= 1'b0;

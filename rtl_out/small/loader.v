@@ -8,7 +8,7 @@ module loader (
     input  wire rst_n,
     input  wire start,
     input  wire flush,
-    input  wire abort,
+    input  wire abort_job,
     input  wire wgrad,
     input  wire [15:0] slot_beats,
     input  wire s_axis_tvalid,
@@ -256,10 +256,10 @@ module loader (
             if (start) begin
                 state <= LOADER_STATE_HEADER;
             end
-            if (abort) begin
+            if (abort_job) begin
                 state <= LOADER_STATE_IDLE;
             end
-            w_valid <= take && (state == LOADER_STATE_PAYLOAD) && !fail && !flush && !abort;
+            w_valid <= take && (state == LOADER_STATE_PAYLOAD) && !fail && !flush && !abort_job;
         end
     end
 

@@ -32,7 +32,7 @@ module mercury_small (
     output wire m_axis_tlast
 );
     wire regs_start;
-    wire regs_abort;
+    wire regs_abort_job;
     wire regs_clear_error;
     wire regs_bad_job;
     wire regs_wgrad;
@@ -195,7 +195,7 @@ module mercury_small (
         .statistic_9(control_statistic_9),
         .statistic_10(control_statistic_10),
         .start(regs_start),
-        .abort(regs_abort),
+        .abort_job(regs_abort_job),
         .clear_error(regs_clear_error),
         .bad_job(regs_bad_job),
         .wgrad(regs_wgrad),
@@ -232,7 +232,7 @@ module mercury_small (
         .clk(clk),
         .rst_n(rst_n),
         .start(regs_start),
-        .abort(regs_abort),
+        .abort_job(regs_abort_job),
         .clear_error(regs_clear_error),
         .bad_job(regs_bad_job),
         .loader_done(loader_done),
@@ -289,7 +289,7 @@ module mercury_small (
         .rst_n(rst_n),
         .start(regs_start),
         .flush(control_flush),
-        .abort(regs_abort),
+        .abort_job(regs_abort_job),
         .wgrad(regs_wgrad),
         .slot_beats(regs_slot_beats),
         .s_axis_tvalid(s_axis_tvalid),
@@ -480,7 +480,7 @@ module mercury_small (
         .rst_n(rst_n),
         .start(regs_start),
         .stop(control_stop_drain),
-        .abort(regs_abort),
+        .abort_job(regs_abort_job),
         .shift_mode(regs_shift_mode),
         .shift(regs_shift),
         .trailer(control_trailer),

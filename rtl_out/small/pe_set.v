@@ -78,7 +78,7 @@ module pe_set (
 );
     wire operand_write;
     wire row_we;
-    wire [8:0] feature_beat;
+    wire [15:0] feature_beat;
     reg  p1_valid;
     reg  [7:0] p1_weight_addr;
     reg  [7:0] p1_position;
@@ -116,7 +116,7 @@ module pe_set (
     wire sequencer_weights_loaded;
     wire sequencer_weight_row_written;
     wire sequencer_operand_loaded;
-    wire [8:0] sequencer_slot_write_addr;
+    wire [15:0] sequencer_slot_write_base;
     wire [7:0] sequencer_weight_write_addr;
     wire sequencer_operand_write_bank;
     wire [1:0] sequencer_bank;
@@ -129,6 +129,7 @@ module pe_set (
     wire sequencer_psum_update;
     wire sequencer_psum_zero;
     wire sequencer_psum_bank;
+    wire sequencer_range_error;
     wire features_write;
     wire signed [15:0] features_x;
     wire pe_0_weight_we;
@@ -190,7 +191,7 @@ module pe_set (
         .room_features(room_features),
         .room_weights(room_weights),
         .room_operand(room_operand),
-        .slot_write_addr(sequencer_slot_write_addr),
+        .slot_write_base(sequencer_slot_write_base),
         .weight_write_addr(sequencer_weight_write_addr),
         .operand_write_bank(sequencer_operand_write_bank),
         .issue(issue),
@@ -210,7 +211,7 @@ module pe_set (
         .stall_operand(stall_operand),
         .stall_bank(stall_bank),
         .idle(idle),
-        .range_error(range_error),
+        .range_error(sequencer_range_error),
         .drain_request(drain_request),
         .drain_bank(drain_bank),
         .drain_rows_m1(drain_rows_m1),
@@ -223,7 +224,7 @@ module pe_set (
         .clk(clk),
         .write(features_write),
         .write_bank(load_bank),
-        .write_addr(feature_beat),
+        .write_addr(feature_beat[8:0]),
         .write_data(load_data),
         .bank(sequencer_bank),
         .addr(sequencer_addr),
@@ -331,9 +332,10 @@ module pe_set (
         .drain_data(drain_row_3)
     );
 
+    assign range_error = sequencer_range_error || (load_selected && load_features && (feature_beat >= 16'd512));
     assign operand_write = load_selected && load_operand;
     assign row_we = load_selected && load_weights;
-    assign feature_beat = sequencer_slot_write_addr + load_beat;
+    assign feature_beat = sequencer_slot_write_base + {7'd0, load_beat};
     assign accumulate0 = p4_update && !p4_bank;
     assign accumulate1 = p4_update && p4_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;

@@ -49,7 +49,7 @@ module set_sequencer (
     output wire room_features,
     output wire room_weights,
     output wire room_operand,
-    output wire [8:0] slot_write_addr,
+    output wire [15:0] slot_write_base,
     output wire [7:0] weight_write_addr,
     output wire operand_write_bank,
     output wire issue,
@@ -278,7 +278,7 @@ module set_sequencer (
     assign room_features = f_avail < ring_slots;
     assign room_weights = w_used < 9'd256;
     assign room_operand = !o_full && !other_bank_busy;
-    assign slot_write_addr = write_base[8:0];
+    assign slot_write_base = write_base;
     assign weight_write_addr = w_write;
     assign operand_write_bank = !psum_ptr;
     assign issue = advance;
