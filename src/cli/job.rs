@@ -66,7 +66,7 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum PassArg {
+pub(super) enum PassArg {
     /// y from x and w.
     Forward,
     /// Gradient of x from dy and w.
@@ -77,7 +77,7 @@ enum PassArg {
 
 impl PassArg {
     /// The pass and the names of its operands.
-    fn operands(self) -> (Pass, [&'static str; 2]) {
+    pub(super) fn operands(self) -> (Pass, [&'static str; 2]) {
         match self {
             PassArg::Forward => (Pass::Forward, ["x", "w"]),
             PassArg::InputGrad => (Pass::InputGrad, ["dy", "w"]),
@@ -91,7 +91,7 @@ fn numbers(text: &str) -> Result<Vec<usize>, String> {
     text.split(',').map(parse).collect()
 }
 
-fn pair(text: &str) -> Result<Pair, String> {
+pub(super) fn pair(text: &str) -> Result<Pair, String> {
     match numbers(text)?[..] {
         [n] => Ok(Pair::Both(n)),
         [rows, columns] => Ok(Pair::Each([rows, columns])),
@@ -102,7 +102,7 @@ fn pair(text: &str) -> Result<Pair, String> {
     }
 }
 
-fn pads(text: &str) -> Result<Pads, String> {
+pub(super) fn pads(text: &str) -> Result<Pads, String> {
     match numbers(text)?[..] {
         [n] => Ok(Pads::All(n)),
         [rows, columns] => Ok(Pads::Axes([rows, columns])),

@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 pub mod gen_verilog;
 mod job;
+mod plan;
 mod progress;
 mod train;
 
@@ -41,6 +42,7 @@ enum Command {
     Train(train::Args),
     Job(job::Args),
     Cosim(cosim::Args),
+    Plan(plan::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
         Command::Cosim(args) => args.run(),
+        Command::Plan(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };

@@ -15,6 +15,7 @@ pub mod cut;
 mod estimate;
 pub mod interpret;
 pub mod job;
+pub mod layers;
 mod layout;
 pub mod model;
 pub mod planner;
