@@ -193,12 +193,11 @@ impl Args {
         let plan_ms = start.elapsed().as_secs_f64() * 1e3;
         let sum =
             |f: fn(&crate::regmap::Statistics) -> u64| plan.modelled.iter().map(f).sum::<u64>();
-        let views = Correlation::of(&geometry, pass);
-        let cuts = views
+        let cuts = plan
+            .choices
             .iter()
-            .zip(&plan.choices)
-            .map(|(v, c)| cut(config, &plan, v, c, pass))
-            .collect::<Result<_>>()?;
+            .map(|(view, choices)| cut(config, &plan, view, choices, pass));
+        let cuts = cuts.collect::<Result<_>>()?;
         let n = match pass {
             Pass::InputGrad => geometry.in_channels,
             _ => geometry.filters,

@@ -58,6 +58,17 @@ impl Axis {
         self.outputs == 0 || self.inputs == 0 || self.taps == 0
     }
 
+    /// The same axis with at most `most` taps at a time.
+    fn pieces(self, most: usize) -> Vec<Axis> {
+        let piece = |first: usize| Axis {
+            taps: most.min(self.taps - first),
+            offset: self.offset + (first * self.dilation) as isize,
+            tap_first: (self.tap_first as isize + first as isize * self.tap_step) as usize,
+            ..self
+        };
+        (0..self.taps).step_by(most).map(piece).collect()
+    }
+
     /// The forward pass: `size` inputs, `outputs` outputs, tap 0 of output 0 at `-pad`.
     fn forward(
         size: usize,
@@ -201,6 +212,24 @@ impl Correlation {
             cols: Axis::gradient_phase(phase[1], g.width, g.out_width(), kw, sx, dx, left),
             transposed: true,
         }
+    }
+
+    /// The same weight gradient in pieces of at most `most` taps a channel: rows of taps, and columns if one row has too many.
+    pub fn of_taps(self, most: usize) -> Vec<Correlation> {
+        if self.taps() <= most {
+            return vec![self];
+        }
+        let cols = self.cols.pieces(most);
+        let rows = self.rows.pieces((most / cols[0].taps).max(1));
+        let piece = |rows| cols.iter().map(move |&cols| (rows, cols));
+        let pieces = rows.into_iter().flat_map(piece);
+        pieces
+            .map(|(rows, cols)| Correlation {
+                rows,
+                cols,
+                ..self.clone()
+            })
+            .collect()
     }
 
     /// Taps of one channel.

@@ -79,17 +79,7 @@ impl Choices {
             };
             // Long units first, so that the units of a round take equally long.
             units.sort_by_key(|unit| std::cmp::Reverse(work(unit)));
-            let rounds: Vec<Vec<Unit>> = units
-                .chunks(config.sets)
-                .map(|round| {
-                    round
-                        .iter()
-                        .cloned()
-                        .enumerate()
-                        .map(|(set, unit)| Unit { set, ..unit })
-                        .collect()
-                })
-                .collect();
+            let rounds = deal(units, config.sets);
             let steps = rounds
                 .iter()
                 .flatten()
@@ -188,6 +178,26 @@ impl Choices {
         }
         units
     }
+}
+
+/// Rounds of at most one unit a set; in each round the sets with least work so far take the longest units.
+fn deal(units: Vec<Unit>, sets: usize) -> Vec<Vec<Unit>> {
+    let mut load = vec![0; sets];
+    let mut rounds = Vec::new();
+    let mut units = units.into_iter().peekable();
+    while units.peek().is_some() {
+        let mut order: Vec<usize> = (0..sets).collect();
+        order.sort_by_key(|&set| load[set]);
+        let mut round: Vec<Unit> = order
+            .into_iter()
+            .zip(units.by_ref())
+            .map(|(set, unit)| Unit { set, ..unit })
+            .collect();
+        round.iter().for_each(|unit| load[unit.set] += work(unit));
+        round.sort_by_key(|unit| unit.set);
+        rounds.push(round);
+    }
+    rounds
 }
 
 /// Positions × passes × channels of a unit: proportional to its cycles.

@@ -3,8 +3,10 @@
 //! The estimate takes rounds as the slowest of their compute, input and output, adds what cannot overlap (first data in, last
 //! results out) and ignores the rest. It only ranks; the cycle model decides.
 
+use super::cut::divide;
 use super::job::row_beats;
-use super::{Choices, Correlation, Grouping, Layout, Span, Tile};
+use super::layout::reach;
+use super::{Axis, Choices, Correlation, Grouping, Layout, Span, Tile};
 use crate::config::Config;
 
 /// What is to be cut.
@@ -15,16 +17,25 @@ pub(super) struct Estimate<'a> {
     pub shift: bool,
 }
 
-/// Numbers of parts that give different largest parts, up to `most` of them.
-fn parts(len: usize, smallest: usize) -> Vec<usize> {
-    let mut all: Vec<usize> = (1..=len).filter(|&n| len.div_ceil(n) >= smallest).collect();
+/// A way to cut with what it would cost.
+pub(super) struct Candidate {
+    /// Estimated cycles.
+    pub cycles: u64,
+    /// Estimated input beats.
+    pub traffic: u64,
+    pub choices: Choices,
+}
+
+/// Numbers of parts that give different largest parts.
+fn parts(len: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (1..=len).collect();
     all.dedup_by_key(|n| len.div_ceil(*n));
     all
 }
 
 impl Estimate<'_> {
     /// All candidates that the buffers allow, with estimated cycles.
-    pub fn candidates(&self) -> Vec<(u64, Choices)> {
+    pub fn candidates(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
         for cut in self.cuts() {
             for k_t in self.group_sizes() {
@@ -46,14 +57,14 @@ impl Estimate<'_> {
         );
         let limit = self.config.tile;
         let mut cuts = Vec::new();
-        for images in parts(batch, 1) {
+        for images in parts(batch) {
             let size = batch.div_ceil(images);
             if size * rows * cols <= limit {
                 cuts.push([images, 1, 1]);
             }
         }
-        for row_parts in parts(rows, 1) {
-            for col_parts in parts(cols, 1) {
+        for row_parts in parts(rows) {
+            for col_parts in parts(cols) {
                 let size = rows.div_ceil(row_parts) * cols.div_ceil(col_parts);
                 // Small tiles only pay if there are few tiles in all.
                 let tiles = batch * row_parts * col_parts;
@@ -84,18 +95,17 @@ impl Estimate<'_> {
             .collect()
     }
 
-    /// The largest tile of a cut.
+    /// The tile of a cut that needs most input.
     fn largest(&self, [images, rows, cols]: [usize; 3]) -> Tile {
-        let span = |len: usize, parts: usize, skip: bool| {
-            let size = len.div_ceil(parts);
-            // An inner part, if there is one: it has no padding to spare.
-            let start = if skip && parts > 2 { size } else { 0 };
-            Span::new(start.min(len - size), size)
+        let most = |axis: &Axis, parts: usize| {
+            let spans = divide(axis.outputs, parts);
+            let sent = |span: &Span| (reach(axis, *span).0.len, span.len);
+            spans.into_iter().max_by_key(sent).unwrap_or_default()
         };
         Tile {
-            images: span(self.view.batch, images, false),
-            rows: span(self.view.rows.outputs, rows, true),
-            cols: span(self.view.cols.outputs, cols, true),
+            images: Span::new(0, self.view.batch.div_ceil(images)),
+            rows: most(&self.view.rows, rows),
+            cols: most(&self.view.cols, cols),
         }
     }
 
@@ -118,42 +128,44 @@ impl Estimate<'_> {
         })
     }
 
-    fn forward(&self, cut: [usize; 3], k_t: usize, found: &mut Vec<(u64, Choices)>) {
+    fn forward(&self, cut: [usize; 3], k_t: usize, found: &mut Vec<Candidate>) {
         let (view, config) = (self.view, self.config);
         let tile = self.largest(cut);
-        let channels = view
-            .channels
-            .min(config.max_terms() as usize / view.taps())
-            .max(1);
+        let most = config.max_terms() as usize / view.taps();
+        let channels = view.channels.min(most).max(1);
         let Some((grouping, features, slots)) = self.features(&tile, k_t, channels) else {
             return;
         };
         let all_blocks = view.filters.div_ceil(config.pes);
-        let (tiles, ranges) = (
-            cut.iter().product::<usize>(),
-            view.channels.div_ceil(channels),
-        );
-        let terms = channels * view.taps();
-        let weights = (grouping.cgroups * grouping.chunks + terms * config.row_beats()) as u64;
-        let drain = 1
-            + (tile.positions() * row_beats(config, self.shift, view.filters.min(config.pes)))
-                as u64;
-        for parts in parts(all_blocks, 1) {
+        let tiles = cut.iter().product::<usize>();
+        // The last, shorter range of channels is priced as a whole one.
+        let copies = view.groups * view.channels.div_ceil(channels);
+        let terms = (channels * view.taps()) as u64;
+        let weights =
+            (grouping.cgroups * grouping.chunks) as u64 + terms * config.row_beats() as u64;
+        let row_beats = row_beats(config, self.shift, view.filters.min(config.pes));
+        let drain = 1 + (tile.positions() * row_beats) as u64;
+        for parts in parts(all_blocks) {
             let blocks = all_blocks.div_ceil(parts);
             let parts = all_blocks.div_ceil(blocks);
-            let per_group = tiles * parts;
-            let units = per_group * view.groups * ranges;
+            let units = tiles * parts * copies;
             let rounds = units.div_ceil(config.sets) as u64;
             let active = units.min(config.sets);
-            // Long rounds first: the average unit is as long as its share of the work.
-            let work = (view.positions() * all_blocks * view.groups * ranges) as u64 * terms as u64;
-            let longest = (tile.positions() * blocks * terms) as u64;
-            let compute = (work / units as u64 * rounds)
-                .max(longest)
-                .midpoint(longest * rounds);
+            let last = all_blocks - (parts - 1) * blocks;
+            let classes = self
+                .tile_sizes(cut)
+                .into_iter()
+                .flat_map(|(positions, count)| {
+                    let work = move |blocks: usize| positions * blocks as u64 * terms;
+                    [
+                        (work(blocks), count * (parts - 1) * copies),
+                        (work(last), count * copies),
+                    ]
+                });
+            let compute = rounds_time(classes.collect(), config.sets);
             for blocks_first in [false, true] {
                 let fast = if blocks_first { parts } else { tiles };
-                let (fast, slow) = (active.min(fast), active.div_ceil(fast));
+                let (fast, slow) = (active.min(fast) as u64, active.div_ceil(fast) as u64);
                 let (tiles_now, parts_now) = if blocks_first {
                     (slow, fast)
                 } else {
@@ -165,19 +177,24 @@ impl Estimate<'_> {
                     if (!stream_features && !fits) || (stream_features && fits && blocks == 1) {
                         continue;
                     }
-                    let sends = if stream_features { blocks as u64 } else { 1 };
-                    let input = tiles_now as u64 * features * sends
-                        + parts_now as u64 * blocks as u64 * weights
-                        + 3 * active as u64;
-                    let output = active as u64 * blocks as u64 * drain;
-                    let first =
-                        tiles_now as u64 * features / grouping.cgroups as u64 + 5 * active as u64;
-                    let cycles =
-                        compute.max(rounds * input.max(output)) + first + active as u64 * drain;
-                    let k_t = k_t.min(config.k_max);
-                    found.push((
-                        cycles,
-                        Choices {
+                    let (active, blocks_now) = (active as u64, blocks as u64);
+                    let sends = if stream_features { blocks_now } else { 1 };
+                    let input = tiles_now * features * sends
+                        + parts_now * blocks_now * weights
+                        + 3 * active;
+                    let output = active * blocks_now * drain;
+                    let first = tiles_now * features / grouping.cgroups as u64 + 5 * active;
+                    // A ring of one slot cannot fill while it is used.
+                    let alone = if slots == 1 {
+                        rounds * tiles_now * features * sends
+                    } else {
+                        0
+                    };
+                    let compute = compute + alone;
+                    found.push(Candidate {
+                        cycles: compute.max(rounds * input.max(output)) + first + active * drain,
+                        traffic: rounds * input,
+                        choices: Choices {
                             parts: cut,
                             k_t,
                             channels,
@@ -186,58 +203,44 @@ impl Estimate<'_> {
                             stream_features,
                             subsets: 1,
                         },
-                    ));
+                    });
                 }
             }
         }
     }
 
-    fn gradient(&self, cut: [usize; 3], k_t: usize, found: &mut Vec<(u64, Choices)>) {
+    fn gradient(&self, cut: [usize; 3], k_t: usize, found: &mut Vec<Candidate>) {
         let (view, config) = (self.view, self.config);
         let tile = self.largest(cut);
-        let most = (config.tile / view.taps()).min(view.channels);
+        let most = (config.tile / view.taps()).clamp(1, view.channels);
         let tiles = cut.iter().product::<usize>();
-        let blocks = view.filters.div_ceil(config.pes) * view.groups;
-        let fewest = if most == 0 {
-            return;
-        } else {
-            view.channels.div_ceil(most)
-        };
-        let chains = (view.positions() as u64).div_ceil(config.max_terms()) as usize;
-        for ranges in parts(view.channels, 1)
-            .into_iter()
-            .filter(|n| *n >= fewest)
-            .take(6)
-        {
+        for ranges in parts(view.channels) {
             let channels = view.channels.div_ceil(ranges);
-            let Some((grouping, features, slots)) = self.features(&tile, k_t, channels) else {
+            let Some((grouping, _, slots)) = self.features(&tile, k_t, channels) else {
                 continue;
             };
-            let terms = (channels * view.taps()) as u64;
-            let operand = (tile.positions() * config.row_beats()) as u64;
-            let drain = terms * row_beats(config, false, view.filters.min(config.pes)) as u64 + 1;
-            for subsets in parts(tiles, 1) {
-                let steps = tiles.div_ceil(subsets) as u64;
-                if (steps as usize * tile.positions()) as u64 > config.max_terms() && steps > 1
-                    || subsets < chains
-                {
+            if channels > most {
+                continue;
+            }
+            for subsets in parts(tiles) {
+                let chain = (tiles.div_ceil(subsets) * tile.positions()) as u64;
+                if chain > config.max_terms() && subsets < tiles {
                     continue;
                 }
-                let units = blocks * ranges * subsets;
-                let (rounds, active) = (
-                    units.div_ceil(config.sets) as u64,
-                    units.min(config.sets) as u64,
+                // A shorter last range is a job of its own.
+                let full = self.gradient_job(
+                    &tile,
+                    k_t,
+                    channels,
+                    view.channels / channels,
+                    (tiles, subsets),
                 );
-                let own = steps * (tile.positions() as u64 * terms + operand + 8);
-                let sources = active.div_ceil(blocks as u64 / view.groups as u64);
-                let input = steps * (sources * features + active * (operand + 4));
-                let output = active * drain;
-                let wait = if rounds > 1 { drain } else { 0 };
-                let cycles =
-                    rounds * (own + wait).max(input).max(output) + active * (operand + drain);
-                found.push((
-                    cycles,
-                    Choices {
+                let rest =
+                    self.gradient_job(&tile, k_t, view.channels % channels, 1, (tiles, subsets));
+                found.push(Candidate {
+                    cycles: full.0 + rest.0,
+                    traffic: full.1 + rest.1,
+                    choices: Choices {
                         parts: cut,
                         k_t,
                         channels,
@@ -246,8 +249,101 @@ impl Estimate<'_> {
                         stream_features: grouping.cgroups > slots,
                         subsets,
                     },
-                ));
+                });
             }
         }
     }
+
+    /// Cycles and input beats of a weight-gradient job over `ranges` ranges of `channels` channels.
+    fn gradient_job(
+        &self,
+        tile: &Tile,
+        k_t: usize,
+        channels: usize,
+        ranges: usize,
+        (tiles, subsets): (usize, usize),
+    ) -> (u64, u64) {
+        let (view, config) = (self.view, self.config);
+        let Some((_, features, slots)) = (channels > 0)
+            .then(|| self.features(tile, k_t, channels))
+            .flatten()
+        else {
+            return (0, 0);
+        };
+        let blocks = view.filters.div_ceil(config.pes);
+        let terms = (channels * view.taps()) as u64;
+        let drain = terms * row_beats(config, false, view.filters.min(config.pes)) as u64 + 1;
+        let units = blocks * view.groups * ranges * subsets;
+        let (rounds, active) = (
+            units.div_ceil(config.sets) as u64,
+            units.min(config.sets) as u64,
+        );
+        let steps = tiles.div_ceil(subsets) as u64;
+        let operand = (tile.positions() * config.row_beats()) as u64;
+        let copies = blocks * view.groups * ranges;
+        let positions = |steps: u64| (view.positions() as u64 * steps).div_ceil(tiles as u64);
+        // A set's own loads and drains do not overlap its compute: one bank is the operand's, the other one the sums'.
+        let unit = |steps: u64| positions(steps) * terms + steps * (operand + 8) + drain;
+        let long = tiles % subsets;
+        let classes = vec![
+            (unit(steps), if long == 0 { subsets } else { long } * copies),
+            (
+                unit(steps - 1),
+                if long == 0 { 0 } else { subsets - long } * copies,
+            ),
+        ];
+        // Sets of a round share features (other blocks) or operands (other channels).
+        let sources = active.div_ceil(blocks as u64);
+        let operands = active.min((blocks * view.groups * subsets) as u64);
+        let input = rounds * steps * (sources * features + operands * (operand + 1) + 3 * active);
+        let output = rounds * active * drain;
+        // A ring of one slot cannot fill while it is used.
+        let alone = if slots == 1 {
+            rounds * steps * sources * features
+        } else {
+            0
+        };
+        let compute = rounds_time(classes, config.sets) + alone;
+        (
+            compute.max(input).max(output) + operands * operand + active * drain,
+            input,
+        )
+    }
+
+    /// Sizes of a cut's tiles, with how many have it.
+    fn tile_sizes(&self, cut: [usize; 3]) -> Vec<(u64, usize)> {
+        let sizes = [
+            self.view.batch,
+            self.view.rows.outputs,
+            self.view.cols.outputs,
+        ];
+        let mut all = vec![(1, 1)];
+        for (len, parts) in sizes.into_iter().zip(cut) {
+            let large = len % parts;
+            let axis = [(len.div_ceil(parts), large), (len / parts, parts - large)];
+            let product = |(size, count): (u64, usize)| {
+                axis.map(|(s, c)| (size * s as u64, count * c)).into_iter()
+            };
+            all = all
+                .into_iter()
+                .flat_map(product)
+                .filter(|(_, count)| *count > 0)
+                .collect();
+        }
+        all
+    }
+}
+
+/// Time of rounds of `sets` units each, the longest units first, if every round takes as long as its longest unit;
+/// `classes` are (time, number of units).
+fn rounds_time(mut classes: Vec<(u64, usize)>, sets: usize) -> u64 {
+    classes.sort_unstable_by_key(|(time, _)| std::cmp::Reverse(*time));
+    let (mut total, mut first) = (0, 0);
+    for (time, count) in classes {
+        let end = first + count;
+        // Rounds that begin within this class.
+        total += time * (end.div_ceil(sets) - first.div_ceil(sets)) as u64;
+        first = end;
+    }
+    total
 }

@@ -98,7 +98,7 @@ pub struct Layout {
 }
 
 /// Input that one tile needs along one axis: the coordinates sent, and where tap 0 of the first position is relative to them.
-fn reach(axis: &Axis, outputs: Span) -> (Span, isize) {
+pub(super) fn reach(axis: &Axis, outputs: Span) -> (Span, isize) {
     let first = axis.input(outputs.start, 0);
     let last = axis.input(outputs.end() - 1, axis.taps - 1);
     let clamp = |r: isize| r.clamp(0, axis.inputs as isize - 1);

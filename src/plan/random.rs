@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::cut::{grid, pieces};
+use super::planner::views;
 use super::{Correlation, Grouping, Job, Layout, Plan, Program, Span, Step, Tile, Unit};
 use crate::config::Config;
 use crate::engine::{Drain, Geometry, Padding, Pass};
@@ -207,7 +208,7 @@ impl Maker<'_> {
 
     fn jobs(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<Vec<Job>> {
         let mut jobs = Vec::new();
-        for view in Correlation::of(geometry, pass) {
+        for view in views(geometry, pass, self.config) {
             let view = Arc::new(view);
             for program in self.programs(&view, pass == Pass::WeightGrad, drain) {
                 jobs.push(self.emit(program, &view)?);

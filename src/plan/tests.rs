@@ -1,13 +1,17 @@
 //! Random plans through packer, interpreter and unpacker give the convolution's definition.
 
 use super::interpret::{Counts, Interpreter};
-use super::{Mechanisms, RandomCase, plan, random_case, stream};
+use super::layers::layers;
+use super::{
+    Choices, Correlation, Job, JobRegs, Mechanisms, RandomCase, plan, random_case, stream,
+};
 use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, Pass};
 use crate::golden::Golden;
 use ndarray::Array4;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 /// Operands with plenty of extremes.
 fn operand(shape: [usize; 4], bits: u32, rng: &mut ChaCha8Rng) -> Array4<i16> {
@@ -142,5 +146,199 @@ fn searched_plans_compute_the_convolution() {
             let case = planned(&config, &case.geometry, case.pass, case.drain);
             check(&config, &mut interpreter, &case, seed);
         }
+    }
+}
+
+#[test]
+fn the_large_layer_meets_its_target() {
+    let config = Config::preset("paper").unwrap();
+    let layer = layers()
+        .into_iter()
+        .find(|l| l.name == "conv64-b12")
+        .unwrap();
+    let plan = plan(&layer.geometry, Pass::Forward, Drain::Shift(1), &config).unwrap();
+    let macs: u64 = plan.modelled.iter().map(|s| s.macs).sum();
+    assert_eq!(macs, layer.geometry.macs(Pass::Forward));
+    // 64 filters on sets of 14 PEs: five passes for what 64/14 would do.
+    let bound = config.pe_count() as f64 * 64.0 / 70.0;
+    assert!(
+        macs as f64 / plan.cycles() as f64 >= 0.98 * bound,
+        "{} cycles",
+        plan.cycles()
+    );
+}
+
+#[test]
+fn a_plan_is_a_pure_function() {
+    let config = Config::preset("small").unwrap();
+    let g = Geometry::conv([3, 5, 9, 7], 6, 3, 2, 1);
+    let jobs = || plan(&g, Pass::InputGrad, Drain::Raw, &config).unwrap().jobs;
+    assert_eq!(jobs(), jobs());
+}
+
+#[test]
+fn sums_beyond_one_chain_are_split_and_left_to_the_host() {
+    // 2^(acc_w - 1) / 2^(2 data_w - 2) full products are one too many for one chain.
+    let config = Config {
+        data_w: 8,
+        acc_w: 25,
+        ..Config::preset("tiny").unwrap()
+    };
+    assert_eq!(config.max_terms(), 1023);
+    let g = Geometry::fully_connected(3, 2500, 3);
+    let split = plan(&g, Pass::Forward, Drain::Shift(4), &config).unwrap();
+    assert_eq!(split.requantise, Some(4));
+    let mut interpreter = Interpreter::new(&config);
+    for pass in Pass::ALL {
+        check(
+            &config,
+            &mut interpreter,
+            &planned(&config, &g, pass, Drain::Raw),
+            1,
+        );
+    }
+    let long = Geometry::conv([3, 1, 30, 30], 2, 3, 1, 1);
+    check(
+        &config,
+        &mut interpreter,
+        &planned(&config, &long, Pass::WeightGrad, Drain::Raw),
+        2,
+    );
+}
+
+#[test]
+fn refusals_name_value_limit_and_fix() {
+    let config = Config::preset("tiny").unwrap();
+    let wide = Geometry {
+        kernel: [1, 10],
+        ..Geometry::conv([1, 1, 12, 12], 1, 1, 1, 0)
+    };
+    let sparse = Geometry {
+        dilation: [40, 40],
+        ..Geometry::conv([1, 1, 99, 99], 1, 3, 1, 0)
+    };
+    for (geometry, words) in [
+        (wide, "10 columns has more than k_max = 9"),
+        (sparse, "feature_words = 256"),
+    ] {
+        // The input gradient of the sparse kernel reads the small dY.
+        for pass in [Pass::Forward, Pass::WeightGrad] {
+            let error = plan(&geometry, pass, Drain::Raw, &config)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(words) && error.contains(": use"), "{error}");
+        }
+    }
+}
+
+/// A job with its operands' output stream.
+fn one_job() -> (Config, Job, [usize; 4], Vec<u8>) {
+    let config = Config::preset("tiny").unwrap();
+    let g = Geometry::conv([1, 2, 6, 6], 3, 3, 1, 1);
+    let plan = plan(&g, Pass::Forward, Drain::Raw, &config).unwrap();
+    let (x, w) = (
+        Array4::from_elem(g.x_shape(), 1),
+        Array4::from_elem(g.w_shape(), 2),
+    );
+    let input = stream::pack(&plan.jobs[0], &config, x.view(), w.view());
+    let (output, _) = Interpreter::new(&config)
+        .run(&plan.jobs[0].regs, &input)
+        .unwrap();
+    (config, plan.jobs[0].clone(), g.y_shape(), output)
+}
+
+#[test]
+fn an_output_stream_must_be_exactly_the_expected_packets() {
+    let (config, job, shape, good) = one_job();
+    let unpack = |bytes: &[u8]| {
+        let mut y = Array4::zeros(shape);
+        stream::unpack(&job, &config, bytes, &mut y).map_err(|e| e.to_string())
+    };
+    unpack(&good).unwrap();
+    let beat = config.bus_bytes();
+    let first = beat * (1 + job.packets[0].rows as usize * job.packets[0].filters.len);
+    let mut spoilt = vec![
+        (good[..good.len() - beat].to_vec(), "without a trailer"),
+        (good[first..].to_vec(), "missing"),
+    ];
+    spoilt.push(([&good[..first], &good].concat(), "came twice"));
+    spoilt.push(([&good[..], &good[..beat]].concat(), "follow the trailer"));
+    spoilt.push((good[..first - beat].to_vec(), "ended within"));
+    for (byte, words) in [
+        (0, "no header"),
+        (1, "not expected"),
+        (2, "came with header"),
+        (good.len() - beat + 1, "error code"),
+    ] {
+        let mut bytes = good.clone();
+        bytes[byte] ^= 0x06;
+        spoilt.push((bytes, words));
+    }
+    for (bytes, words) in spoilt {
+        let error = unpack(&bytes).unwrap_err();
+        assert!(error.contains(words), "{error} instead of {words}");
+    }
+}
+
+#[test]
+fn a_wrong_register_gives_a_wrong_result() {
+    let config = Config::preset("tiny").unwrap();
+    let g = Geometry::conv([1, 2, 6, 6], 3, 3, 1, 1);
+    // Tiles of two rows of six positions, so that every step but that of images and chunks is taken.
+    let choices = Choices {
+        parts: [1, 3, 1],
+        k_t: 9,
+        channels: 2,
+        blocks: 2,
+        blocks_first: false,
+        stream_features: false,
+        subsets: 1,
+    };
+    let view = Arc::new(Correlation::of(&g, Pass::Forward).remove(0));
+    let job = choices.programs(&view, &config, false, None)[0]
+        .emit(&view, &config)
+        .unwrap();
+    let x = Array4::from_shape_fn(g.x_shape(), |(_, c, y, x)| (c * 36 + y * 6 + x) as i16);
+    let w = Array4::from_elem(g.w_shape(), 1);
+    let input = stream::pack(&job, &config, x.view(), w.view());
+    let run = |regs: &JobRegs| {
+        Interpreter::new(&config)
+            .run(regs, &input)
+            .map(|(out, _)| out)
+    };
+    let right = run(&job.regs).unwrap();
+    let regs = job.regs;
+    let wrong = [
+        JobRegs {
+            kc_step: regs.kc_step + 1,
+            ..regs
+        },
+        JobRegs {
+            x_step: regs.x_step + 1,
+            ..regs
+        },
+        JobRegs {
+            kr_row: regs.kr_row + 1,
+            ..regs
+        },
+        JobRegs {
+            y_addr: regs.y_addr + 1,
+            ..regs
+        },
+        JobRegs {
+            wrap_addr: regs.wrap_addr + 1,
+            ..regs
+        },
+        JobRegs {
+            kr_bank: (regs.kr_bank + 1) % 3,
+            ..regs
+        },
+        JobRegs {
+            slot_beats: regs.slot_beats - 1,
+            ..regs
+        },
+    ];
+    for regs in wrong {
+        assert!(run(&regs).map_or(true, |out| out != right), "{regs:?}");
     }
 }
