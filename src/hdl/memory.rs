@@ -1,79 +1,11 @@
 //! Memories that synthesis tools recognise: block RAM, LUT RAM, ROM.
 
-use super::signal::{About, Bit, Sig};
+use super::constant::{About, Note};
+use super::signal::{Bit, Sig};
 use super::sim::{self, Edge};
 use super::tag::Tag;
 use super::value::Value;
-use rust_hdl::core::constraint::PinConstraint;
-use rust_hdl::core::prelude::{
-    Atom, AtomKind, Block, Direction, In, Logic, LogicBlock, Out, Probe, TypeDescriptor, TypeKind,
-    VCDValue, Verilog, VerilogLiteral, block, probe,
-};
-use rust_hdl::core::signal::get_signal_id;
-
-/// A note to the printer about a block whose Verilog text is its own.
-#[derive(Debug)]
-struct Note {
-    tag: Tag,
-    id: usize,
-}
-
-impl Note {
-    fn new(tag: Tag) -> Note {
-        Note {
-            tag,
-            id: get_signal_id(),
-        }
-    }
-}
-
-impl Atom for Note {
-    fn bits(&self) -> usize {
-        1
-    }
-    fn connected(&self) -> bool {
-        true
-    }
-    fn changed(&self) -> bool {
-        false
-    }
-    fn kind(&self) -> AtomKind {
-        AtomKind::Constant
-    }
-    fn descriptor(&self) -> TypeDescriptor {
-        TypeDescriptor {
-            name: self.tag.encode(),
-            kind: TypeKind::Bits(1),
-        }
-    }
-    fn vcd(&self) -> VCDValue {
-        VCDValue::Vector(vec![])
-    }
-    fn id(&self) -> usize {
-        self.id
-    }
-    fn verilog(&self) -> VerilogLiteral {
-        0u64.into()
-    }
-    fn constraints(&self) -> Vec<PinConstraint> {
-        vec![]
-    }
-}
-
-impl Logic for Note {
-    fn update(&mut self) {}
-}
-
-impl Block for Note {
-    fn connect_all(&mut self) {}
-    fn update_all(&mut self) {}
-    fn has_changed(&self) -> bool {
-        false
-    }
-    fn accept(&self, name: &str, probe: &mut dyn Probe) {
-        probe.visit_atom(name, self);
-    }
-}
+use rust_hdl::core::prelude::{Direction, In, Logic, LogicBlock, Out, Verilog, block, probe};
 
 /// Address width of a memory of `depth` words.
 pub fn address_width(depth: usize) -> usize {

@@ -5,6 +5,7 @@ mod module;
 mod names;
 mod process;
 mod schedule;
+mod simplify;
 
 use super::check::{CheckErrors, Checked, checked};
 use super::elab::{self, Direction};

@@ -1,10 +1,13 @@
 //! One module's text.
 
+mod declare;
+
 use super::Port;
 use super::expr::{Process, Style, Writer, literal_text};
 use super::names::{constant_name, tidy};
 use super::process::{Assign, ProcessWriter, default_lines};
 use super::schedule::{Schedule, child_paths, schedule};
+use super::simplify::slice;
 use crate::hdl::check::Checked;
 use crate::hdl::elab::{Direction, Node, identifier};
 use crate::hdl::ir::{Expr, Kind, Net, NetId, NetRole};
@@ -300,7 +303,7 @@ impl<'a> Printer<'a> {
     }
 
     fn clocked_body(&mut self, regs: &BTreeSet<NetId>, depth: usize) -> String {
-        let stmts = super::schedule::slice(&self.schedule.clocked, &|net| regs.contains(&net));
+        let stmts = slice(&self.schedule.clocked, &|net| regs.contains(&net));
         let mut process = ProcessWriter {
             writer: &mut self.writer,
             assign: Assign::Clocked,
@@ -442,108 +445,5 @@ impl<'a> Printer<'a> {
         temps
             .map(|(name, value)| format!("    assign {name} = {value};\n"))
             .collect()
-    }
-
-    fn declarations(&self, variables: &BTreeSet<NetId>) -> String {
-        let mut out = String::new();
-        let mut declare = |kind: &str, signed: bool, width: usize, name: &str| {
-            out += &format!("    {kind} {}{}{name};\n", sign(signed), range(width));
-        };
-        for (id, net) in self.writer.module.nets.iter().enumerate() {
-            let name = &self.writer.net_names[id];
-            let kind = match net.role {
-                NetRole::Reg { .. } => "reg ",
-                NetRole::Local | NetRole::ToChild(_) if variables.contains(&id) => "reg ",
-                NetRole::Local => "wire",
-                NetRole::ToChild(_) if !self.inlined.contains(&id) => "wire",
-                NetRole::FromChild(_)
-                    if !self.aliases.contains_key(&id) && self.is_connected(id) =>
-                {
-                    "wire"
-                }
-                _ => continue,
-            };
-            declare(kind, net.signed, net.width, name);
-            if let Some(next) = self.next_names.get(&id) {
-                declare("reg ", net.signed, net.width, next);
-            }
-        }
-        for temp in &self.writer.temps {
-            let kind = if temp.value.is_some() { "wire" } else { "reg " };
-            declare(kind, temp.signed, temp.width, &temp.name);
-        }
-        out
-    }
-
-    fn constants(&self) -> String {
-        let mut out = String::new();
-        for net in &self.writer.consts_used {
-            let Net {
-                width,
-                signed,
-                role,
-                ..
-            } = &self.writer.module.nets[*net];
-            if let NetRole::Const(value) = role {
-                out += &format!(
-                    "    localparam {}{}{} = {};\n",
-                    sign(*signed),
-                    range(*width),
-                    self.writer.net_names[*net],
-                    literal_text(value)
-                );
-            }
-        }
-        for (label, info) in &self.writer.module.labels {
-            if self.writer.labels_used.contains(label) {
-                out += &format!(
-                    "    localparam {}{} = {}'d{};\n",
-                    range(info.width),
-                    self.writer.label_names[label],
-                    info.width,
-                    info.value
-                );
-            }
-        }
-        out
-    }
-
-    /// Reads what nothing else reads, in a wire whose name tells lint that this is meant.
-    fn unused(&mut self) -> String {
-        let mut idle = vec![];
-        let mut check = |name: &str, width: usize| {
-            for (high, low) in self.writer.uses.unread(name, width) {
-                idle.push(match (width, high == low) {
-                    (1, _) => name.to_string(),
-                    (_, _) if low == 0 && high + 1 == width => name.to_string(),
-                    (_, true) => format!("{name}[{low}]"),
-                    (_, false) => format!("{name}[{high}:{low}]"),
-                });
-            }
-        };
-        for (id, net) in self.writer.module.nets.iter().enumerate() {
-            let declared = match net.role {
-                NetRole::Input | NetRole::Local | NetRole::Reg { .. } => true,
-                NetRole::FromChild(_) => {
-                    !self.aliases.contains_key(&id)
-                        && self.writer.uses.is_read(&self.writer.net_names[id])
-                }
-                _ => false,
-            };
-            if declared {
-                check(&self.writer.net_names[id], net.width);
-            }
-        }
-        for temp in &self.writer.temps {
-            check(&temp.name, temp.width);
-        }
-        if idle.is_empty() {
-            return String::new();
-        }
-        let name = self.writer.names.add("unused");
-        format!(
-            "    // Bits that are not needed here.\n    wire {name} = &{{1'b0, {}}};\n",
-            idle.join(", ")
-        )
     }
 }
