@@ -34,6 +34,19 @@ fn ram() {
     Gate::new("ram_wide_gate").check(Ram::unsigned(200, 5).with_contents([7, 1 << 100]));
 }
 
+/// Without collisions it is the same memory; with them the two sides differ, so a block that uses such a word is found.
+#[test]
+fn ram_ignoring_collisions() {
+    let ram = || Ram::unsigned(16, 8).ignoring_collisions();
+    let apart = |_: &mut _, _, inputs: &mut gate::Inputs| {
+        let next = inputs["write_address"].clone() + 1;
+        inputs.insert("read_address".into(), next);
+    };
+    Gate::new("ram_apart_gate").stimulus(apart).check(ram());
+    let outcome = Gate::new("ram_apart_gate").run(ram());
+    assert!(outcome.mismatches["read_data"] > 0);
+}
+
 #[test]
 fn lut_ram() {
     Gate::new("lut_ram_gate").check(LutRam::unsigned(9, 16).with_contents(0..16));

@@ -99,6 +99,7 @@ pub struct Ram {
     pub read_data: Sig<Out>,
     clocked: Note,
     _memory: Words,
+    _collisions_matter: bool,
 }
 
 fn data<D: Direction>(memory: &Words) -> Sig<D> {
@@ -159,6 +160,28 @@ impl Ram {
             read_data: data(&memory),
             clocked: Note::new(Tag::Clocked),
             _memory: memory,
+            _collisions_matter: true,
+        }
+    }
+
+    /// The same memory for a block that never uses a word read in the cycle in which it is written. Block RAM whose
+    /// ports do not order such accesses then needs no logic around it (ECP5: 38 LUTs and 44 flip-flops less for
+    /// 1,024 words of 16 bits).
+    ///
+    /// Native simulation inverts a word read in a collision, while the Verilog gives the old word: a block that uses it
+    /// after all differs between the two.
+    pub fn ignoring_collisions(mut self) -> Ram {
+        self._collisions_matter = false;
+        self
+    }
+
+    fn word(&self, address: usize) -> Value {
+        let word = self._memory.words[address].clone();
+        let collides = self.write_enable.val() && self.write_address.val().index() == address;
+        if collides && !self._collisions_matter {
+            !word
+        } else {
+            word
         }
     }
 }
@@ -169,7 +192,7 @@ impl Logic for Ram {
             return;
         }
         if self.read_enable.val() {
-            self.read_data.next = self._memory.words[self.read_address.val().index()].clone();
+            self.read_data.next = self.word(self.read_address.val().index());
         }
         if self.write_enable.val() {
             self._memory.words[self.write_address.val().index()] = self.write_data.val();
@@ -182,8 +205,12 @@ impl Logic for Ram {
 
     fn hdl(&self) -> Verilog {
         let width = self._memory.width;
+        let attribute = match self._collisions_matter {
+            true => "",
+            false => "(* no_rw_check *)\n",
+        };
         Verilog::Custom(format!(
-            "{}reg [{}:0] word;
+            "{attribute}{}reg [{}:0] word;
 
 assign read_data = word;
 
