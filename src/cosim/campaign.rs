@@ -192,12 +192,16 @@ impl Report {
                     .expect("the tensors differ");
                 let text =
                     format!("result element {index:?}: device {device}, golden engine {golden}");
-                return self.differs(&case, case.jobs.len() - 1, Difference::general(text));
+                return self.differs(
+                    &case,
+                    case.jobs.len().saturating_sub(1),
+                    Difference::general(text),
+                );
             }
             Err(error) => {
                 return self.differs(
                     &case,
-                    case.jobs.len() - 1,
+                    case.jobs.len().saturating_sub(1),
                     Difference::general(format!("{error:#}")),
                 );
             }

@@ -125,7 +125,7 @@ impl Case {
 
     /// Whether the plan has modelled cycles and stalls.
     pub fn timed(&self) -> bool {
-        !self.random.plan.modelled.is_empty()
+        self.random.plan.modelled.len() == self.random.plan.jobs.len()
     }
 
     /// The result tensor that the output packets of all jobs make.

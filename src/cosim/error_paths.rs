@@ -48,7 +48,9 @@ pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> 
         let mut found = None;
         for index in 0..SEARCHED {
             let case = Case::new(config, seed, index)?;
-            let job = &case.random.plan.jobs[0];
+            let Some(job) = case.random.plan.jobs.first() else {
+                continue;
+            };
             if let Some(spoilt) = spoil(job, config, &case.jobs[0].input) {
                 found = Some((case, spoilt));
                 break;
@@ -67,7 +69,11 @@ pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> 
             .and_then(|()| good(driver, config, &case));
         paths.push(path(name, expected.name(), outcome));
     }
-    let long = |case: &Case| case.jobs[0].statistics.in_beats >= LONG;
+    let long = |case: &Case| {
+        case.jobs
+            .first()
+            .is_some_and(|job| job.statistics.in_beats >= LONG)
+    };
     let case = (0..SEARCHED)
         .map(|index| Case::new(config, seed, index))
         .find(|case| case.as_ref().map_or(true, long));

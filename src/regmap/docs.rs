@@ -21,7 +21,7 @@ pub fn regmap() -> String {
          AXI4-Lite slave `s_axil_*`, 32-bit data, byte addresses; the same for every configuration. `mercury_regs.h`, \
          which gen-verilog writes beside the Verilog, has these numbers as C macros.\n\n\
          - Reads and writes of an address that is not listed, and writes to read-only registers, answer SLVERR.\n\
-         - Writes take whole words: WSTRB is ignored.\n\
+         - WSTRB selects the bytes of a job register that change; CONTROL needs its byte 0.\n\
          - Job registers read back what was written. A write while STATUS.BUSY, like START while busy, answers SLVERR \
          and changes nothing.\n\
          - Bits outside of the listed fields read 0 and ignore writes. Signed fields are two's complement.\n\
