@@ -16,12 +16,13 @@ use crate::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg as Csr, STATISTIC_BITS,
 ///  s_axil_ar ───► read mux ◄── identity constants, state, statistics
 /// ```
 ///
-/// **Latency** a write takes effect in the cycle after its address and data are both valid; read data follows one
-/// cycle after the address. **Back-pressure** one write and one read at a time; both wait for `bready`, `rready`.
+/// **Latency** a job register changes in the cycle after address and data of a write are both valid; `start`,
+/// `abort_job` and `clear_error` are 1 in that first cycle itself. Read data follows one cycle after the address. **Back-pressure** one write and one read at a time; both wait for `bready`, `rready`.
 /// Answers SLVERR, and changes nothing, for: an address without a register, a write to a read-only register, a write
 /// to a job register or START while busy. **Parameters** none beyond the sizes shown in the identity registers.
 ///
-/// The test `axil_regs_follow_the_table` writes and reads every register.
+/// The test `axil_regs_follow_the_table` writes and reads every job register; the tests beside it in
+/// `tests/blocks/registers.rs` read all other registers, send every command, and write what is refused.
 #[derive(LogicBlock)]
 pub struct AxilRegs {
     /// Write address.

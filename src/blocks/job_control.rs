@@ -19,7 +19,8 @@ pub const PATIENCE: usize = 64;
 /// Counters lag by two cycles at most, less than the trailer needs to leave. **Back-pressure** none.
 /// **Parameters** `sets` and `pes` give the widths of the sums.
 ///
-/// The test `design_reports_every_error` provokes each error on the whole design.
+/// `mercury cosim` spoils jobs of the whole design on purpose (`src/cosim/error_paths.rs`); the test `job_control` in
+/// `tests/block_gate.rs` compares its Verilog with it, every output in every cycle.
 #[derive(LogicBlock)]
 pub struct JobControl {
     /// START was written while idle.

@@ -33,8 +33,9 @@ pub enum LoaderState {
 /// **Back-pressure** `s_axis_tready` falls while an addressed set has no room; headers are always taken.
 /// **Parameters** `sets` 1…32, `l`, `bus_w` ≥ 64, `pes` and `data_w` (ROW_BEATS = ⌈C·data_w / bus_w⌉).
 ///
-/// Any illegal header, or TLAST in the wrong place, raises `error` with its code for one cycle; the loader then drops
-/// beats until TLAST and `done` rises. The test `loader_reports_every_error` provokes each.
+/// An illegal header, a segment that ends within a row, TLAST before END and END without TLAST raise `error` with its
+/// code for one cycle; the loader then drops beats until TLAST and `done` rises. The test `loader_reports_every_error`
+/// provokes each; `loader_deals_every_beat` sends good packets.
 #[derive(LogicBlock)]
 pub struct Loader {
     /// A job starts.

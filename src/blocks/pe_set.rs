@@ -22,7 +22,8 @@ use crate::hdl::prelude::*;
 /// row in d+1. **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
 /// **Parameters** as [`SetSequencer`], [`FeatureBuffer`] and [`Pe`]; `pes` 1 or more.
 ///
-/// The test `pe_set_computes_a_convolution` runs a small job on it.
+/// `mercury cosim` computes whole operations with it; the test `pe_set` in `tests/block_gate.rs` compares its Verilog
+/// with it, every output in every cycle.
 #[derive(LogicBlock)]
 pub struct PeSet {
     /// START, or an error.

@@ -23,7 +23,8 @@ use crate::hdl::prelude::*;
 /// **Parameters** `l`, `bus_w`, `feature_words`, `weight_words`, `tile`, `pes` of the configuration.
 /// The cycle rules are in `docs/architecture.md`, "Set timing".
 ///
-/// The test `design_equals_the_cycle_model` holds it to those rules.
+/// `mercury cosim` holds the design's counters to a cycle model written from those rules; the test `set_sequencer` in
+/// `tests/block_gate.rs` compares its Verilog with it, every output in every cycle.
 #[derive(LogicBlock)]
 pub struct SetSequencer {
     /// START, or an error: every queue, ring and state restarts.
