@@ -17,8 +17,9 @@ use crate::hdl::prelude::*;
 /// ```
 ///
 /// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5. **Back-pressure** none: PEs
-/// never stall, the set does not issue; the elements of a vector come in consecutive cycles. **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of
-/// two, `k_max` (the vector accumulator has `2·data_w + ⌈log2 k_max⌉` bits).
+/// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
+/// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
+/// has `2·data_w + ⌈log2 k_max⌉` bits).
 ///
 /// A bank may be read by the accumulation (u+3), as operand (u+1) or by the drain, one of them a cycle: the set decides
 /// by `bank*_raddr`. The test `pe_multiplies_and_accumulates` drives it through both modes.
