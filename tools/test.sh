@@ -24,8 +24,9 @@ check() {
 }
 
 cosim_smoke() {
-  cargo run --release --quiet --bin mercury -- cosim --preset tiny --jobs 100 --seed 1 &&
-    cargo run --release --quiet --bin mercury -- cosim --preset tiny --jobs 50 --seed 2 --p-stall 0.3
+  local mercury=target/release/mercury
+  cargo build --release --quiet --bins && target/release/gen-verilog --quiet --preset tiny &&
+    $mercury cosim --preset tiny --jobs 100 --seed 1 && $mercury cosim --preset tiny --jobs 50 --seed 2 --p-stall 0.3
 }
 
 [ $# -gt 0 ] || set -- fmt clippy test doc cosim

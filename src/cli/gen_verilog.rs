@@ -17,7 +17,7 @@ use std::{
 
 /// Generate the Verilog of an accelerator
 ///
-/// Writes DIR/<name>/: one file a module, <name>.f listing them (a module before its first use), manifest.json. Without
+/// Writes DIR/NAME/: one file a module, NAME.f listing them (a module before its first use), manifest.json. Without
 /// arguments: the preset `small` into rtl_out/.
 #[derive(Parser)]
 #[command(
@@ -39,10 +39,10 @@ pub struct Args {
     /// List the presets; with --quiet their names alone
     #[arg(long)]
     list: bool,
-    /// Folder that gets the folder <name>
+    /// Folder that gets the folder NAME
     #[arg(long, value_name = "DIR", default_value = "rtl_out")]
     out: PathBuf,
-    /// Write all modules into one file, <name>.v
+    /// Write all modules into one file, NAME.v
     #[arg(long)]
     single_file: bool,
     /// Print nothing but errors
@@ -83,7 +83,7 @@ fn list(names_only: bool) -> Result<()> {
     Ok(())
 }
 
-/// Prints the design of `config` into the folder `out/<name>` and returns its manifest. Equal configurations give equal
+/// Prints the design of `config` into the folder `out/NAME` and returns its manifest. Equal configurations give equal
 /// bytes; Verilog that an earlier run left there is removed.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Exact cycle model of one job on ports that never stall.
 //!
 //! The hardware's loader, sets and drain as three kinds of actors that act only when something that they wait for changes: the
-//! cost is proportional to segments, groups and packets, not to cycles. Every change of state is an [`Event`] at the cycle from
+//! cost is proportional to segments, groups and packets, not to cycles. Every change of state is an `Event` at the cycle from
 //! which the others see it; actors decide at a cycle after all its events are applied.
 
 use std::cmp::Reverse;
