@@ -191,9 +191,17 @@ impl Args {
             difference.text
         );
         println!("  {what}");
+        let sizes = match &self.config {
+            Some(path) => format!("--config {}", path.display()),
+            None => format!("--preset {}", self.preset),
+        };
+        let folder = self
+            .rtl
+            .as_ref()
+            .map_or(String::new(), |rtl| format!(" --rtl {}", rtl.display()));
         println!(
-            "  repeat: mercury cosim --preset {} --seed {} --p-stall {} --only {operation}",
-            config.name, self.seed, self.p_stall
+            "  repeat: mercury cosim {sizes}{folder} --seed {} --p-stall {} --only {operation}",
+            self.seed, self.p_stall
         );
         let waveform = campaign::waveform_path(config, mismatch).and_then(|path| {
             let again = campaign::waveform(rtl, config, settings, mismatch, &path)?;
@@ -227,6 +235,7 @@ impl Args {
             grouped(totals.saturations)
         );
         let compared = match (report.timed, self.p_stall > 0.0) {
+            _ if report.mismatch.is_some() => "compared up to the mismatch",
             (true, false) => "cycles and stalls as modelled",
             (true, true) => "cycles within their bound",
             (false, _) => "cycles not compared: the plans have no model",

@@ -6,6 +6,7 @@ mod cosim;
 mod docs;
 mod doctor;
 mod engine;
+mod faults;
 pub mod gen_verilog;
 mod job;
 mod plan;
@@ -42,6 +43,7 @@ enum Command {
     Train(train::Args),
     Job(job::Args),
     Cosim(cosim::Args),
+    Faults(faults::Args),
     Plan(plan::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
         Command::Cosim(args) => args.run(),
+        Command::Faults(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),

@@ -10,6 +10,7 @@ pub mod case;
 pub mod compare;
 pub mod driver;
 pub mod error_paths;
+pub mod faults;
 pub mod model;
 pub mod pump;
 pub mod rtl;

@@ -1,0 +1,200 @@
+//! `mercury cosim`, `mercury faults` and the verilated engine, as a user runs them, on the generated `tiny`.
+
+use assert_cmd::Command;
+use ndarray::Array4;
+use ndarray_npy::NpzWriter;
+use predicates::prelude::*;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A folder that holds the generated Verilog of `tiny`, and its path.
+fn generated() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::cargo_bin("gen-verilog").unwrap();
+    command
+        .args(["--preset", "tiny", "--out"])
+        .arg(folder.path())
+        .assert()
+        .success();
+    let rtl = folder.path().join("tiny");
+    (folder, rtl)
+}
+
+/// The command, run in a folder of its own.
+fn mercury(folder: &Path, rtl: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("mercury").unwrap();
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .args(["--preset", "tiny", "--rtl"])
+        .arg(rtl);
+    command
+}
+
+#[test]
+fn random_jobs_agree_with_and_without_stalls() {
+    let (folder, rtl) = generated();
+    for (p_stall, jobs) in [("0", 300), ("0.3", 200), ("0.9", 20)] {
+        let jobs_text = jobs.to_string();
+        let arguments = [
+            "cosim",
+            "--jobs",
+            &jobs_text,
+            "--seed",
+            "21",
+            "--p-stall",
+            p_stall,
+            "--json",
+            "out.json",
+        ];
+        let run = mercury(folder.path(), &rtl, &arguments).assert().success();
+        run.stdout(
+            predicate::str::contains("no mismatch").and(predicate::str::contains("FAILED").not()),
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(folder.path().join("out.json")).unwrap())
+                .unwrap();
+        assert!(json["jobs"].as_u64().unwrap() >= jobs);
+        assert_eq!(
+            (
+                json["mismatches"].as_u64(),
+                json["preset"].as_str(),
+                json["seed"].as_u64()
+            ),
+            (Some(0), Some("tiny"), Some(21))
+        );
+        assert_eq!(json["cycles_compared"], true);
+        assert!(json["cycles"].as_u64() > json["totals"]["cycles"].as_u64());
+        assert!(json["khz"].as_f64().unwrap() > 0.0 && json["khz_bare"].as_f64().unwrap() > 0.0);
+        assert_eq!(json["stalled"].as_u64().unwrap() > 0, p_stall != "0");
+        let skipped = json["error_paths"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|path| path["skipped"] == true);
+        // One beat holds a row of the weights of two PEs.
+        assert_eq!(
+            skipped
+                .map(|path| path["name"].as_str().unwrap())
+                .collect::<Vec<_>>(),
+            ["weights that are not whole rows"]
+        );
+    }
+}
+
+#[test]
+fn a_fault_is_located_repeated_and_drawn() {
+    let (folder, rtl) = generated();
+    let file = rtl.join("patch_agu.v");
+    let text = fs::read_to_string(&file).unwrap();
+    let faulty = text.replacen("(row_now < in_rows)", "(row_now <= in_rows)", 1);
+    assert_ne!(text, faulty);
+    fs::write(&file, faulty).unwrap();
+    let run = mercury(
+        folder.path(),
+        &rtl,
+        &["cosim", "--jobs", "300", "--seed", "1"],
+    )
+    .assert()
+    .code(1);
+    let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
+    let line = |start: &str| {
+        let found = text
+            .lines()
+            .find(|line| line.trim_start().starts_with(start));
+        found
+            .unwrap_or_else(|| panic!("no line `{start}` in\n{text}"))
+            .trim_start()[start.len()..]
+            .to_string()
+    };
+    let difference = line("MISMATCH in operation ");
+    assert!(
+        difference.contains("device ") && difference.contains("expected "),
+        "{difference}"
+    );
+    let waveform = folder.path().join(line("waveform: "));
+    let stamps = fs::read_to_string(waveform)
+        .unwrap()
+        .lines()
+        .filter(|l| l.starts_with('#'))
+        .count();
+    assert!((100..=710).contains(&stamps), "{stamps} time stamps");
+
+    let number = line("repeat: ")
+        .split("--only ")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_string();
+    let again = mercury(
+        folder.path(),
+        &rtl,
+        &["cosim", "--seed", "1", "--only", &number],
+    )
+    .assert()
+    .code(1);
+    again.stdout(predicate::str::contains(difference));
+}
+
+#[test]
+fn ten_of_ten_faults_are_caught() {
+    let (folder, rtl) = generated();
+    let run = mercury(folder.path(), &rtl, &["faults", "--json", "faults.json"])
+        .assert()
+        .success();
+    run.stdout(predicate::str::contains("10 of 10 faults caught"));
+}
+
+#[test]
+fn the_verilated_engine_computes_jobs_and_checks_itself() {
+    let (folder, rtl) = generated();
+    let mut npz = NpzWriter::new(fs::File::create(folder.path().join("x.npz")).unwrap());
+    let value = |(b, c, y, x)| (b * 1000 + c * 300 + y * 17 + x * 5) as i16 - 700;
+    npz.add_array("x", &Array4::from_shape_fn((2, 3, 9, 8), value))
+        .unwrap();
+    npz.add_array("w", &Array4::from_shape_fn((5, 3, 3, 3), value))
+        .unwrap();
+    npz.finish().unwrap();
+    let arguments = [
+        "job",
+        "--pass",
+        "forward",
+        "--in",
+        "x.npz",
+        "--out",
+        "y.npz",
+        "--stride",
+        "2",
+        "--padding",
+        "1",
+    ];
+    let engine = ["--engine", "verilated", "--check"];
+    let run = mercury(folder.path(), &rtl, &[&arguments[..], &engine[..]].concat())
+        .assert()
+        .success();
+    run.stdout(predicate::str::contains(
+        "forward on verilated: y [2, 5, 5, 4]",
+    ));
+}
+
+#[test]
+fn missing_verilog_and_bad_probabilities_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().join("nothing");
+    let run = mercury(folder.path(), &nothing, &["cosim"])
+        .assert()
+        .code(2);
+    run.stderr(predicate::str::contains(
+        "cargo run --release --bin gen-verilog -- --preset tiny",
+    ));
+    let run = mercury(folder.path(), &nothing, &["cosim", "--p-stall", "1.5"])
+        .assert()
+        .code(2);
+    run.stderr(predicate::str::contains(
+        "--p-stall is 1.5, must be at least 0 and below 1",
+    ));
+}
