@@ -77,19 +77,21 @@ pub fn random_case(config: &Config, seed: u64) -> Result<RandomCase> {
     for _ in 0..200 {
         let pass = match maker.rng.random_range(0..8) {
             0 => Pass::InputGrad,
-            1 => Pass::WeightGrad,
+            1 | 2 => Pass::WeightGrad,
             _ => Pass::Forward,
         };
         let Some(geometry) = maker.geometry(pass) else {
             continue;
         };
-        let shifted = pass != Pass::WeightGrad && maker.rng.random_bool(0.15);
+        let shifted = pass != Pass::WeightGrad && maker.rng.random_bool(0.12);
         let drain = if shifted {
             Drain::Shift(maker.rng.random_range(0..=47))
         } else {
             Drain::Raw
         };
         match maker.jobs(&geometry, pass, drain) {
+            // A layer whose windows meet nothing but padding needs no job.
+            Ok(jobs) if jobs.is_empty() => {}
             Ok(jobs) => {
                 return Ok(RandomCase {
                     geometry,
@@ -142,20 +144,24 @@ impl Maker<'_> {
             2 => [self.up_to(tile.min(64)), 1, self.up_to(2)],
             _ => [self.up_to(3), self.up_to(9), self.up_to(9)],
         };
-        let (groups, channels, filters) = match self.rng.random_range(0..18) {
+        let (groups, channels, filters) = match self.rng.random_range(0..28) {
             0 => (self.up_to(4), 1, 1),
             1 => (self.up_to(3), self.up_to(5), self.up_to(pes + 2)),
             2 => (1, k_max * self.up_to(2), self.up_to(2 * pes)),
             3 => (1, self.up_to(9), self.up_to(2 * pes)),
             _ => (1, 2 + 2 * self.up_to(5), 2 * pes + self.up_to(2 * pes)),
         };
-        // The input gradient sums over filters; more strides than two are many jobs.
+        // The input gradient sums over filters, and a stride makes many jobs of it.
         let (channels, filters) = if pass == Pass::InputGrad {
             (filters, channels)
         } else {
             (channels, filters)
         };
-        let many = if self.rng.random_bool(0.7) { 1 } else { 2 };
+        let many = if self.rng.random_bool(0.75) {
+            1
+        } else {
+            self.rng.random_range(2..=3)
+        };
         let stride = if pass == Pass::InputGrad {
             stride.map(|s| s.min(many))
         } else {
@@ -231,14 +237,13 @@ impl Maker<'_> {
     }
 
     fn programs(&mut self, view: &Correlation, wgrad: bool, drain: Drain) -> Vec<Program> {
-        // Unequal ranges cost a job a round.
-        let few = view.positions() * view.groups <= 32;
+        // Unequal ranges cost a job a round: they are for few rounds (below).
         let channels = match wgrad {
             true => {
                 let most = (self.config.tile / view.taps()).min(view.channels);
                 let channels = self.up_to(most);
                 let equal = |c: &usize| view.channels.is_multiple_of(*c);
-                let keep = few && self.rng.random_bool(0.3);
+                let keep = self.rng.random_bool(0.3);
                 if keep {
                     channels
                 } else {
@@ -246,7 +251,7 @@ impl Maker<'_> {
                 }
             }
             // Two or three equal parts, or any.
-            false if !few || self.rng.random_bool(0.9) => {
+            false if self.rng.random_bool(0.9) => {
                 let parts = [2, 3]
                     .into_iter()
                     .find(|p| view.channels.is_multiple_of(*p) && view.channels > *p);
@@ -256,18 +261,21 @@ impl Maker<'_> {
         };
         let several = view.taps() * channels.saturating_sub(1);
         let k_t = match self.rng.random_range(0..8) {
-            0 | 1 => self.config.k_max,
-            2 => view.taps().min(self.config.k_max),
-            3 => self.up_to(self.config.k_max),
+            0 => self.config.k_max,
+            1 => view.taps().min(self.config.k_max),
+            2 => self.up_to(self.config.k_max),
             // Several groups, if there are several channels.
             _ => self.up_to(several.min(self.config.k_max)),
         };
         let tiles = self.tiles(view, k_t);
-        let ranges = pieces(view.channels, channels);
-        let units = match wgrad {
-            true => self.gradient_units(view, &tiles, &ranges),
-            false => self.forward_units(view, &tiles, &ranges, drain == Drain::Raw),
-        };
+        let raw = drain == Drain::Raw;
+        let mut rounds = self.rounds(view, wgrad, raw, &tiles, channels);
+        let mut channels = channels;
+        if !view.channels.is_multiple_of(channels) && rounds.len() > 3 {
+            let equal = |c: &usize| view.channels.is_multiple_of(*c);
+            channels = (1..=channels).rev().find(equal).unwrap_or(1);
+            rounds = self.rounds(view, wgrad, raw, &tiles, channels);
+        }
         let shift = match drain {
             Drain::Raw => None,
             Drain::Shift(shift) => Some(shift),
@@ -281,12 +289,28 @@ impl Maker<'_> {
             operand_after: [0, 1].map(|_| self.rng.random_range(0..4)),
             rounds: vec![],
         };
-        let rounds = self.deal(units);
         let job = |rounds| Program {
             rounds,
             ..base.clone()
         };
         self.split(rounds, channels).into_iter().map(job).collect()
+    }
+
+    /// Units dealt to sets, with channels in ranges of `channels`.
+    fn rounds(
+        &mut self,
+        view: &Correlation,
+        wgrad: bool,
+        raw: bool,
+        tiles: &[Tile],
+        channels: usize,
+    ) -> Vec<Vec<Unit>> {
+        let ranges = pieces(view.channels, channels);
+        let units = match wgrad {
+            true => self.gradient_units(view, tiles, &ranges),
+            false => self.forward_units(view, tiles, &ranges, raw),
+        };
+        self.deal(units)
     }
 
     /// Tiles of any legal shape; single positions and full tiles more often than chance has it.

@@ -103,7 +103,7 @@ fn random_plans_compute_the_convolution() {
 fn random_plans_use_every_mechanism() {
     for preset in ["tiny", "small", "paper"] {
         let config = Config::preset(preset).unwrap();
-        let jobs: Vec<_> = (0..300)
+        let jobs: Vec<_> = (0..1000)
             .flat_map(|seed| random_case(&config, seed).unwrap().plan.jobs)
             .collect();
         let share = |count: usize| 100 * count / jobs.len();

@@ -1,0 +1,104 @@
+//! `mercury plan` on the command line.
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+
+fn plan(args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("mercury").unwrap();
+    command.arg("plan").args(args);
+    command
+}
+
+fn json(args: &[&str]) -> Value {
+    let output = plan(args)
+        .arg("--json")
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    serde_json::from_slice(&output).unwrap()
+}
+
+#[test]
+fn the_table_has_every_named_layer() {
+    let rows = json(&["--all", "--preset", "paper"]);
+    assert_eq!(rows.as_array().unwrap().len(), 12);
+    for row in rows.as_array().unwrap() {
+        let efficiency = row["efficiency"].as_f64().unwrap();
+        assert!(
+            efficiency > 0.5 && efficiency <= 1.0,
+            "{}: {efficiency}",
+            row["layer"]
+        );
+    }
+    plan(&["--all"])
+        .assert()
+        .success()
+        .stdout(contains("stride2-grad").and(contains("attention")));
+}
+
+#[test]
+fn a_given_shape_is_priced() {
+    let row = json(&[
+        "--input",
+        "4,8,8,8",
+        "--filters",
+        "8",
+        "--kernel",
+        "3",
+        "--padding",
+        "1",
+        "--pass",
+        "weight_grad",
+    ]);
+    assert_eq!(row["drain"], "raw");
+    // Every output position, filter and tap once: 4·8·8 positions, 8 filters, 8·9 taps.
+    assert_eq!(row["macs"], 4 * 8 * 8 * 8 * 8 * 9);
+    assert!(row["cycles"].as_u64().unwrap() >= row["compute_cycles"].as_u64().unwrap() / 2);
+    let text = plan(&["--layer", "conv16"])
+        .assert()
+        .success()
+        .get_output()
+        .stdout
+        .clone();
+    let text = String::from_utf8(text).unwrap();
+    for word in [
+        "tiles of up to",
+        "K_T",
+        "passes",
+        "sets",
+        "jobs",
+        "cycles",
+        "MACs per cycle",
+        "bytes in",
+    ] {
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+#[test]
+fn bad_usage_is_refused_with_a_fix() {
+    plan(&[]).assert().code(2).stderr(contains("--layer NAME"));
+    plan(&["--layer", "nothing"])
+        .assert()
+        .code(2)
+        .stderr(contains("choose one of first"));
+    plan(&["--input", "1,1,4", "--filters", "1"])
+        .assert()
+        .code(2)
+        .stderr(contains("four numbers"));
+    let wide = [
+        "--preset",
+        "tiny",
+        "--input",
+        "1,1,4,20",
+        "--filters",
+        "1",
+        "--kernel",
+        "1,10",
+    ];
+    plan(&wide).assert().code(2).stderr(contains("k_max = 9"));
+}
