@@ -99,11 +99,12 @@ fn selected(sim: &Sim<Loader>) -> u64 {
 fn random_room(rng: &mut ChaCha8Rng, sim: &mut Sim<Loader>) -> [[bool; 2]; 4] {
     let room: [[bool; 2]; 4] =
         std::array::from_fn(|_| std::array::from_fn(|_| rng.random_ratio(2, 3)));
-    for s in 0..2 {
-        sim.room_tile[s].next = room[0][s];
-        sim.room_features[s].next = room[1][s];
-        sim.room_weights[s].next = room[2][s];
-        sim.room_operand[s].next = room[3][s];
+    let [tile, features, weights, operand] = room;
+    for (s, room_tile) in tile.into_iter().enumerate() {
+        sim.room_tile[s].next = room_tile;
+        sim.room_features[s].next = features[s];
+        sim.room_weights[s].next = weights[s];
+        sim.room_operand[s].next = operand[s];
     }
     room
 }
