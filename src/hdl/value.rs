@@ -63,6 +63,12 @@ fn big_mask(width: usize) -> BigUint {
     (BigUint::from(1u8) << width) - 1u8
 }
 
+fn low_128(x: &BigUint) -> u128 {
+    let mut words = x.iter_u64_digits();
+    let mut word = || u128::from(words.next().unwrap_or(0));
+    word() | word() << 64
+}
+
 fn check_width(width: usize) {
     assert!(
         (1..=MAX_WIDTH).contains(&width),
@@ -82,11 +88,11 @@ impl Value {
 
     fn from_big(width: usize, signed: bool, bits: BigUint) -> Value {
         if width <= NARROW {
-            let low = bits & big_mask(width);
-            return Value::narrow(width, signed, u128::try_from(low).expect("masked to 128"));
+            return Value::narrow(width, signed, low_128(&bits));
         }
+        let fits = bits.bits() <= width as u64;
         Value {
-            bits: Bits::Wide(bits & big_mask(width)),
+            bits: Bits::Wide(if fits { bits } else { bits & big_mask(width) }),
             width: width as u16,
             signed,
             form: Form::Sized,
@@ -211,11 +217,7 @@ impl Value {
     pub fn to_u128(&self) -> u128 {
         match &self.bits {
             Bits::Narrow(x) => *x,
-            Bits::Wide(x) => {
-                let mut words = x.iter_u64_digits();
-                let mut word = || u128::from(words.next().unwrap_or(0));
-                word() | word() << 64
-            }
+            Bits::Wide(x) => low_128(x),
         }
     }
 
@@ -317,17 +319,18 @@ impl Value {
     /// The same number in another width and sign: extended by its own sign, or its low bits.
     pub fn resize(&self, width: usize, signed: bool) -> Value {
         check_width(width);
-        if let Bits::Narrow(x) = self.bits
-            && width <= NARROW
-        {
-            let x = if self.signed || self.form == Form::Literal {
-                self.to_i128() as u128
-            } else {
-                x
-            };
-            return Value::narrow(width, signed, x);
+        let negative = self.is_negative();
+        match &self.bits {
+            Bits::Narrow(_) if width <= NARROW && negative => {
+                Value::narrow(width, signed, self.to_i128() as u128)
+            }
+            Bits::Narrow(x) if width <= NARROW => Value::narrow(width, signed, *x),
+            Bits::Wide(x) if width <= NARROW => Value::narrow(width, signed, low_128(x)),
+            _ if negative && width > self.width() => {
+                Value::from_bigint(width, signed, &self.to_bigint())
+            }
+            _ => Value::from_big(width, signed, self.pattern()),
         }
-        Value::from_bigint(width, signed, &self.to_bigint())
     }
 
     /// Whether a literal's number can be represented in the width and sign.

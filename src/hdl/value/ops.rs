@@ -108,9 +108,10 @@ impl<T: Into<Value>> std::ops::Shr<T> for Value {
                 let shifted = x.checked_shr(n as u32).unwrap_or(0);
                 Value::narrow(self.width(), false, shifted)
             }
-            Bits::Wide(_) => {
-                Value::from_bigint(self.width(), self.signed, &(self.to_bigint() >> n))
+            Bits::Wide(_) if self.is_negative() => {
+                Value::from_bigint(self.width(), true, &(self.to_bigint() >> n))
             }
+            Bits::Wide(x) => Value::from_big(self.width(), self.signed, x >> n),
         }
     }
 }
