@@ -87,9 +87,14 @@ fn random_jobs_agree_with_and_without_stalls() {
 #[test]
 fn a_fault_is_located_repeated_and_drawn() {
     let (folder, rtl) = generated();
-    let file = rtl.join("patch_agu.v");
+    // A wrong sign shows at once, whatever ran before, so that the operation fails when it is repeated alone as well.
+    let file = rtl.join("pe.v");
     let text = fs::read_to_string(&file).unwrap();
-    let faulty = text.replacen("(row_now < in_rows)", "(row_now <= in_rows)", 1);
+    let faulty = text.replacen(
+        "vector_sum <= vector_sum + ",
+        "vector_sum <= vector_sum - ",
+        1,
+    );
     assert_ne!(text, faulty);
     fs::write(&file, faulty).unwrap();
     let run = mercury(
