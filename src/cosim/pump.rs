@@ -3,6 +3,8 @@
 //! Unstalled, `s_axis_tvalid` is high whenever data are queued and `m_axis_tready` always. Stalls are random and seeded:
 //! before every input beat, and in every cycle of the output, the host pauses with probability p.
 
+mod ports;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
@@ -11,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bus::{ANSWER_LIMIT, Bus, BusError};
 use super::model::{Model, Port};
+use ports::{Lite, MAX_WORDS, Stream, read_beat, write_beat};
 
 /// Random pauses of the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -43,53 +46,6 @@ pub struct Counts {
     pub beats_in: u64,
     /// Output beats.
     pub beats_out: u64,
-}
-
-/// One direction of AXI4-Stream.
-struct Stream {
-    valid: Port,
-    ready: Port,
-    data: Port,
-    last: Port,
-}
-
-impl Stream {
-    fn find(model: &Model, prefix: &str) -> Result<Self> {
-        let port = |suffix: &str| model.port(&format!("{prefix}_{suffix}"));
-        Ok(Stream {
-            valid: port("tvalid")?,
-            ready: port("tready")?,
-            data: port("tdata")?,
-            last: port("tlast")?,
-        })
-    }
-}
-
-/// AXI4-Lite, without protection bits.
-struct Lite {
-    aw: [Port; 3],
-    w: [Port; 3],
-    b: [Port; 3],
-    ar: [Port; 3],
-    r: [Port; 4],
-}
-
-impl Lite {
-    fn find(model: &Model) -> Result<Self> {
-        let port = |suffix: &str| model.port(&format!("s_axil_{suffix}"));
-        Ok(Lite {
-            aw: [port("awvalid")?, port("awready")?, port("awaddr")?],
-            w: [port("wvalid")?, port("wready")?, port("wdata")?],
-            b: [port("bvalid")?, port("bready")?, port("bresp")?],
-            ar: [port("arvalid")?, port("arready")?, port("araddr")?],
-            r: [
-                port("rvalid")?,
-                port("rready")?,
-                port("rdata")?,
-                port("rresp")?,
-            ],
-        })
-    }
 }
 
 /// A model with its ports, the queued packets and the protocol checker.
@@ -511,25 +467,6 @@ impl Bus for Pump {
         self.muted = true;
     }
 }
-
-fn write_beat(model: &mut Model, port: Port, beat: &[u8]) {
-    let mut words = [0; MAX_WORDS];
-    for (word, bytes) in words.iter_mut().zip(beat.chunks_exact(4)) {
-        *word = u32::from_le_bytes(bytes.try_into().expect("4 bytes"));
-    }
-    model.write(port, &words[..beat.len() / 4]);
-}
-
-fn read_beat(model: &Model, port: Port, beat: &mut [u8]) {
-    let mut words = [0; MAX_WORDS];
-    model.read(port, &mut words[..beat.len() / 4]);
-    for (word, bytes) in words.iter().zip(beat.chunks_exact_mut(4)) {
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-}
-
-/// 32-bit words of the widest stream, 512 bits.
-const MAX_WORDS: usize = 16;
 
 #[cfg(test)]
 mod tests;
