@@ -89,8 +89,27 @@ fn check(config: &Config, interpreter: &mut Interpreter, case: &RandomCase, seed
 
 #[test]
 fn random_plans_compute_the_convolution() {
-    for (preset, cases) in [("tiny", 400), ("small", 150), ("paper", 12)] {
-        let config = Config::preset(preset).unwrap();
+    // ecp5 has rows of weights of several beats.
+    let mut runs = [("tiny", 400), ("small", 150), ("ecp5", 30), ("paper", 12)]
+        .map(|(preset, cases)| (Config::preset(preset).unwrap(), cases))
+        .to_vec();
+    runs.push((
+        Config {
+            data_w: 8,
+            acc_w: 32,
+            ..Config::preset("small").unwrap()
+        },
+        150,
+    ));
+    runs.push((
+        Config {
+            l: 1,
+            bus_w: 128,
+            ..Config::preset("tiny").unwrap()
+        },
+        150,
+    ));
+    for (config, cases) in runs {
         let mut interpreter = Interpreter::new(&config);
         for seed in 0..cases {
             let case = random_case(&config, seed).unwrap();

@@ -238,7 +238,7 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
 
 #[test]
 fn events_count_what_cycles_count() {
-    for (preset, cases) in [("tiny", 300), ("small", 80), ("paper", 6)] {
+    for (preset, cases) in [("tiny", 300), ("small", 80), ("ecp5", 15), ("paper", 6)] {
         let config = Config::preset(preset).unwrap();
         for seed in 0..cases {
             let case = random_case(&config, seed).unwrap();
