@@ -148,7 +148,9 @@ pub use memory::{LutRam, Ram, Rom, address_width};
 pub use reg::{BitReg, Reg};
 pub use signal::{Bit, Sig};
 pub use sim::Sim;
-pub use value::{LITERAL_TAG, MAX_WIDTH, Value, bit_cast_w, bits, signed_cast, unsigned_cast};
+pub use value::{
+    Integer, LITERAL_TAG, MAX_WIDTH, Value, bit_cast_w, bits, signed_cast, unsigned_cast,
+};
 
 /// Everything that a file with hardware blocks needs: `use crate::hdl::prelude::*;`
 pub mod prelude {

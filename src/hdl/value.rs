@@ -483,12 +483,40 @@ impl fmt::Display for Value {
     }
 }
 
+/// An integer that is known when the block is printed.
+#[diagnostic::on_unimplemented(
+    message = "`bits` takes an integer that is known when the block is printed, not `{Self}`",
+    note = "read a signal with `val()` alone; cast it with `unsigned_cast`, `signed_cast` or `bit_cast_w`"
+)]
+pub trait Integer {
+    /// The number.
+    fn number(self) -> i128;
+}
+
+macro_rules! integer {
+    ($($t:ty),*) => {$(
+        impl Integer for $t {
+            fn number(self) -> i128 {
+                self as i128
+            }
+        }
+    )*};
+}
+integer!(i32, i64, u32, u64, usize);
+
 /// The literal `x`, from an expression that a kernel cannot contain otherwise, such as a plain `usize` field:
 /// `bits(self._k)`. It takes the width and sign of what it meets. Loop variables cannot appear inside: write
-/// `i.into()` for them.
-pub fn bits(x: impl Into<Value>) -> Value {
-    let x = x.into();
-    let number = x.to_i128();
+/// `i.into()` for them. A signal's value is refused, since it would be frozen at the time of printing:
+///
+/// ```compile_fail
+/// let signal = mercury::hdl::Value::unsigned(8, 3);
+/// mercury::hdl::bits(signal);
+/// ```
+///
+/// # Panics
+/// If `x` is outside of ±2^62.
+pub fn bits(x: impl Integer) -> Value {
+    let number = x.number();
     let limit = 1i128 << 62;
     assert!(
         (-limit..limit).contains(&number),
