@@ -188,7 +188,7 @@ registers! {
         }
         /// Requantisation.
         Shift "SHIFT" {
-            /// Bits that a result is shifted right in shift mode, 0…47.
+            /// Bits that a result is shifted right in shift mode, below ACC_W.
             shift: u32, "SHIFT" unsigned [7:0]
         }
         /// Channel groups.

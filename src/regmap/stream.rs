@@ -41,7 +41,7 @@ codes! {
     Error ERRORS
     /// All error codes with name and meaning.
     {
-        /// At START: a zero among CGROUPS, CHUNKS, CG, CG_LAST, KR, KR_LAST, KW, SLOT_BEATS, RING_SLOTS; SHIFT above 47; a reserved MODE bit set.
+        /// At START: a zero among CGROUPS, CHUNKS, CG, CG_LAST, KR, KR_LAST, KW, SLOT_BEATS, RING_SLOTS; SHIFT of ACC_W or more; a reserved MODE bit set.
         BadJob "BAD_JOB" = 1
         /// Segment header with an unknown kind, an empty mask or a set that does not exist, a bank or count out of range, or an OPERAND outside of a weight-gradient job.
         BadHeader "BAD_HEADER" = 2
