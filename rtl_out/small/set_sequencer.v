@@ -92,7 +92,6 @@ module set_sequencer (
     wire releasing;
     reg  [15:0] next_slot;
     reg  [15:0] next_base;
-    wire [15:0] restart_base;
     reg  [8:0] w_groups;
     reg  [8:0] w_used;
     reg  [7:0] w_base;
@@ -297,7 +296,6 @@ module set_sequencer (
     assign take = tiles_pending_valid && !running;
     assign advance = running && ready;
     assign releasing = stream_features || nest_in_last_pass;
-    assign restart_base = next_base;
     assign pass_ends = advance && nest_step_pass && tiles_drain;
 
     always @(*) begin
@@ -349,7 +347,7 @@ module set_sequencer (
         agu_start_bank = tiles_start_bank;
         agu_start_row = tiles_row_start;
         agu_start_col = tiles_col_start;
-        agu_start_addr = (restart_base << 2) + tiles_start_addr;
+        agu_start_addr = (next_base << 2) + tiles_start_addr;
         if (take) begin
             agu_start_bank = tiles_pending_bank;
             agu_start_row = tiles_pending_row;

@@ -1,10 +1,11 @@
 //! The drain: reads finished psum banks, requantises, and sends them.
 
 use super::loop_nest::COUNT_W;
+use super::lsb_of;
 use super::requantizer::{Requantizer, SHIFT_W};
 use crate::config::Config;
 use crate::hdl::prelude::*;
-use crate::regmap::{Field, OUT_HEADER, OUT_TRAILER, OutKind};
+use crate::regmap::{OUT_HEADER, OUT_TRAILER, OutKind};
 
 /// Bits of a raw result on the output stream.
 const RAW_W: usize = 64;
@@ -177,12 +178,6 @@ pub struct Drain {
     about: About,
 }
 
-/// Lowest bit of a field.
-fn at(table: &[Field], name: &str) -> Param {
-    let field = table.iter().find(|f| f.name == name);
-    Param::new(field.unwrap_or_else(|| panic!("no field {name}")).lsb as usize)
-}
-
 impl Drain {
     /// The drain of this configuration.
     pub fn new(config: &Config) -> Self {
@@ -318,12 +313,12 @@ impl Drain {
             one: Const::new(Value::unsigned(acc, 1)),
             kind_rows: code(OutKind::Rows),
             kind_trailer: code(OutKind::Trailer),
-            shift_mode_at: at(&OUT_HEADER, "SHIFT_MODE"),
-            set_at: at(&OUT_HEADER, "SET"),
-            rows_at: at(&OUT_HEADER, "ROWS_M1"),
-            tag_at: at(&OUT_HEADER, "TAG"),
-            pass_at: at(&OUT_HEADER, "PASS"),
-            error_at: at(&OUT_TRAILER, "ERROR"),
+            shift_mode_at: lsb_of(&OUT_HEADER, "SHIFT_MODE"),
+            set_at: lsb_of(&OUT_HEADER, "SET"),
+            rows_at: lsb_of(&OUT_HEADER, "ROWS_M1"),
+            tag_at: lsb_of(&OUT_HEADER, "TAG"),
+            pass_at: lsb_of(&OUT_HEADER, "PASS"),
+            error_at: lsb_of(&OUT_TRAILER, "ERROR"),
             about: About::new(
                 "drain",
                 "Serves the finished psum banks of all sets in turn: a header beat, then the rows, requantised or raw; \

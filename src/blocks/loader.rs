@@ -1,11 +1,10 @@
 //! The loader: parses the input stream and deals its beats to the PE sets.
 
+use super::patch_agu::ADDR_W;
+use super::{bits_of, lsb_of};
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::{Error, HEADER, SegmentKind, TILE_FIELD_BITS, TILE_SLOTS};
-
-/// Bits of the beat counter of a segment: those of the header's COUNT field.
-const BEATS_W: usize = 20;
 
 /// What the loader does in a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, LogicState)]
@@ -161,24 +160,6 @@ pub struct Loader {
     about: About,
 }
 
-/// Lowest bit of a header field.
-fn at(name: &str) -> Param {
-    let field = HEADER.iter().find(|f| f.name == name);
-    Param::new(
-        field
-            .unwrap_or_else(|| panic!("no header field {name}"))
-            .lsb as usize,
-    )
-}
-
-/// Bits of a header field.
-fn width(name: &str) -> usize {
-    let field = HEADER.iter().find(|f| f.name == name);
-    field
-        .unwrap_or_else(|| panic!("no header field {name}"))
-        .bits as usize
-}
-
 impl Loader {
     /// The loader of this configuration.
     pub fn new(config: &Config) -> Self {
@@ -191,7 +172,7 @@ impl Loader {
             flush: Bit::new(),
             abort_job: Bit::new(),
             wgrad: Bit::new(),
-            slot_beats: Sig::unsigned(16),
+            slot_beats: Sig::unsigned(ADDR_W),
             s_axis_tvalid: Bit::new(),
             s_axis_tready: Bit::new(),
             s_axis_tdata: Sig::unsigned(config.bus_w),
@@ -220,10 +201,10 @@ impl Loader {
             error: Bit::new(),
             error_code: Sig::unsigned(8),
             state: Reg::new(),
-            header_kind: Sig::unsigned(width("KIND")),
-            header_bank: Sig::unsigned(width("BANK")),
-            header_count: Sig::unsigned(width("COUNT")),
-            header_mask: Sig::unsigned(width("MASK")),
+            header_kind: Sig::unsigned(bits_of(&HEADER, "KIND")),
+            header_bank: Sig::unsigned(bits_of(&HEADER, "BANK")),
+            header_count: Sig::unsigned(bits_of(&HEADER, "COUNT")),
+            header_mask: Sig::unsigned(bits_of(&HEADER, "MASK")),
             header_fits: Bit::new(),
             is_tile: flag(),
             is_features: flag(),
@@ -231,7 +212,7 @@ impl Loader {
             is_operand: flag(),
             slot_end: flag(),
             bank: Reg::unsigned(config.bank_w()).without_reset(),
-            remaining: Reg::unsigned(width("COUNT")).without_reset(),
+            remaining: Reg::unsigned(bits_of(&HEADER, "COUNT")).without_reset(),
             mask: (0..config.sets).map(|_| flag()).collect(),
             row_beat: Reg::unsigned(config.row_beat_w()).without_reset(),
             row: Reg::unsigned(config.tile_w()).without_reset(),
@@ -267,14 +248,14 @@ impl Loader {
             kind_weights: kind(SegmentKind::Weights),
             kind_operand: kind(SegmentKind::Operand),
             kind_end: kind(SegmentKind::End),
-            bank_at: at("BANK"),
-            slot_end_at: at("SLOT_END"),
-            count_at: at("COUNT"),
-            mask_at: at("MASK"),
+            bank_at: lsb_of(&HEADER, "BANK"),
+            slot_end_at: lsb_of(&HEADER, "SLOT_END"),
+            count_at: lsb_of(&HEADER, "COUNT"),
+            mask_at: lsb_of(&HEADER, "MASK"),
             bad_header: code(Error::BadHeader),
             stream_short: code(Error::StreamShort),
             stream_long: code(Error::StreamLong),
-            beats_w: Param::new(BEATS_W),
+            beats_w: Param::new(bits_of(&HEADER, "COUNT")),
             about: About::new(
                 "loader",
                 "Parses the segments of the input stream and hands their payload to the PE sets, one beat per cycle \

@@ -30,3 +30,22 @@ pub mod pe_set;
 pub mod requantizer;
 pub mod set_sequencer;
 pub mod tile_queue;
+
+use crate::hdl::Param;
+use crate::regmap::Field;
+
+/// The field `name` of a table.
+fn field<'a>(table: &'a [Field], name: &str) -> &'a Field {
+    let found = table.iter().find(|field| field.name == name);
+    found.unwrap_or_else(|| panic!("the table has no field {name}"))
+}
+
+/// Lowest bit of the field `name`, as a literal of a kernel.
+fn lsb_of(table: &[Field], name: &str) -> Param {
+    Param::new(field(table, name).lsb as usize)
+}
+
+/// Width of the field `name` in bits.
+fn bits_of(table: &[Field], name: &str) -> usize {
+    field(table, name).bits as usize
+}

@@ -186,7 +186,6 @@ pub struct SetSequencer {
     releasing: Bit<Local>,
     next_slot: Sig<Local>,
     next_base: Sig<Local>,
-    restart_base: Sig<Local>,
     // Weight ring.
     w_groups: Reg,
     w_used: Reg,
@@ -327,7 +326,6 @@ impl SetSequencer {
             releasing: Bit::new(),
             next_slot: Sig::unsigned(COUNT_W),
             next_base: Sig::unsigned(ADDR_W),
-            restart_base: Sig::unsigned(ADDR_W),
             w_groups: Reg::unsigned(config.weight_count_w()),
             w_used: Reg::unsigned(config.weight_count_w()),
             w_base: Reg::unsigned(config.weight_w()),
@@ -489,12 +487,11 @@ impl Logic for SetSequencer {
         self.slot_write_base.next = self.write_base.val();
 
         // Patch addresses.
-        self.restart_base.next = self.next_base.val();
         self.agu.start_bank.next = self.tiles.start_bank.val();
         self.agu.start_row.next = self.tiles.row_start.val();
         self.agu.start_col.next = self.tiles.col_start.val();
         self.agu.start_addr.next =
-            (self.restart_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+            (self.next_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
         if self.take.val() {
             self.agu.start_bank.next = self.tiles.pending_bank.val();
             self.agu.start_row.next = self.tiles.pending_row.val();

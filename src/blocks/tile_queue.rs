@@ -1,6 +1,7 @@
 //! The tile descriptors of one PE set: the active one and the next.
 
 use super::loop_nest::COUNT_W;
+use super::lsb_of;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::{TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS, TILE_SLOTS};
@@ -100,16 +101,13 @@ pub struct TileQueue {
 }
 
 /// Bit of the descriptor at which a field begins.
-fn at(name: &str) -> Param {
-    let field = TILE_FIELDS.iter().find(|f| f.name == name);
-    Param::new(field.unwrap_or_else(|| panic!("no tile field {name}")).lsb as usize)
+fn at(field: &str) -> Param {
+    lsb_of(TILE_FIELDS, field)
 }
 
 /// Bit of the descriptor that is flag `name`.
 fn flag_at(name: &str) -> Param {
-    let flag = TILE_FLAGS.iter().find(|f| f.name == name);
-    let flag = flag.unwrap_or_else(|| panic!("no tile flag {name}"));
-    Param::new(at("FLAGS").val() + flag.lsb as usize)
+    Param::new(at("FLAGS").val() + lsb_of(&TILE_FLAGS, name).val())
 }
 
 impl TileQueue {
