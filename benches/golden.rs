@@ -47,6 +47,7 @@ fn golden(criterion: &mut Criterion) {
                 a: a.view(),
                 b: b.view(),
                 drain: Drain::Raw,
+                reuse: mercury::reuse::Reuse::default(),
             };
             group.throughput(Throughput::Elements(geometry.macs(pass)));
             group.bench_function(pass.name(), |bencher| {

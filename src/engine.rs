@@ -14,6 +14,7 @@ use ndarray::{Array4, ArrayView4};
 use serde::{Deserialize, Serialize};
 
 use crate::numeric;
+use crate::reuse::Reuse;
 
 /// Which of the three dot products of a training step an [`Op`] computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -324,6 +325,8 @@ pub struct Op<'a> {
     pub b: ArrayView4<'a, i16>,
     /// What to return.
     pub drain: Drain,
+    /// What to reuse.
+    pub reuse: Reuse,
 }
 
 impl Op<'_> {

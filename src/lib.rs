@@ -15,3 +15,4 @@ pub mod nn;
 pub mod numeric;
 pub mod plan;
 pub mod regmap;
+pub mod reuse;

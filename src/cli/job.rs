@@ -130,6 +130,7 @@ impl Args {
             a: a.view(),
             b: b.view(),
             drain,
+            reuse: crate::reuse::Reuse::default(),
         };
         let result = engine.run(&op)?;
         write(&args.output, &result)

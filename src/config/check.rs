@@ -14,12 +14,14 @@ pub const OPERAND_WIDTHS: [usize; 2] = [8, 16];
 pub const BUS_WIDTHS: [usize; 4] = [64, 128, 256, 512];
 /// Most elements of a group: the non-zero mask of a vector is one 64-bit word.
 const MAX_K: usize = 64;
-/// Most projections of a signature.
-const MAX_P: usize = 64;
+/// Most projections of a signature: two bits of each fit the narrowest stream beat.
+const MAX_P: usize = 32;
 /// Widest signature in bits.
-const MAX_SIG: usize = 256;
+const MAX_SIG: usize = 128;
 /// Most cache sets and ways of an MCACHE.
 const MAX_CACHE: usize = 1024;
+/// Most Hitmap lists of a set: the register has 8 bits for them.
+const MAX_LISTS: usize = 128;
 /// Most row banks of the feature buffer: bank steps are 4 bits in the registers.
 const MAX_L: usize = 15;
 /// Most operands of a feature bank: addresses are 16 bits in the registers.
@@ -116,7 +118,34 @@ pub(super) fn check(c: &Config) -> Result<(), ConfigError> {
             format!("use {} or more", (2 * c.k_max).next_power_of_two()),
         ));
     }
+    reuse(c)?;
     accumulator(c)
+}
+
+fn reuse(c: &Config) -> Result<(), ConfigError> {
+    range("detectors", c.detectors, 1, c.sets)?;
+    if !c.sets.is_multiple_of(c.detectors) {
+        return Err(illegal(
+            "detectors",
+            c.detectors,
+            format!("each serves equally many of the sets = {}", c.sets),
+            format!("use a divisor of {}", c.sets),
+        ));
+    }
+    power_of_two("lists", c.lists, 1, MAX_LISTS)?;
+    let most = 1 << (c.data_w - 1);
+    if c.reuse && c.tile > most {
+        return Err(illegal(
+            "tile",
+            c.tile,
+            format!(
+                "with reuse a sum of dY over a tile is multiplied in two halves of data_w = {} bits: tile is at most {most}",
+                c.data_w
+            ),
+            format!("use tile = {most} or less, or reuse = false"),
+        ));
+    }
+    Ok(())
 }
 
 fn name(name: &str) -> Result<(), ConfigError> {

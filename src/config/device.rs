@@ -127,32 +127,63 @@ impl Config {
             width,
             blocks: count * device.blocks_for(depth, width),
         };
+        let copies = if self.reuse { 2 } else { 1 };
+        let mut memories = vec![
+            memory(
+                "psum RAM, two a PE",
+                "tile",
+                2 * self.pe_count(),
+                self.tile,
+                self.acc_w,
+            ),
+            memory(
+                "weight ring, one a PE",
+                "weight_words",
+                self.pe_count(),
+                self.weight_words,
+                self.data_w,
+            ),
+            memory(
+                if self.reuse {
+                    "feature bank, 2·l a set"
+                } else {
+                    "feature bank, l a set"
+                },
+                "feature_words",
+                copies * self.l * self.sets,
+                self.bank_depth(),
+                self.bus_w,
+            ),
+        ];
+        if self.reuse {
+            memories.extend([
+                memory(
+                    "MCACHE data, one a PE",
+                    "mcache.sets",
+                    self.pe_count(),
+                    self.mcache.entries(),
+                    self.mcache_data_w(),
+                ),
+                memory(
+                    "Hitmap lists, one a set",
+                    "lists",
+                    self.sets,
+                    self.list_words(),
+                    self.item_w(),
+                ),
+                memory(
+                    "flush list, one a set",
+                    "mcache.sets",
+                    self.sets,
+                    self.mcache.entries(),
+                    self.item_w(),
+                ),
+            ]);
+        }
         Estimate {
             device,
             limited: named.is_some(),
-            memories: vec![
-                memory(
-                    "psum RAM, two a PE",
-                    "tile",
-                    2 * self.pe_count(),
-                    self.tile,
-                    self.acc_w,
-                ),
-                memory(
-                    "weight ring, one a PE",
-                    "weight_words",
-                    self.pe_count(),
-                    self.weight_words,
-                    self.data_w,
-                ),
-                memory(
-                    "feature bank, l a set",
-                    "feature_words",
-                    self.l * self.sets,
-                    self.bank_depth(),
-                    self.bus_w,
-                ),
-            ],
+            memories,
             multipliers: self.pe_count(),
             unknown: self.device.clone().filter(|_| named.is_none()),
         }

@@ -51,8 +51,32 @@ pub struct Config {
     pub feature_words: usize,
     /// Operands held by the weight ring of a PE, a power of two.
     pub weight_words: usize,
+    /// Build the reuse hardware: detectors, MCACHE, Hitmap lists. Without it only dense jobs run.
+    #[serde(default = "yes")]
+    pub reuse: bool,
+    /// Similarity detectors; each serves sets / detectors PE sets. A divisor of `sets`.
+    #[serde(default = "one")]
+    pub detectors: usize,
+    /// Groups of `tile` positions whose Hitmap a PE set holds, a power of two.
+    #[serde(default = "two")]
+    pub lists: usize,
+    /// Give the top module ports that show every Hitmap record: for co-simulation and debugging.
+    #[serde(default = "yes")]
+    pub trace: bool,
     /// The signature cache of a PE set.
     pub mcache: Mcache,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+fn two() -> usize {
+    2
 }
 
 /// Shape of a set's signature cache (MCACHE): `sets` × `ways` entries, both powers of two.

@@ -140,6 +140,46 @@ impl Config {
         index_width(self.pes.div_ceil(self.bus_w / 64))
     }
 
+    /// Words of the Hitmap list memory of a set.
+    pub fn list_words(&self) -> usize {
+        self.lists * self.tile
+    }
+
+    /// Bits that number the words of the Hitmap list memory.
+    pub fn list_w(&self) -> usize {
+        index_width(self.list_words())
+    }
+
+    /// Bits of an item of a Hitmap list: kind (2), first (1), position, entry, bank and word of the first element, non-zero mask.
+    pub fn item_w(&self) -> usize {
+        3 + self.tile_w() + self.mcache.entry_w() + self.bank_w() + self.feature_w() + self.k_max
+    }
+
+    /// Bits of a projection p_j, signed: K_MAX full-scale elements never wrap it.
+    pub fn projection_w(&self) -> usize {
+        self.data_w + count_width(self.k_max)
+    }
+
+    /// Bits of a sum of dY over the positions of a tile, signed.
+    pub fn gradient_sum_w(&self) -> usize {
+        self.data_w + self.tile_w()
+    }
+
+    /// Bits of a word of a PE's MCACHE data RAM: a vector's sum of products, or a sum of dY.
+    pub fn mcache_data_w(&self) -> usize {
+        self.vector_w().max(self.gradient_sum_w())
+    }
+
+    /// Bits that number the detectors.
+    pub fn detector_w(&self) -> usize {
+        index_width(self.detectors)
+    }
+
+    /// PE sets that one detector serves.
+    pub fn sets_per_detector(&self) -> usize {
+        self.sets / self.detectors
+    }
+
     /// Bits of the sum of one vector's products: k_max products never wrap it.
     pub fn vector_w(&self) -> usize {
         self.product_w() + count_width(self.k_max)

@@ -79,6 +79,7 @@ impl Case {
             a: a.view(),
             b: b.view(),
             drain: random.drain,
+            reuse: crate::reuse::Reuse::default(),
         };
         let golden = Golden::new(config.data_w as u32).run(&op)?;
         let mut interpreter = Interpreter::new(config);

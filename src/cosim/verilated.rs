@@ -235,6 +235,7 @@ mod tests {
                     a: case.a.view(),
                     b: case.b.view(),
                     drain,
+                    reuse: crate::reuse::Reuse::default(),
                 };
                 let (got, want) = (engine.run(&op).unwrap(), Golden::new(16).run(&op).unwrap());
                 assert_eq!(got.y, want.y, "operation {index}: {}", case.describe());

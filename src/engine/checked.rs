@@ -201,6 +201,7 @@ mod tests {
             a: x.view(),
             b: w.view(),
             drain: Drain::Raw,
+            reuse: crate::reuse::Reuse::default(),
         };
         type Spoil = fn(&mut OpResult);
         let cases: [(Spoil, &str, i128, i128); 3] = [

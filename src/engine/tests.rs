@@ -78,6 +78,7 @@ fn refused_operations_name_value_limit_and_fix() {
         a,
         b: w.view(),
         drain,
+        reuse: crate::reuse::Reuse::default(),
     };
     op(x.view(), Drain::Shift(47), Pass::Forward)
         .validate(16)

@@ -97,6 +97,7 @@ fn check(g: &Geometry, pass: Pass, bits: u32, shift: Option<u32>, seed: u64) {
         a: a.view(),
         b: b.view(),
         drain,
+        reuse: crate::reuse::Reuse::default(),
     };
     let raw = oracle(&op);
     let mut terms = Array4::<u64>::zeros(raw.raw_dim());
@@ -169,6 +170,7 @@ fn sums_beyond_the_exact_range_of_a_float_stay_exact() {
         a: x.view(),
         b: w.view(),
         drain: Drain::Raw,
+        reuse: crate::reuse::Reuse::default(),
     };
     let got = Golden::new(16).run(&op).unwrap();
     assert_eq!(got.y[[0, 0, 0, 0]], (terms as i64 - 1) * (1 << 30) + 1);
@@ -186,6 +188,7 @@ fn costs_come_from_the_cost_model() {
         a: x.view(),
         b: w.view(),
         drain: Drain::Raw,
+        reuse: crate::reuse::Reuse::default(),
     };
     assert_eq!(
         Golden::new(16).run(&op).unwrap().stats,

@@ -148,6 +148,7 @@ impl Products {
             a: a.values.view(),
             b: b.values.view(),
             drain,
+            reuse: crate::reuse::Reuse::default(),
         };
         let result = cx
             .engine

@@ -111,6 +111,9 @@ impl Interpreter {
                     SegmentKind::Features => set.load_features(&run, &header, &payload)?,
                     SegmentKind::Weights => set.load_weights(&run, &payload)?,
                     SegmentKind::Operand => set.load_operand(&run, &payload)?,
+                    SegmentKind::Reads | SegmentKind::Matrix | SegmentKind::Offsets => {
+                        bail!("{kind:?} in a dense job")
+                    }
                     SegmentKind::End => {}
                 }
                 set.advance(number, &mut run)?;

@@ -10,6 +10,7 @@ use super::{Correlation, Layout};
 use crate::config::Config;
 pub use crate::regmap::{JobRegs, TileDescriptor};
 use crate::regmap::{SegmentHeader, SegmentKind};
+use crate::reuse::Projections;
 
 impl JobRegs {
     /// Elements K of group (`cgroup`, `chunk`).
@@ -134,6 +135,12 @@ pub enum Payload {
     Weights(WeightSource),
     /// Operand rows of a tile.
     Operand(OperandSource),
+    /// Reuse: how a vector is read (follows from the registers and the layout).
+    Reads,
+    /// Reuse: the projection matrix in the order of the reads.
+    Matrix,
+    /// Reuse: offsets of the projections.
+    Offsets,
     /// End of the job.
     End,
 }
@@ -159,6 +166,9 @@ impl Segment {
             }
             Payload::Weights(_) => (SegmentKind::Weights, 0, false),
             Payload::Operand(_) => (SegmentKind::Operand, 0, false),
+            Payload::Reads => (SegmentKind::Reads, 0, false),
+            Payload::Matrix => (SegmentKind::Matrix, 0, false),
+            Payload::Offsets => (SegmentKind::Offsets, 0, false),
             Payload::End => (SegmentKind::End, 0, false),
         };
         SegmentHeader {
@@ -205,6 +215,23 @@ pub struct Packet {
     pub region: Region,
 }
 
+/// One tile that a set is given: what its descriptor means in terms of the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetTile {
+    /// PE set.
+    pub set: usize,
+    /// Convolution group.
+    pub group: usize,
+    /// Channels summed over, counted in the convolution group.
+    pub channels: Span,
+    /// Filter blocks of C filters, one pass each.
+    pub blocks: Span,
+    /// Output positions.
+    pub tile: Tile,
+    /// Psums start from zero.
+    pub zero: bool,
+}
+
 /// One START of the accelerator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
@@ -214,6 +241,10 @@ pub struct Job {
     pub segments: Vec<Segment>,
     /// The packets of the output stream, in no particular order. The trailer is not listed.
     pub packets: Vec<Packet>,
+    /// The tiles in the order of their TILE segments, a set's own ones in the order in which it works.
+    pub tiles: Vec<SetTile>,
+    /// How vectors are compared; none in a dense job.
+    pub projections: Option<Arc<Projections>>,
     /// What all indices refer to.
     pub view: Arc<Correlation>,
     /// Where an input word lives in the feature banks.

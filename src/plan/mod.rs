@@ -26,8 +26,8 @@ pub mod stream;
 pub use correlation::{Axis, Correlation};
 pub use cut::Choices;
 pub use job::{
-    FeatureSource, Job, JobRegs, OperandSource, Packet, Payload, Region, Segment, Span, Tile,
-    TileDescriptor, WeightSource,
+    FeatureSource, Job, JobRegs, OperandSource, Packet, Payload, Region, Segment, SetTile, Span,
+    Tile, TileDescriptor, WeightSource,
 };
 pub use layout::{Grouping, Layout};
 pub use planner::{Plan, plan};

@@ -202,7 +202,7 @@ impl Model<'_> {
                 Payload::Features { slot_end, .. } => set.f_avail += slot_end as u32,
                 Payload::Weights(_) => set.w_groups += 1,
                 Payload::Operand(_) => set.o_full = true,
-                Payload::End => {}
+                Payload::Reads | Payload::Matrix | Payload::Offsets | Payload::End => {}
             }
         }
     }
@@ -258,7 +258,7 @@ impl Model<'_> {
                 ((self.config.weight_words - set.w_used) * self.config.row_beats()) as u64
             }
             Payload::Operand(_) => open(!set.o_full && !set.bank_busy[1 - set.ptr]),
-            Payload::End => all,
+            Payload::Reads | Payload::Matrix | Payload::Offsets | Payload::End => all,
         }
     }
 

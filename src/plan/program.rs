@@ -13,7 +13,7 @@ use anyhow::{Result, ensure};
 use super::layout::narrow;
 use super::{
     Correlation, FeatureSource, Grouping, Job, JobRegs, Layout, OperandSource, Packet, Payload,
-    Region, Segment, Span, Tile, WeightSource,
+    Region, Segment, SetTile, Span, Tile, WeightSource,
 };
 use crate::config::Config;
 
@@ -109,6 +109,8 @@ impl Program {
             regs,
             segments: vec![],
             packets: vec![],
+            tiles: vec![],
+            projections: None,
             view: view.clone(),
             layout,
         };
@@ -198,6 +200,14 @@ impl Emitter<'_> {
         descriptor.tag = narrow("number of tiles of a job", tag)?;
         (descriptor.zero, descriptor.drain) = (step.zero, step.drain);
         self.add(Payload::Tile(descriptor), set);
+        self.job.tiles.push(SetTile {
+            set,
+            group,
+            channels: step.channels,
+            blocks,
+            tile: step.tile,
+            zero: step.zero,
+        });
         if !step.drain {
             return Ok(());
         }
@@ -342,7 +352,9 @@ impl Emitter<'_> {
                 Payload::Operand(source) => {
                     self.segment(payload, mask, source.tile.positions() * row_beats)?
                 }
-                Payload::End => self.segment(payload, 0, 0)?,
+                Payload::Reads | Payload::Matrix | Payload::Offsets | Payload::End => {
+                    self.segment(payload, mask, 0)?
+                }
             }
         }
         Ok(())

@@ -37,7 +37,7 @@ pub fn pack(job: &Job, config: &Config, a: ArrayView4<i16>, b: ArrayView4<i16>) 
             }
             Payload::Weights(source) => out.weights(start, source, &b),
             Payload::Operand(source) => out.operand(start, source, &b),
-            Payload::End => {}
+            Payload::Reads | Payload::Matrix | Payload::Offsets | Payload::End => {}
         }
     }
     out.bytes

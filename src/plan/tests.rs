@@ -39,6 +39,7 @@ fn check(config: &Config, interpreter: &mut Interpreter, case: &RandomCase, seed
         a: a.view(),
         b: b.view(),
         drain: case.drain,
+        reuse: crate::reuse::Reuse::default(),
     };
     let expected = Golden::new(config.data_w as u32)
         .run(&op)
@@ -151,6 +152,7 @@ fn planned(config: &Config, geometry: &Geometry, pass: Pass, drain: Drain) -> Ra
         geometry: geometry.clone(),
         pass,
         drain,
+        reuse: crate::reuse::Reuse::default(),
         plan,
     }
 }

@@ -146,6 +146,27 @@ registers! {
             /// Operands of a PE's weight ring.
             "WEIGHT_WORDS" [15:0]
         }
+        /// Reuse: signature cache.
+        Size4 "SIZE4" Identity {
+            /// MCACHE sets; 0: this accelerator is built without reuse.
+            "MCACHE_SETS" [15:0]
+            /// MCACHE ways.
+            "MCACHE_WAYS" [31:16]
+        }
+        /// Reuse: signature and detectors.
+        Size5 "SIZE5" Identity {
+            /// Projections P_MAX; 0 without reuse.
+            "P_MAX" [7:0]
+            /// Bits of a signature.
+            "SIG_W" [23:8]
+            /// Detectors.
+            "DETECTORS" [31:24]
+        }
+        /// Reuse: Hitmap lists.
+        Size6 "SIZE6" Identity {
+            /// Words of the list memory of a set; 0 without reuse.
+            "LIST_WORDS" [31:0]
+        }
         /// Commands; several may be given at once, ABORT wins over START.
         Control "CONTROL" Control {
             /// Start a job. SLVERR while busy.
@@ -179,11 +200,13 @@ registers! {
             stream_features: bool, "STREAM_FEATURES" unsigned [1:1]
             /// 0: results leave as 64-bit integers; 1: shifted, rounded, saturated to an operand.
             shift_mode: bool, "SHIFT_MODE" unsigned [2:2]
-            /// Reserved for skipping zero vectors; must be 0.
+            /// 0: the Hitmap of a group serves all passes of a tile; 1: it is detected again for every pass. Reuse only.
+            redetect: bool, "REDETECT" unsigned [3:3]
+            /// 1: vectors of zeros take no cycle. Reuse only.
             zero_skip: bool, "ZERO_SKIP" unsigned [8:8]
-            /// Reserved for skipping zero elements; must be 0.
+            /// 1: zero elements of a vector take no cycle. Reuse only.
             elem_skip: bool, "ELEM_SKIP" unsigned [9:9]
-            /// Reserved for the reuse mode; must be 0.
+            /// 0: dense; 1: zero vectors only; 2: `sign`; 3: `step`; 4: `grid` signatures.
             reuse: u8, "REUSE" unsigned [15:12]
         }
         /// Requantisation.
@@ -287,6 +310,40 @@ registers! {
             /// Slots, at least 1; RING_SLOTS · SLOT_BEATS is at most DEPTH.
             ring_slots: u16, "RING_SLOTS" unsigned [15:0]
         }
+        /// Elements of a group, for reuse: channels × kernel rows × kernel columns.
+        GroupK "GROUP_K" {
+            /// Elements K of a group, 1…K_MAX.
+            group_k: u8, "GROUP_K" unsigned [7:0]
+            /// Elements of a group of the last channel group.
+            k_cg_last: u8, "K_CG_LAST" unsigned [15:8]
+            /// Elements of the last chunk of kernel rows.
+            k_kr_last: u8, "K_KR_LAST" unsigned [23:16]
+        }
+        /// Detection steps of a vector, for reuse.
+        Steps "STEPS" {
+            /// Steps of a vector, 1…K_MAX.
+            steps: u8, "STEPS" unsigned [7:0]
+            /// Steps in the last channel group.
+            steps_cg_last: u8, "STEPS_CG_LAST" unsigned [15:8]
+            /// Steps in the last chunk of kernel rows.
+            steps_kr_last: u8, "STEPS_KR_LAST" unsigned [23:16]
+        }
+        /// Signature, for reuse.
+        Rpq "RPQ" {
+            /// Projections n, 1…P_MAX.
+            projections: u8, "PROJECTIONS" unsigned [7:0]
+            /// Bits b of a projection, 1…4; PROJECTIONS · SIG_BITS is at most SIG_W.
+            sig_bits: u8, "SIG_BITS" unsigned [11:8]
+            /// Right shift q of a projection, 0…20.
+            sig_shift: u8, "SIG_SHIFT" unsigned [20:16]
+        }
+        /// Ring of Hitmap lists, for reuse.
+        Lists "LISTS" {
+            /// Words of a list, at least the positions of every tile.
+            list_positions: u16, "LIST_POSITIONS" unsigned [15:0]
+            /// Lists, 1…255; LIST_POSITIONS · LIST_SLOTS is at most LIST_WORDS.
+            list_slots: u16, "LIST_SLOTS" unsigned [23:16]
+        }
     }
     statistics {
         /// Clock cycles from START to the handshake of the trailer, that cycle included.
@@ -303,6 +360,18 @@ registers! {
         StallOperand stall_operand "STALL_OPERAND"
         /// Cycles in which a set waits for a psum bank to drain, summed over sets.
         StallBank stall_bank "STALL_BANK"
+        /// Cycles in which a set waits for a Hitmap, summed over sets.
+        StallDetect stall_detect "STALL_DETECT"
+        /// Cycles in which a detector reads elements, summed over detectors.
+        DetectBusy detect_busy "DETECT_BUSY"
+        /// Vectors of zeros that were skipped.
+        Zero zero "ZERO"
+        /// Vectors whose signature was in the MCACHE: results reused.
+        Hit hit "HIT"
+        /// Misses that took an entry.
+        Mau mau "MAU"
+        /// Misses in a full MCACHE set, and every miss without signatures.
+        Mnu mnu "MNU"
         /// Beats accepted from the input stream.
         InBeats in_beats "IN_BEATS"
         /// Beats handed to the output stream.

@@ -12,9 +12,9 @@ mod stream;
 pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, STATISTIC_BITS, Statistics, Word, words};
 pub use identity::identity;
 pub use stream::{
-    ERRORS, Error, HEADER, OUT_HEADER, OUT_KINDS, OUT_TRAILER, OutHeader, OutKind, SEGMENT_KINDS,
-    SegmentHeader, SegmentKind, TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS, TILE_SLOTS,
-    TileDescriptor, trailer_error,
+    ERRORS, Error, HEADER, OUT_HEADER, OUT_KINDS, OUT_TRAILER, OutHeader, OutKind, READ, Read,
+    SEGMENT_KINDS, SegmentHeader, SegmentKind, TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS,
+    TILE_SLOTS, TileDescriptor, trailer_error,
 };
 
 /// Some neighbouring bits of a register, a header or a descriptor.

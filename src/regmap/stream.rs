@@ -71,6 +71,12 @@ codes! {
         Weights "WEIGHTS" = 3
         /// dY of one tile (weight gradient only): M rows of ROW_BEATS beats, row i holding `dY[i]` of PE 0…C−1.
         Operand "OPERAND" = 4
+        /// Reuse: how a vector is read; beat t·L + lane is what a detector's lane reads in step t.
+        Reads "READS" = 5
+        /// Reuse: the projection matrix in the same order; beat t·L + lane is the column of the element read there, two bits a projection (0, 1, 3 = −1).
+        Matrix "MATRIX" = 6
+        /// Reuse: offsets of the projections; beat j is o_j.
+        Offsets "OFFSETS" = 7
         /// End of the packet: no payload, mask 0; the only beat with TLAST.
         End "END" = 15
     }
@@ -132,6 +138,70 @@ pub const OUT_TRAILER: [Field; 2] = [
     field("KIND", 0, 4, "15"),
     field("ERROR", 8, 8, "error code, 0 = none"),
 ];
+
+/// Fields of a beat of READS: the low 64 bits, the rest 0. A lane without an element in a step is all 0.
+pub const READ: [Field; 6] = [
+    field("K_INDEX", 0, 8, "element k of the vector"),
+    field("BANK", 8, 4, "banks from the position's first element"),
+    field("VALID", 15, 1, "1: the lane reads an element in this step"),
+    field("ADDR", 16, 16, "words from the position's first element"),
+    field(
+        "ROW",
+        32,
+        16,
+        "input rows from the position's first element, at most 255",
+    ),
+    field(
+        "COL",
+        48,
+        16,
+        "input columns from the position's first element, at most 255",
+    ),
+];
+
+/// One element read by a detector lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Read {
+    /// Element k of the vector.
+    pub k: u8,
+    /// Banks from the position's first element, below L.
+    pub bank: u8,
+    /// Words from the position's first element, modulo 2^16.
+    pub addr: u16,
+    /// Input rows from the position's first element.
+    pub row: u16,
+    /// Input columns from the position's first element.
+    pub col: u16,
+}
+
+impl Read {
+    /// The beat's low 64 bits.
+    pub fn pack(&self) -> u64 {
+        let values = [
+            self.k.into(),
+            self.bank.into(),
+            1,
+            self.addr.into(),
+            self.row.into(),
+            self.col.into(),
+        ];
+        READ.iter()
+            .zip(values)
+            .fold(0, |word, (field, value)| word | field.place(value))
+    }
+
+    /// Reads a beat; `None` when the lane is idle.
+    pub fn unpack(word: u64) -> Option<Self> {
+        let [k, bank, valid, addr, row, col] = READ.map(|field| field.extract(word));
+        (valid != 0).then_some(Read {
+            k: k as u8,
+            bank: bank as u8,
+            addr: addr as u16,
+            row: row as u16,
+            col: col as u16,
+        })
+    }
+}
 
 /// Header of an input segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
