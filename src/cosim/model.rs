@@ -188,6 +188,11 @@ impl Model {
         }
     }
 
+    /// Bits of a port.
+    pub fn width(&self, port: Port) -> usize {
+        self.slots[port.0].width
+    }
+
     /// Words of 32 bits that [`read`](Model::read) and [`write`](Model::write) move for a port.
     pub fn words(&self, port: Port) -> usize {
         self.slots[port.0].width.div_ceil(32)

@@ -3,6 +3,7 @@
 //! Unstalled, `s_axis_tvalid` is high whenever data are queued and `m_axis_tready` always. Stalls are random and seeded:
 //! before every input beat, and in every cycle of the output, the host pauses with probability p.
 
+mod hitmaps;
 mod ports;
 
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::bus::{ANSWER_LIMIT, Bus, BusError};
 use super::model::{Model, Port};
+use crate::reuse::Record;
+use hitmaps::Hitmaps;
 use ports::{Lite, MAX_WORDS, Stream, read_beat, write_beat};
 
 /// Random pauses of the host.
@@ -77,6 +80,7 @@ pub struct Pump {
     counts: Counts,
     beat_cycles: Option<Vec<u64>>,
     window: Option<Window>,
+    hitmaps: Option<Hitmaps>,
     bare: bool,
 }
 
@@ -120,8 +124,10 @@ impl Pump {
             counts: Counts::default(),
             beat_cycles: None,
             window: None,
+            hitmaps: None,
             bare: false,
         };
+        pump.hitmaps = Hitmaps::find(&pump.model)?;
         pump.set_stalls(stalls)?;
         if let Ok(strobe) = pump.model.port("s_axil_wstrb") {
             pump.model.set(strobe, 0xf);
@@ -172,6 +178,11 @@ impl Pump {
         std::mem::take(&mut self.counts)
     }
 
+    /// Hitmap records since the last call, by set, in the order of detection; none if the design has no trace ports.
+    pub fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>> {
+        self.hitmaps.as_mut().map(Hitmaps::take)
+    }
+
     /// Without checks, pauses and counts: only moves data, to measure what those cost.
     pub fn set_bare(&mut self, bare: bool) {
         self.bare = bare;
@@ -209,6 +220,9 @@ impl Pump {
             self.move_data();
         } else {
             self.sample()?;
+            if let Some(hitmaps) = &mut self.hitmaps {
+                hitmaps.sample(&self.model);
+            }
         }
         self.model.high();
         self.cycle += 1;
