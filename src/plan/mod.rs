@@ -21,6 +21,7 @@ pub mod model;
 pub mod planner;
 pub mod program;
 pub mod random;
+pub mod scope;
 pub mod stream;
 
 pub use correlation::{Axis, Correlation};
@@ -33,6 +34,7 @@ pub use layout::{Grouping, Layout};
 pub use planner::{Plan, plan};
 pub use program::{Program, Step, Unit};
 pub use random::{Mechanisms, RandomCase, random_case};
+pub use scope::{Scope, scope};
 
 #[cfg(test)]
 mod tests;
