@@ -10,15 +10,18 @@ use hdl_blocks::{Pe, Row};
 use mercury::blocks::axil_regs::AxilRegs;
 use mercury::blocks::drain::Drain;
 use mercury::blocks::feature_buffer::FeatureBuffer;
+use mercury::blocks::feature_ring::FeatureRing;
 use mercury::blocks::job_control::JobControl;
 use mercury::blocks::loader::Loader;
 use mercury::blocks::loop_nest::LoopNest;
 use mercury::blocks::patch_agu::PatchAgu;
 use mercury::blocks::pe;
 use mercury::blocks::pe_set::PeSet;
+use mercury::blocks::psum_banks::PsumBanks;
 use mercury::blocks::requantizer::Requantizer;
 use mercury::blocks::set_sequencer::SetSequencer;
 use mercury::blocks::tile_queue::TileQueue;
+use mercury::blocks::weight_ring::WeightRing;
 use mercury::config::Config;
 use mercury::hdl::{LutRam, Ram, Rom, Value};
 use rand::RngExt;
@@ -157,6 +160,18 @@ fn drain() {
 #[test]
 fn feature_buffer() {
     Gate::new("feature_buffer_gate").check(FeatureBuffer::new(&tiny()));
+}
+
+#[test]
+fn feature_ring() {
+    let mut kept = Inputs::new();
+    Gate::new("feature_ring_gate")
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &["clear"], 100);
+            small(rng, inputs, &["slot_beats", "ring_slots"], 1..=4);
+            hold(&mut kept, cycle, inputs, &["slot_beats", "ring_slots"]);
+        })
+        .check(FeatureRing::new());
 }
 
 #[test]
@@ -308,6 +323,16 @@ fn pe_set() {
 }
 
 #[test]
+fn psum_banks() {
+    Gate::new("psum_banks_gate")
+        .stimulus(|rng, _, inputs| {
+            rare(rng, inputs, &["clear", "reset"], 100);
+            rare(rng, inputs, &["pass_ends"], 6);
+        })
+        .check(PsumBanks::new(&tiny()));
+}
+
+#[test]
 fn requantizer() {
     Gate::new("requantizer_gate").check(Requantizer::new(&tiny()));
 }
@@ -328,4 +353,14 @@ fn set_sequencer() {
 #[test]
 fn tile_queue() {
     Gate::new("tile_queue_gate").check(TileQueue::new(&tiny()));
+}
+
+#[test]
+fn weight_ring() {
+    Gate::new("weight_ring_gate")
+        .stimulus(|rng, _, inputs| {
+            rare(rng, inputs, &["clear"], 100);
+            small(rng, inputs, &["element"], 0..=3);
+        })
+        .check(WeightRing::new(&tiny()));
 }

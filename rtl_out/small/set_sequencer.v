@@ -72,61 +72,21 @@ module set_sequencer (
     output wire range_error,
     output wire drain_request,
     output wire drain_bank,
-    output reg  [7:0] drain_rows_m1,
-    output reg  [2:0] drain_pes,
-    output reg  [15:0] drain_tag,
-    output reg  [15:0] drain_pass
+    output wire [7:0] drain_rows_m1,
+    output wire [2:0] drain_pes,
+    output wire [15:0] drain_tag,
+    output wire [15:0] drain_pass
 );
     reg  running;
     wire take;
     reg  ready;
     wire advance;
-    reg  [15:0] f_avail;
-    reg  [15:0] f_pos;
-    reg  [15:0] write_slot;
-    reg  [15:0] write_base;
-    reg  [15:0] read_slot;
-    reg  [15:0] read_base;
-    reg  [15:0] tile_slot;
-    reg  [15:0] tile_base;
-    wire releasing;
-    reg  [15:0] next_slot;
-    reg  [15:0] next_base;
-    reg  [8:0] w_groups;
-    reg  [8:0] w_used;
-    reg  [7:0] w_base;
-    reg  [7:0] w_write;
-    reg  [8:0] w_freed;
-    reg  [8:0] w_added;
-    reg  o_full;
-    reg  psum_ptr;
-    reg  busy0;
-    reg  busy1;
-    reg  acc_bank_busy;
-    reg  other_bank_busy;
+    wire group_ends;
+    wire slot_ends;
+    wire tile_ends;
     reg  [15:0] group_base;
     reg  [15:0] psum_index;
     reg  [2:0] pes_in_pass;
-    wire pass_ends;
-    reg  ended1;
-    reg  ended2;
-    reg  ended3;
-    reg  ended4;
-    reg  ended1_bank;
-    reg  ended2_bank;
-    reg  ended3_bank;
-    reg  ended4_bank;
-    reg  request0;
-    reg  request1;
-    reg  chosen;
-    reg  [7:0] rows0;
-    reg  [7:0] rows1;
-    reg  [2:0] pes0;
-    reg  [2:0] pes1;
-    reg  [15:0] tag0;
-    reg  [15:0] tag1;
-    reg  [15:0] pass0;
-    reg  [15:0] pass1;
     wire tiles_pending_valid;
     wire [1:0] tiles_pending_bank;
     wire [15:0] tiles_pending_addr;
@@ -168,7 +128,15 @@ module set_sequencer (
     reg  [15:0] agu_start_row;
     reg  [15:0] agu_start_col;
     wire [15:0] agu_addr;
-    wire [15:0] w_base_sum;
+    wire features_frees;
+    wire features_ready;
+    wire [15:0] features_start_base;
+    wire weights_group_used;
+    wire weights_ready;
+    wire banks_pass_ends;
+    wire banks_accumulates_busy;
+    wire banks_all_free;
+    wire banks_operand_ready;
 
     tile_queue tiles (
         .clk(clk),
@@ -272,40 +240,85 @@ module set_sequencer (
         .in_image(in_image)
     );
 
-    assign w_base_sum = nest_k_index + 16'd1;
+    feature_ring features (
+        .clk(clk),
+        .rst_n(rst_n),
+        .clear(clear),
+        .slot_beats(slot_beats),
+        .ring_slots(ring_slots),
+        .slot_loaded(slot_loaded),
+        .tile_begins(take),
+        .slot_used(slot_ends),
+        .last_of_pass(nest_step_pass),
+        .frees(features_frees),
+        .ready(features_ready),
+        .room(room_features),
+        .start_base(features_start_base),
+        .write_base(slot_write_base)
+    );
+
+    weight_ring weights (
+        .clk(clk),
+        .rst_n(rst_n),
+        .clear(clear),
+        .row_accepted(weight_row_accepted),
+        .row_written(weight_row_written),
+        .group_loaded(weights_loaded),
+        .group_used(weights_group_used),
+        .element(nest_k_index),
+        .ready(weights_ready),
+        .room(room_weights),
+        .read_addr(weight_addr),
+        .write_addr(weight_write_addr)
+    );
+
+    psum_banks banks (
+        .clk(clk),
+        .rst_n(rst_n),
+        .clear(clear),
+        .reset(reset_banks),
+        .pass_ends(banks_pass_ends),
+        .pass_rows_m1(psum_index[7:0]),
+        .pass_pes(pes_in_pass),
+        .pass_tag(tiles_tag),
+        .pass_number(nest_pass),
+        .operand_loaded(operand_loaded),
+        .operand_used(tile_ends),
+        .bank0_release(bank0_release),
+        .bank1_release(bank1_release),
+        .drain_addressed(drain_addressed),
+        .accumulates(psum_bank),
+        .accumulates_busy(banks_accumulates_busy),
+        .all_free(banks_all_free),
+        .operand_ready(banks_operand_ready),
+        .room_operand(room_operand),
+        .drain_request(drain_request),
+        .drain_bank(drain_bank),
+        .drain_rows_m1(drain_rows_m1),
+        .drain_pes(drain_pes),
+        .drain_tag(drain_tag),
+        .drain_pass(drain_pass)
+    );
+
     assign room_tile = !tiles_pending_valid;
-    assign room_features = f_avail < ring_slots;
-    assign room_weights = w_used < 9'd256;
-    assign room_operand = !o_full && !other_bank_busy;
-    assign slot_write_base = write_base;
-    assign weight_write_addr = w_write;
-    assign operand_write_bank = !psum_ptr;
+    assign operand_write_bank = !psum_bank;
     assign issue = advance;
     assign addr = agu_addr[10:0];
-    assign weight_addr = w_base + nest_k_index[7:0];
     assign position = nest_position[7:0];
     assign psum_addr = psum_index[7:0];
     assign vector_first = wgrad || nest_vector_first;
     assign psum_update = wgrad || nest_step_x;
-    assign psum_bank = psum_ptr;
     assign pes_now = pes_in_pass;
-    assign idle = !running && !tiles_pending_valid && !busy0 && !busy1;
+    assign idle = !running && !tiles_pending_valid && banks_all_free;
     assign range_error = advance && ((in_image && (agu_addr >= 16'd2048)) || (psum_index >= 16'd256) || (nest_position >= 16'd256));
-    assign drain_request = request0 || request1;
-    assign drain_bank = chosen;
     assign take = tiles_pending_valid && !running;
     assign advance = running && ready;
-    assign releasing = stream_features || nest_in_last_pass;
-    assign pass_ends = advance && nest_step_pass && tiles_drain;
-
-    always @(*) begin
-        acc_bank_busy = busy0;
-        other_bank_busy = busy1;
-        if (psum_ptr) begin
-            acc_bank_busy = busy1;
-            other_bank_busy = busy0;
-        end
-    end
+    assign group_ends = advance && nest_step_chunk;
+    assign slot_ends = advance && nest_step_cgroup;
+    assign tile_ends = advance && nest_step_tile;
+    assign features_frees = stream_features || nest_in_last_pass;
+    assign weights_group_used = group_ends && !wgrad;
+    assign banks_pass_ends = advance && nest_step_pass && tiles_drain;
 
     always @(*) begin
         ready = 1'b1;
@@ -314,16 +327,16 @@ module set_sequencer (
         stall_operand = 1'b0;
         stall_bank = 1'b0;
         if (running && nest_group_first) begin
-            if (f_pos >= f_avail) begin
+            if (!features_ready) begin
                 ready = 1'b0;
                 stall_features = 1'b1;
-            end else if (!wgrad && (w_groups == 9'd0)) begin
+            end else if (!wgrad && !weights_ready) begin
                 ready = 1'b0;
                 stall_weights = 1'b1;
-            end else if (wgrad && !o_full) begin
+            end else if (wgrad && !banks_operand_ready) begin
                 ready = 1'b0;
                 stall_operand = 1'b1;
-            end else if (nest_pass_first && acc_bank_busy) begin
+            end else if (nest_pass_first && banks_accumulates_busy) begin
                 ready = 1'b0;
                 stall_bank = 1'b1;
             end
@@ -331,42 +344,15 @@ module set_sequencer (
     end
 
     always @(*) begin
-        next_slot = read_slot + 16'd1;
-        next_base = read_base + slot_beats;
-        if ((read_slot + 16'd1) == ring_slots) begin
-            next_slot = 16'd0;
-            next_base = 16'd0;
-        end
-        if (nest_step_pass && !releasing) begin
-            next_slot = tile_slot;
-            next_base = tile_base;
-        end
-    end
-
-    always @(*) begin
         agu_start_bank = tiles_start_bank;
         agu_start_row = tiles_row_start;
         agu_start_col = tiles_col_start;
-        agu_start_addr = (next_base << 2) + tiles_start_addr;
+        agu_start_addr = (features_start_base << 2) + tiles_start_addr;
         if (take) begin
             agu_start_bank = tiles_pending_bank;
             agu_start_row = tiles_pending_row;
             agu_start_col = tiles_pending_col;
-            agu_start_addr = (read_base << 2) + tiles_pending_addr;
-        end
-    end
-
-    always @(*) begin
-        w_added = 9'd0;
-        if (weight_row_accepted) begin
-            w_added = 9'd1;
-        end
-    end
-
-    always @(*) begin
-        w_freed = 9'd0;
-        if (advance && nest_step_chunk && !wgrad) begin
-            w_freed = w_base_sum[8:0];
+            agu_start_addr = (features_start_base << 2) + tiles_pending_addr;
         end
     end
 
@@ -385,26 +371,6 @@ module set_sequencer (
     end
 
     always @(*) begin
-        chosen = !psum_ptr;
-        if ((psum_ptr && request1) || (!psum_ptr && request0)) begin
-            chosen = psum_ptr;
-        end
-    end
-
-    always @(*) begin
-        drain_rows_m1 = rows0;
-        drain_pes = pes0;
-        drain_tag = tag0;
-        drain_pass = pass0;
-        if (chosen) begin
-            drain_rows_m1 = rows1;
-            drain_pes = pes1;
-            drain_tag = tag1;
-            drain_pass = pass1;
-        end
-    end
-
-    always @(*) begin
         psum_zero = tiles_zero && nest_in_first_group;
         if (wgrad) begin
             psum_zero = tiles_zero && (nest_position == 16'd0);
@@ -414,173 +380,23 @@ module set_sequencer (
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
-            f_avail <= 16'd0;
-            f_pos <= 16'd0;
-            write_slot <= 16'd0;
-            write_base <= 16'd0;
-            read_slot <= 16'd0;
-            read_base <= 16'd0;
-            tile_slot <= 16'd0;
-            tile_base <= 16'd0;
-            w_groups <= 9'd0;
-            w_used <= 9'd0;
-            w_base <= 8'd0;
-            w_write <= 8'd0;
-            o_full <= 1'b0;
-            psum_ptr <= 1'b0;
-            busy0 <= 1'b0;
-            busy1 <= 1'b0;
             group_base <= 16'd0;
-            ended1 <= 1'b0;
-            ended2 <= 1'b0;
-            ended3 <= 1'b0;
-            ended4 <= 1'b0;
-            ended1_bank <= 1'b0;
-            ended2_bank <= 1'b0;
-            ended3_bank <= 1'b0;
-            ended4_bank <= 1'b0;
-            request0 <= 1'b0;
-            request1 <= 1'b0;
-            rows0 <= 8'd0;
-            rows1 <= 8'd0;
-            pes0 <= 3'd0;
-            pes1 <= 3'd0;
-            tag0 <= 16'd0;
-            tag1 <= 16'd0;
-            pass0 <= 16'd0;
-            pass1 <= 16'd0;
         end else begin
             if (take) begin
                 running <= 1'b1;
             end
-            if (advance && nest_step_tile) begin
+            if (tile_ends) begin
                 running <= 1'b0;
             end
-            if (advance && nest_step_cgroup) begin
-                read_slot <= next_slot;
-                read_base <= next_base;
-                if (!releasing) begin
-                    f_pos <= f_pos + 16'd1;
-                    if (nest_step_pass) begin
-                        f_pos <= 16'd0;
-                    end
-                end
+            if (clear) begin
+                running <= 1'b0;
             end
-            if (take) begin
-                tile_slot <= read_slot;
-                tile_base <= read_base;
-            end
-            if (slot_loaded) begin
-                write_slot <= write_slot + 16'd1;
-                write_base <= write_base + slot_beats;
-                if ((write_slot + 16'd1) == ring_slots) begin
-                    write_slot <= 16'd0;
-                    write_base <= 16'd0;
-                end
-            end
-            if (slot_loaded && !(advance && nest_step_cgroup && releasing)) begin
-                f_avail <= f_avail + 16'd1;
-            end
-            if (!slot_loaded && advance && nest_step_cgroup && releasing) begin
-                f_avail <= f_avail - 16'd1;
-            end
-            if (advance && nest_step_chunk && !wgrad) begin
-                w_base <= w_base + w_base_sum[7:0];
-            end
-            w_used <= (w_used + w_added) - w_freed;
-            if (weights_loaded && !(advance && nest_step_chunk && !wgrad)) begin
-                w_groups <= w_groups + 9'd1;
-            end
-            if (!weights_loaded && advance && nest_step_chunk && !wgrad) begin
-                w_groups <= w_groups - 9'd1;
-            end
-            if (weight_row_written) begin
-                w_write <= w_write + 8'd1;
-            end
-            if (operand_loaded) begin
-                o_full <= 1'b1;
-            end
-            if (advance && nest_step_tile) begin
-                o_full <= 1'b0;
-            end
-            if (advance && nest_step_chunk) begin
+            if (group_ends) begin
                 group_base <= group_base + nest_k_index + 16'd1;
             end
             if (take) begin
                 group_base <= 16'd0;
             end
-            if (bank0_release) begin
-                busy0 <= 1'b0;
-            end
-            if (bank1_release) begin
-                busy1 <= 1'b0;
-            end
-            if (pass_ends) begin
-                psum_ptr <= !psum_ptr;
-                if (psum_ptr) begin
-                    busy1 <= 1'b1;
-                    rows1 <= psum_index[7:0];
-                    pes1 <= pes_in_pass;
-                    tag1 <= tiles_tag;
-                    pass1 <= nest_pass;
-                end else begin
-                    busy0 <= 1'b1;
-                    rows0 <= psum_index[7:0];
-                    pes0 <= pes_in_pass;
-                    tag0 <= tiles_tag;
-                    pass0 <= nest_pass;
-                end
-            end
-            ended1 <= pass_ends;
-            ended2 <= ended1;
-            ended3 <= ended2;
-            ended4 <= ended3;
-            ended1_bank <= psum_ptr;
-            ended2_bank <= ended1_bank;
-            ended3_bank <= ended2_bank;
-            ended4_bank <= ended3_bank;
-            if (drain_addressed) begin
-                if (chosen) begin
-                    request1 <= 1'b0;
-                end else begin
-                    request0 <= 1'b0;
-                end
-            end
-            if (ended4) begin
-                if (ended4_bank) begin
-                    request1 <= 1'b1;
-                end else begin
-                    request0 <= 1'b1;
-                end
-            end
-            if (clear) begin
-                running <= 1'b0;
-                f_avail <= 16'd0;
-                f_pos <= 16'd0;
-                write_slot <= 16'd0;
-                write_base <= 16'd0;
-                read_slot <= 16'd0;
-                read_base <= 16'd0;
-                w_groups <= 9'd0;
-                w_used <= 9'd0;
-                w_base <= 8'd0;
-                w_write <= 8'd0;
-                o_full <= 1'b0;
-            end
-            if (reset_banks) begin
-                psum_ptr <= 1'b0;
-                busy0 <= 1'b0;
-                busy1 <= 1'b0;
-                ended1 <= 1'b0;
-                ended2 <= 1'b0;
-                ended3 <= 1'b0;
-                ended4 <= 1'b0;
-                request0 <= 1'b0;
-                request1 <= 1'b0;
-            end
         end
     end
-
-    // Bits that are not needed here.
-    wire unused = &{1'b0, w_base_sum[15:9]};
 endmodule

@@ -4,6 +4,9 @@ loader.v
 tile_queue.v
 loop_nest.v
 patch_agu.v
+feature_ring.v
+weight_ring.v
+psum_banks.v
 set_sequencer.v
 ram_w64_d512.v
 feature_buffer.v

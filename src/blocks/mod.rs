@@ -6,10 +6,13 @@
 //! | [`job_control`] | START to trailer, errors, counters |
 //! | [`loader`] | parses the input stream, deals it to the PE sets |
 //! | [`pe_set`] | C processing elements in lockstep |
-//! | [`set_sequencer`] | what a PE set issues when; rings and banks |
+//! | [`set_sequencer`] | what a PE set issues when |
 //! | [`tile_queue`] | tile descriptors of a set |
 //! | [`loop_nest`] | the loop counters |
 //! | [`patch_agu`] | feature addresses and padding |
+//! | [`feature_ring`] | account of the feature slots of a set |
+//! | [`weight_ring`] | account of the weights of a set |
+//! | [`psum_banks`] | account of the psum banks and the operand of a set |
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
 //! | [`drain`] | reads psum banks, sends results |
@@ -21,15 +24,18 @@
 pub mod axil_regs;
 pub mod drain;
 pub mod feature_buffer;
+pub mod feature_ring;
 pub mod job_control;
 pub mod loader;
 pub mod loop_nest;
 pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;
+pub mod psum_banks;
 pub mod requantizer;
 pub mod set_sequencer;
 pub mod tile_queue;
+pub mod weight_ring;
 
 use crate::hdl::Param;
 use crate::regmap::Field;

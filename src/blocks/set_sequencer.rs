@@ -1,20 +1,24 @@
 //! The sequencer of one PE set: which element is issued when, and what is free when.
 
+use super::feature_ring::FeatureRing;
 use super::loop_nest::{COUNT_W, LoopNest};
 use super::patch_agu::{ADDR_W, PatchAgu};
+use super::psum_banks::PsumBanks;
 use super::tile_queue::{TileQueue, tile_beat_w};
+use super::weight_ring::WeightRing;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 
-/// Runs the loop nest of a PE set over the tiles it is sent, one element per cycle, and keeps account of the feature
-/// ring, the weight ring, the operand bank and the two psum banks.
+/// Runs the loop nest of a PE set over the tiles it is sent, one element per cycle, when all that the element needs is
+/// there.
 ///
 /// ```text
 ///  tile beats ──► tile_queue ──► loop_nest ──► patch_agu ──► bank, addr, in_image ─┐
-///  slot_loaded ─► f_avail ┐          ▲                                             ├─► issue (cycle u)
-///  weights_loaded ► w_groups ├─► may issue? ── issue ──► weight_addr, psum_addr … ─┘
-///  operand_loaded ► o_full │
-///  bank_release ─► bank_busy ┘ ──► room_* to the loader, drain_request to the drain
+///                                    ▲                                             ├─► issue (cycle u)
+///                       may issue? ──┴── issue ───────────► psum_addr, position … ─┘
+///                        ▲  ▲  ▲
+///  slot_loaded ─► feature_ring │  └─ psum_banks ◄── operand_loaded, bank_release     room_* to the loader,
+///              weights_loaded ─► weight_ring ─► weight_addr                          drain_request to the drain
 /// ```
 ///
 /// **Latency** `issue` and all outputs beside it describe the same cycle u; what an issue changes shows in u+1; a
@@ -170,63 +174,21 @@ pub struct SetSequencer {
     tiles: TileQueue,
     nest: LoopNest,
     agu: PatchAgu,
+    features: FeatureRing,
+    weights: WeightRing,
+    banks: PsumBanks,
     running: BitReg,
     take: Bit<Local>,
     ready: Bit<Local>,
     advance: Bit<Local>,
-    // Feature ring.
-    f_avail: Reg,
-    f_pos: Reg,
-    write_slot: Reg,
-    write_base: Reg,
-    read_slot: Reg,
-    read_base: Reg,
-    tile_slot: Reg,
-    tile_base: Reg,
-    releasing: Bit<Local>,
-    next_slot: Sig<Local>,
-    next_base: Sig<Local>,
-    // Weight ring.
-    w_groups: Reg,
-    w_used: Reg,
-    w_base: Reg,
-    w_write: Reg,
-    w_freed: Sig<Local>,
-    w_added: Sig<Local>,
-    // Operand and psum banks.
-    o_full: BitReg,
-    psum_ptr: BitReg,
-    busy0: BitReg,
-    busy1: BitReg,
-    acc_bank_busy: Bit<Local>,
-    other_bank_busy: Bit<Local>,
+    group_ends: Bit<Local>,
+    slot_ends: Bit<Local>,
+    tile_ends: Bit<Local>,
     group_base: Reg,
     psum_index: Sig<Local>,
     pes_in_pass: Sig<Local>,
-    pass_ends: Bit<Local>,
-    // Requests to drain, delayed until the last psum is written.
-    ended1: BitReg,
-    ended2: BitReg,
-    ended3: BitReg,
-    ended4: BitReg,
-    ended1_bank: BitReg,
-    ended2_bank: BitReg,
-    ended3_bank: BitReg,
-    ended4_bank: BitReg,
-    request0: BitReg,
-    request1: BitReg,
-    chosen: Bit<Local>,
-    rows0: Reg,
-    rows1: Reg,
-    pes0: Reg,
-    pes1: Reg,
-    tag0: Reg,
-    tag1: Reg,
-    pass0: Reg,
-    pass1: Reg,
     lane_w: Param,
     feature_words: Param,
-    weight_words: Param,
     tile_size: Param,
     pes: Param,
     about: About,
@@ -235,8 +197,6 @@ pub struct SetSequencer {
 impl SetSequencer {
     /// The sequencer for a configuration.
     pub fn new(config: &Config) -> Self {
-        let count = || Reg::unsigned(COUNT_W);
-        let address = || Reg::unsigned(ADDR_W);
         SetSequencer {
             clear: Bit::new(),
             reset_banks: Bit::new(),
@@ -311,59 +271,21 @@ impl SetSequencer {
             tiles: TileQueue::new(config),
             nest: LoopNest::new(),
             agu: PatchAgu::new(config),
+            features: FeatureRing::new(),
+            weights: WeightRing::new(config),
+            banks: PsumBanks::new(config),
             running: BitReg::new(),
             take: Bit::new(),
             ready: Bit::new(),
             advance: Bit::new(),
-            f_avail: count(),
-            f_pos: count(),
-            write_slot: count(),
-            write_base: address(),
-            read_slot: count(),
-            read_base: address(),
-            tile_slot: count(),
-            tile_base: address(),
-            releasing: Bit::new(),
-            next_slot: Sig::unsigned(COUNT_W),
-            next_base: Sig::unsigned(ADDR_W),
-            w_groups: Reg::unsigned(config.weight_count_w()),
-            w_used: Reg::unsigned(config.weight_count_w()),
-            w_base: Reg::unsigned(config.weight_w()),
-            w_write: Reg::unsigned(config.weight_w()),
-            w_freed: Sig::unsigned(config.weight_count_w()),
-            w_added: Sig::unsigned(config.weight_count_w()),
-            o_full: BitReg::new(),
-            psum_ptr: BitReg::new(),
-            busy0: BitReg::new(),
-            busy1: BitReg::new(),
-            acc_bank_busy: Bit::new(),
-            other_bank_busy: Bit::new(),
-            group_base: count(),
+            group_ends: Bit::new(),
+            slot_ends: Bit::new(),
+            tile_ends: Bit::new(),
+            group_base: Reg::unsigned(COUNT_W),
             psum_index: Sig::unsigned(COUNT_W),
             pes_in_pass: Sig::unsigned(config.pe_count_w()),
-            pass_ends: Bit::new(),
-            ended1: BitReg::new(),
-            ended2: BitReg::new(),
-            ended3: BitReg::new(),
-            ended4: BitReg::new(),
-            ended1_bank: BitReg::new(),
-            ended2_bank: BitReg::new(),
-            ended3_bank: BitReg::new(),
-            ended4_bank: BitReg::new(),
-            request0: BitReg::new(),
-            request1: BitReg::new(),
-            chosen: Bit::new(),
-            rows0: Reg::unsigned(config.tile_w()),
-            rows1: Reg::unsigned(config.tile_w()),
-            pes0: Reg::unsigned(config.pe_count_w()),
-            pes1: Reg::unsigned(config.pe_count_w()),
-            tag0: count(),
-            tag1: count(),
-            pass0: count(),
-            pass1: count(),
             lane_w: Param::new(config.lanes().ilog2() as usize),
             feature_words: Param::new(config.feature_words),
-            weight_words: Param::new(config.weight_words),
             tile_size: Param::new(config.tile),
             pes: Param::new(config.pes),
             about: About::new(
@@ -402,102 +324,65 @@ impl Logic for SetSequencer {
         self.nest.passes.next = self.tiles.passes.val();
 
         // What a group needs before its first element issues.
-        self.acc_bank_busy.next = self.busy0.val();
-        self.other_bank_busy.next = self.busy1.val();
-        if self.psum_ptr.val() {
-            self.acc_bank_busy.next = self.busy1.val();
-            self.other_bank_busy.next = self.busy0.val();
-        }
         self.ready.next = true;
         self.stall_features.next = false;
         self.stall_weights.next = false;
         self.stall_operand.next = false;
         self.stall_bank.next = false;
         if self.running.val() && self.nest.group_first.val() {
-            if self.f_pos.val() >= self.f_avail.val() {
+            if !self.features.ready.val() {
                 self.ready.next = false;
                 self.stall_features.next = true;
-            } else if !self.wgrad.val() && (self.w_groups.val() == 0) {
+            } else if !self.wgrad.val() && !self.weights.ready.val() {
                 self.ready.next = false;
                 self.stall_weights.next = true;
-            } else if self.wgrad.val() && !self.o_full.val() {
+            } else if self.wgrad.val() && !self.banks.operand_ready.val() {
                 self.ready.next = false;
                 self.stall_operand.next = true;
-            } else if self.nest.pass_first.val() && self.acc_bank_busy.val() {
+            } else if self.nest.pass_first.val() && self.banks.accumulates_busy.val() {
                 self.ready.next = false;
                 self.stall_bank.next = true;
             }
         }
         self.advance.next = self.running.val() && self.ready.val();
+        self.group_ends.next = self.advance.val() && self.nest.step_chunk.val();
+        self.slot_ends.next = self.advance.val() && self.nest.step_cgroup.val();
+        self.tile_ends.next = self.advance.val() && self.nest.step_tile.val();
 
         if self.take.val() {
             self.running.next = true;
         }
-        if self.advance.val() && self.nest.step_tile.val() {
+        if self.tile_ends.val() {
+            self.running.next = false;
+        }
+        if self.clear.val() {
             self.running.next = false;
         }
 
-        // Feature ring: slots are filled and used in order.
-        self.releasing.next = self.stream_features.val() || self.nest.in_last_pass.val();
-        self.next_slot.next = self.read_slot.val() + 1;
-        self.next_base.next = self.read_base.val() + self.slot_beats.val();
-        if self.read_slot.val() + 1 == self.ring_slots.val() {
-            self.next_slot.next = 0.into();
-            self.next_base.next = 0.into();
-        }
-        if self.nest.step_pass.val() && !self.releasing.val() {
-            self.next_slot.next = self.tile_slot.val();
-            self.next_base.next = self.tile_base.val();
-        }
-        if self.advance.val() && self.nest.step_cgroup.val() {
-            self.read_slot.next = self.next_slot.val();
-            self.read_base.next = self.next_base.val();
-            if !self.releasing.val() {
-                self.f_pos.next = self.f_pos.val() + 1;
-                if self.nest.step_pass.val() {
-                    self.f_pos.next = 0.into();
-                }
-            }
-        }
-        if self.take.val() {
-            self.tile_slot.next = self.read_slot.val();
-            self.tile_base.next = self.read_base.val();
-        }
-        if self.slot_loaded.val() {
-            self.write_slot.next = self.write_slot.val() + 1;
-            self.write_base.next = self.write_base.val() + self.slot_beats.val();
-            if self.write_slot.val() + 1 == self.ring_slots.val() {
-                self.write_slot.next = 0.into();
-                self.write_base.next = 0.into();
-            }
-        }
-        if self.slot_loaded.val()
-            && !(self.advance.val() && self.nest.step_cgroup.val() && self.releasing.val())
-        {
-            self.f_avail.next = self.f_avail.val() + 1;
-        }
-        if !self.slot_loaded.val()
-            && self.advance.val()
-            && self.nest.step_cgroup.val()
-            && self.releasing.val()
-        {
-            self.f_avail.next = self.f_avail.val() - 1;
-        }
-        self.room_features.next = self.f_avail.val() < self.ring_slots.val();
-        self.slot_write_base.next = self.write_base.val();
+        // Feature ring: a resident slot stays until the tile's last pass.
+        self.features.clear.next = self.clear.val();
+        self.features.slot_beats.next = self.slot_beats.val();
+        self.features.ring_slots.next = self.ring_slots.val();
+        self.features.slot_loaded.next = self.slot_loaded.val();
+        self.features.tile_begins.next = self.take.val();
+        self.features.slot_used.next = self.slot_ends.val();
+        self.features.last_of_pass.next = self.nest.step_pass.val();
+        self.features.frees.next = self.stream_features.val() || self.nest.in_last_pass.val();
+        self.room_features.next = self.features.room.val();
+        self.slot_write_base.next = self.features.write_base.val();
 
         // Patch addresses.
         self.agu.start_bank.next = self.tiles.start_bank.val();
         self.agu.start_row.next = self.tiles.row_start.val();
         self.agu.start_col.next = self.tiles.col_start.val();
         self.agu.start_addr.next =
-            (self.next_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+            (self.features.start_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
         if self.take.val() {
             self.agu.start_bank.next = self.tiles.pending_bank.val();
             self.agu.start_row.next = self.tiles.pending_row.val();
             self.agu.start_col.next = self.tiles.pending_col.val();
-            self.agu.start_addr.next =
-                (self.read_base.val() << self.lane_w.val()) + self.tiles.pending_addr.val();
+            self.agu.start_addr.next = (self.features.start_base.val() << self.lane_w.val())
+                + self.tiles.pending_addr.val();
         }
         self.agu.load.next = self.take.val();
         self.agu.advance.next = self.advance.val();
@@ -526,51 +411,22 @@ impl Logic for SetSequencer {
         self.agu.chunk_bank.next = self.chunk_bank.val();
         self.agu.wrap_addr.next = self.wrap_addr.val();
 
-        // Weight ring: K words a group.
-        self.w_added.next = 0.into();
-        if self.weight_row_accepted.val() {
-            self.w_added.next = 1.into();
-        }
-        self.w_freed.next = 0.into();
-        if self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val() {
-            self.w_freed.next = unsigned_cast(self.nest.k_index.val() + 1);
-            self.w_base.next = self.w_base.val() + unsigned_cast(self.nest.k_index.val() + 1);
-        }
-        self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
-        if self.weights_loaded.val()
-            && !(self.advance.val() && self.nest.step_chunk.val() && !self.wgrad.val())
-        {
-            self.w_groups.next = self.w_groups.val() + 1;
-        }
-        if !self.weights_loaded.val()
-            && self.advance.val()
-            && self.nest.step_chunk.val()
-            && !self.wgrad.val()
-        {
-            self.w_groups.next = self.w_groups.val() - 1;
-        }
-        if self.weight_row_written.val() {
-            self.w_write.next = self.w_write.val() + 1;
-        }
-        self.room_weights.next = self.w_used.val() < self.weight_words.val();
-        self.weight_write_addr.next = self.w_write.val();
+        // Weight ring.
+        self.weights.clear.next = self.clear.val();
+        self.weights.row_accepted.next = self.weight_row_accepted.val();
+        self.weights.row_written.next = self.weight_row_written.val();
+        self.weights.group_loaded.next = self.weights_loaded.val();
+        self.weights.group_used.next = self.group_ends.val() && !self.wgrad.val();
+        self.weights.element.next = self.nest.k_index.val();
+        self.room_weights.next = self.weights.room.val();
+        self.weight_write_addr.next = self.weights.write_addr.val();
 
-        // Operand.
-        if self.operand_loaded.val() {
-            self.o_full.next = true;
-        }
-        if self.advance.val() && self.nest.step_tile.val() {
-            self.o_full.next = false;
-        }
-        self.room_operand.next = !self.o_full.val() && !self.other_bank_busy.val();
-        self.operand_write_bank.next = !self.psum_ptr.val();
-
-        // Psum addresses and banks.
+        // Psum addresses.
         self.psum_index.next = self.nest.position.val();
         if self.wgrad.val() {
             self.psum_index.next = self.group_base.val() + self.nest.k_index.val();
         }
-        if self.advance.val() && self.nest.step_chunk.val() {
+        if self.group_ends.val() {
             self.group_base.next = self.group_base.val() + self.nest.k_index.val() + 1;
         }
         if self.take.val() {
@@ -580,105 +436,37 @@ impl Logic for SetSequencer {
         if self.nest.in_last_pass.val() {
             self.pes_in_pass.next = self.tiles.pes_last.val();
         }
-        if self.bank0_release.val() {
-            self.busy0.next = false;
-        }
-        if self.bank1_release.val() {
-            self.busy1.next = false;
-        }
-        self.pass_ends.next =
+
+        // Psum banks and operand.
+        self.banks.clear.next = self.clear.val();
+        self.banks.reset.next = self.reset_banks.val();
+        self.banks.pass_ends.next =
             self.advance.val() && self.nest.step_pass.val() && self.tiles.drain.val();
-        if self.pass_ends.val() {
-            self.psum_ptr.next = !self.psum_ptr.val();
-            if self.psum_ptr.val() {
-                self.busy1.next = true;
-                self.rows1.next = unsigned_cast(self.psum_index.val());
-                self.pes1.next = self.pes_in_pass.val();
-                self.tag1.next = self.tiles.tag.val();
-                self.pass1.next = self.nest.pass.val();
-            } else {
-                self.busy0.next = true;
-                self.rows0.next = unsigned_cast(self.psum_index.val());
-                self.pes0.next = self.pes_in_pass.val();
-                self.tag0.next = self.tiles.tag.val();
-                self.pass0.next = self.nest.pass.val();
-            }
-        }
-        self.ended1.next = self.pass_ends.val();
-        self.ended2.next = self.ended1.val();
-        self.ended3.next = self.ended2.val();
-        self.ended4.next = self.ended3.val();
-        self.ended1_bank.next = self.psum_ptr.val();
-        self.ended2_bank.next = self.ended1_bank.val();
-        self.ended3_bank.next = self.ended2_bank.val();
-        self.ended4_bank.next = self.ended3_bank.val();
+        self.banks.pass_rows_m1.next = unsigned_cast(self.psum_index.val());
+        self.banks.pass_pes.next = self.pes_in_pass.val();
+        self.banks.pass_tag.next = self.tiles.tag.val();
+        self.banks.pass_number.next = self.nest.pass.val();
+        self.banks.operand_loaded.next = self.operand_loaded.val();
+        self.banks.operand_used.next = self.tile_ends.val();
+        self.banks.bank0_release.next = self.bank0_release.val();
+        self.banks.bank1_release.next = self.bank1_release.val();
+        self.banks.drain_addressed.next = self.drain_addressed.val();
+        self.room_operand.next = self.banks.room_operand.val();
+        self.operand_write_bank.next = !self.banks.accumulates.val();
+        self.drain_request.next = self.banks.drain_request.val();
+        self.drain_bank.next = self.banks.drain_bank.val();
+        self.drain_rows_m1.next = self.banks.drain_rows_m1.val();
+        self.drain_pes.next = self.banks.drain_pes.val();
+        self.drain_tag.next = self.banks.drain_tag.val();
+        self.drain_pass.next = self.banks.drain_pass.val();
 
-        // The bank that was filled first is the one that will accumulate next.
-        self.chosen.next = !self.psum_ptr.val();
-        if (self.psum_ptr.val() && self.request1.val())
-            || (!self.psum_ptr.val() && self.request0.val())
-        {
-            self.chosen.next = self.psum_ptr.val();
-        }
-        if self.drain_addressed.val() {
-            if self.chosen.val() {
-                self.request1.next = false;
-            } else {
-                self.request0.next = false;
-            }
-        }
-        if self.ended4.val() {
-            if self.ended4_bank.val() {
-                self.request1.next = true;
-            } else {
-                self.request0.next = true;
-            }
-        }
-        self.drain_request.next = self.request0.val() || self.request1.val();
-        self.drain_bank.next = self.chosen.val();
-        self.drain_rows_m1.next = self.rows0.val();
-        self.drain_pes.next = self.pes0.val();
-        self.drain_tag.next = self.tag0.val();
-        self.drain_pass.next = self.pass0.val();
-        if self.chosen.val() {
-            self.drain_rows_m1.next = self.rows1.val();
-            self.drain_pes.next = self.pes1.val();
-            self.drain_tag.next = self.tag1.val();
-            self.drain_pass.next = self.pass1.val();
-        }
-
-        if self.clear.val() {
-            self.running.next = false;
-            self.f_avail.next = 0.into();
-            self.f_pos.next = 0.into();
-            self.write_slot.next = 0.into();
-            self.write_base.next = 0.into();
-            self.read_slot.next = 0.into();
-            self.read_base.next = 0.into();
-            self.w_groups.next = 0.into();
-            self.w_used.next = 0.into();
-            self.w_base.next = 0.into();
-            self.w_write.next = 0.into();
-            self.o_full.next = false;
-        }
-        if self.reset_banks.val() {
-            self.psum_ptr.next = false;
-            self.busy0.next = false;
-            self.busy1.next = false;
-            self.ended1.next = false;
-            self.ended2.next = false;
-            self.ended3.next = false;
-            self.ended4.next = false;
-            self.request0.next = false;
-            self.request1.next = false;
-        }
-
+        // The element.
         self.room_tile.next = !self.tiles.pending_valid.val();
         self.issue.next = self.advance.val();
         self.bank.next = self.agu.bank.val();
         self.addr.next = unsigned_cast(self.agu.addr.val());
         self.in_image.next = self.agu.in_image.val();
-        self.weight_addr.next = self.w_base.val() + unsigned_cast(self.nest.k_index.val());
+        self.weight_addr.next = self.weights.read_addr.val();
         self.position.next = unsigned_cast(self.nest.position.val());
         self.psum_addr.next = unsigned_cast(self.psum_index.val());
         self.vector_first.next = self.wgrad.val() || self.nest.vector_first.val();
@@ -687,12 +475,10 @@ impl Logic for SetSequencer {
         if self.wgrad.val() {
             self.psum_zero.next = self.tiles.zero.val() && (self.nest.position.val() == 0);
         }
-        self.psum_bank.next = self.psum_ptr.val();
+        self.psum_bank.next = self.banks.accumulates.val();
         self.pes_now.next = self.pes_in_pass.val();
-        self.idle.next = !self.running.val()
-            && !self.tiles.pending_valid.val()
-            && !self.busy0.val()
-            && !self.busy1.val();
+        self.idle.next =
+            !self.running.val() && !self.tiles.pending_valid.val() && self.banks.all_free.val();
         self.range_error.next = self.advance.val()
             && ((self.agu.in_image.val() && (self.agu.addr.val() >= self.feature_words.val()))
                 || (self.psum_index.val() >= self.tile_size.val())

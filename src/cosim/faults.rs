@@ -69,13 +69,13 @@ pub const FAULTS: [Fault; 10] = [
     },
     Fault {
         name: "pointer: feature ring one slot too long",
-        file: "set_sequencer.v",
-        from: "if ((write_slot + 16'd1) == ring_slots) begin",
-        to: "if (write_slot == ring_slots) begin",
+        file: "feature_ring.v",
+        from: "if ((fill_slot + 16'd1) == ring_slots) begin",
+        to: "if (fill_slot == ring_slots) begin",
     },
     Fault {
         name: "timing: drain requested a cycle early",
-        file: "set_sequencer.v",
+        file: "psum_banks.v",
         from: "ended4 <= ended3;",
         to: "ended4 <= ended2;",
     },

@@ -23,7 +23,7 @@ fn design_prints_and_passes_the_checks() {
         let names: BTreeSet<&str> = design.modules.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(
             (names.len(), design.modules.len()),
-            (16, 16),
+            (19, 19),
             "{preset}: {names:?}"
         );
         assert_eq!(design.modules.last().map(|m| &m.name), Some(&config.top()));

@@ -9,6 +9,7 @@ mod drain;
 mod loader;
 mod queues;
 mod registers;
+mod rings;
 
 use mercury::config::Config;
 use mercury::hdl::{Sig, Sim, Value};

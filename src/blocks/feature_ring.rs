@@ -1,0 +1,167 @@
+//! The feature ring of one PE set: which slots are full, and where they lie.
+
+use super::loop_nest::COUNT_W;
+use super::patch_agu::ADDR_W;
+use crate::hdl::prelude::*;
+
+/// Keeps account of the slots of a feature ring, which are filled in order and used in order.
+///
+/// ```text
+///  slot_loaded ─► write slot, write_base ─┐
+///                                         ├─► f_avail ─► room        f_pos < f_avail ─► ready
+///  slot_used, frees ────► read slot ──────┘
+///  tile_begins ─► the tile's first slot: where each of its passes starts if slots are not released
+/// ```
+///
+/// **Latency** 1: what an input changes shows in the next cycle; only `start_base` depends on the inputs of its own
+/// cycle. **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
+/// **Parameters** none; size and number of slots are job registers.
+///
+/// The test `feature_ring_numbers_its_slots` counts slots without end and reduces the numbers.
+#[derive(LogicBlock)]
+pub struct FeatureRing {
+    /// Forget everything.
+    pub clear: Bit<In>,
+    /// Job: beats of a slot.
+    pub slot_beats: Sig<In>,
+    /// Job: slots of the ring.
+    pub ring_slots: Sig<In>,
+    /// A slot is complete.
+    pub slot_loaded: Bit<In>,
+    /// A tile becomes active: its first slot is the next to be used.
+    pub tile_begins: Bit<In>,
+    /// The last element of a slot is issued.
+    pub slot_used: Bit<In>,
+    /// The slot is the pass's last.
+    pub last_of_pass: Bit<In>,
+    /// Used slots are free again; otherwise they stay for the tile's next pass.
+    pub frees: Bit<In>,
+    /// The slot to be used is complete.
+    pub ready: Bit<Out>,
+    /// A slot is free.
+    pub room: Bit<Out>,
+    /// Beat address of the slot that is used next: by the tile that begins, or after the slot in use.
+    pub start_base: Sig<Out>,
+    /// Beat address of the slot being filled.
+    pub write_base: Sig<Out>,
+    f_avail: Reg,
+    f_pos: Reg,
+    fill_slot: Reg,
+    fill_base: Reg,
+    read_slot: Reg,
+    read_base: Reg,
+    tile_slot: Reg,
+    tile_base: Reg,
+    next_slot: Sig<Local>,
+    next_base: Sig<Local>,
+    about: About,
+}
+
+impl Default for FeatureRing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FeatureRing {
+    /// The block; every size is a job register.
+    pub fn new() -> Self {
+        let count = || Reg::unsigned(COUNT_W);
+        let address = || Reg::unsigned(ADDR_W);
+        FeatureRing {
+            clear: Bit::new(),
+            slot_beats: Sig::unsigned(ADDR_W),
+            ring_slots: Sig::unsigned(COUNT_W),
+            slot_loaded: Bit::new(),
+            tile_begins: Bit::new(),
+            slot_used: Bit::new(),
+            last_of_pass: Bit::new(),
+            frees: Bit::new(),
+            ready: Bit::new(),
+            room: Bit::new(),
+            start_base: Sig::unsigned(ADDR_W),
+            write_base: Sig::unsigned(ADDR_W),
+            f_avail: count(),
+            f_pos: count(),
+            fill_slot: count(),
+            fill_base: address(),
+            read_slot: count(),
+            read_base: address(),
+            tile_slot: count(),
+            tile_base: address(),
+            next_slot: Sig::unsigned(COUNT_W),
+            next_base: Sig::unsigned(ADDR_W),
+            about: About::new(
+                "feature_ring",
+                "Account of the feature ring of one PE set: slots are filled in order and used in order, once or once \
+                 per pass.",
+            ),
+        }
+    }
+}
+
+impl Logic for FeatureRing {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // The slot being filled.
+        if self.slot_loaded.val() {
+            self.fill_slot.next = self.fill_slot.val() + 1;
+            self.fill_base.next = self.fill_base.val() + self.slot_beats.val();
+            if self.fill_slot.val() + 1 == self.ring_slots.val() {
+                self.fill_slot.next = 0.into();
+                self.fill_base.next = 0.into();
+            }
+        }
+
+        // The slot in use.
+        self.next_slot.next = self.read_slot.val() + 1;
+        self.next_base.next = self.read_base.val() + self.slot_beats.val();
+        if self.read_slot.val() + 1 == self.ring_slots.val() {
+            self.next_slot.next = 0.into();
+            self.next_base.next = 0.into();
+        }
+        if self.last_of_pass.val() && !self.frees.val() {
+            self.next_slot.next = self.tile_slot.val();
+            self.next_base.next = self.tile_base.val();
+        }
+        if self.slot_used.val() {
+            self.read_slot.next = self.next_slot.val();
+            self.read_base.next = self.next_base.val();
+            if !self.frees.val() {
+                self.f_pos.next = self.f_pos.val() + 1;
+                if self.last_of_pass.val() {
+                    self.f_pos.next = 0.into();
+                }
+            }
+        }
+        if self.tile_begins.val() {
+            self.tile_slot.next = self.read_slot.val();
+            self.tile_base.next = self.read_base.val();
+        }
+
+        // Slots that are full.
+        if self.slot_loaded.val() && !(self.slot_used.val() && self.frees.val()) {
+            self.f_avail.next = self.f_avail.val() + 1;
+        }
+        if !self.slot_loaded.val() && self.slot_used.val() && self.frees.val() {
+            self.f_avail.next = self.f_avail.val() - 1;
+        }
+
+        if self.clear.val() {
+            self.f_avail.next = 0.into();
+            self.f_pos.next = 0.into();
+            self.fill_slot.next = 0.into();
+            self.fill_base.next = 0.into();
+            self.read_slot.next = 0.into();
+            self.read_base.next = 0.into();
+        }
+
+        self.ready.next = self.f_pos.val() < self.f_avail.val();
+        self.room.next = self.f_avail.val() < self.ring_slots.val();
+        self.start_base.next = self.next_base.val();
+        if self.tile_begins.val() {
+            self.start_base.next = self.read_base.val();
+        }
+        self.write_base.next = self.fill_base.val();
+    }
+}

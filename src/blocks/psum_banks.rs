@@ -1,0 +1,260 @@
+//! The two psum banks of one PE set: which one accumulates, which one holds an operand, which one waits for the drain.
+
+use super::loop_nest::COUNT_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Keeps account of the two psum banks. One bank accumulates; the other waits for the drain, or holds the operand of a
+/// weight gradient. At the end of a pass that is drained they change places.
+///
+/// ```text
+///  pass_ends ─► the bank is busy, the pointer toggles ─► 4 cycles ─► request ─► drain_request
+///  pass_* ────► rows, PEs, tag, pass of each bank ── oldest bank ─────────────► drain_*
+///  bank0_release, bank1_release ─► the bank is free again
+///  operand_loaded, operand_used ─► operand_ready, room_operand
+/// ```
+///
+/// **Latency** 1: what an input changes shows in the next cycle; a pass that ends in u asks for the drain from u+5 on,
+/// when its last psum is in the RAM. **Back-pressure** none inside: the sequencer begins no pass while
+/// `accumulates_busy`, the loader keeps to `room_operand`.
+/// **Parameters** `tile`, `pes` of the configuration: widths.
+///
+/// The test `psum_banks_are_drained_oldest_first` holds it to a queue.
+#[derive(LogicBlock)]
+pub struct PsumBanks {
+    /// START, or an error: the operand is forgotten.
+    pub clear: Bit<In>,
+    /// An error or abort: the banks restart as well.
+    pub reset: Bit<In>,
+    /// The last element of a pass that is drained is issued.
+    pub pass_ends: Bit<In>,
+    /// Its rows − 1.
+    pub pass_rows_m1: Sig<In>,
+    /// PEs that have a filter in it.
+    pub pass_pes: Sig<In>,
+    /// Tag of its tile.
+    pub pass_tag: Sig<In>,
+    /// Its number.
+    pub pass_number: Sig<In>,
+    /// The operand is complete.
+    pub operand_loaded: Bit<In>,
+    /// The last element of a tile is issued: the operand is used up.
+    pub operand_used: Bit<In>,
+    /// Drain: bank 0 was read.
+    pub bank0_release: Bit<In>,
+    /// Drain: bank 1 was read.
+    pub bank1_release: Bit<In>,
+    /// Drain: the last beat of the requested bank was addressed.
+    pub drain_addressed: Bit<In>,
+    /// The bank that accumulates.
+    pub accumulates: Bit<Out>,
+    /// That bank is not free yet.
+    pub accumulates_busy: Bit<Out>,
+    /// No bank waits for the drain or is read by it.
+    pub all_free: Bit<Out>,
+    /// The operand is there.
+    pub operand_ready: Bit<Out>,
+    /// The operand may be written.
+    pub room_operand: Bit<Out>,
+    /// A bank waits for the drain.
+    pub drain_request: Bit<Out>,
+    /// That bank.
+    pub drain_bank: Bit<Out>,
+    /// Its rows − 1.
+    pub drain_rows_m1: Sig<Out>,
+    /// PEs that have a filter in it.
+    pub drain_pes: Sig<Out>,
+    /// Tag of its tile.
+    pub drain_tag: Sig<Out>,
+    /// Its pass.
+    pub drain_pass: Sig<Out>,
+    ptr: BitReg,
+    busy0: BitReg,
+    busy1: BitReg,
+    o_full: BitReg,
+    other_busy: Bit<Local>,
+    ended1: BitReg,
+    ended2: BitReg,
+    ended3: BitReg,
+    ended4: BitReg,
+    ended1_bank: BitReg,
+    ended2_bank: BitReg,
+    ended3_bank: BitReg,
+    ended4_bank: BitReg,
+    request0: BitReg,
+    request1: BitReg,
+    chosen: Bit<Local>,
+    rows0: Reg,
+    rows1: Reg,
+    pes0: Reg,
+    pes1: Reg,
+    tag0: Reg,
+    tag1: Reg,
+    pass0: Reg,
+    pass1: Reg,
+    about: About,
+}
+
+impl PsumBanks {
+    /// The account for a configuration's tiles and PEs.
+    pub fn new(config: &Config) -> Self {
+        PsumBanks {
+            clear: Bit::new(),
+            reset: Bit::new(),
+            pass_ends: Bit::new(),
+            pass_rows_m1: Sig::unsigned(config.tile_w()),
+            pass_pes: Sig::unsigned(config.pe_count_w()),
+            pass_tag: Sig::unsigned(COUNT_W),
+            pass_number: Sig::unsigned(COUNT_W),
+            operand_loaded: Bit::new(),
+            operand_used: Bit::new(),
+            bank0_release: Bit::new(),
+            bank1_release: Bit::new(),
+            drain_addressed: Bit::new(),
+            accumulates: Bit::new(),
+            accumulates_busy: Bit::new(),
+            all_free: Bit::new(),
+            operand_ready: Bit::new(),
+            room_operand: Bit::new(),
+            drain_request: Bit::new(),
+            drain_bank: Bit::new(),
+            drain_rows_m1: Sig::unsigned(config.tile_w()),
+            drain_pes: Sig::unsigned(config.pe_count_w()),
+            drain_tag: Sig::unsigned(COUNT_W),
+            drain_pass: Sig::unsigned(COUNT_W),
+            ptr: BitReg::new(),
+            busy0: BitReg::new(),
+            busy1: BitReg::new(),
+            o_full: BitReg::new(),
+            other_busy: Bit::new(),
+            ended1: BitReg::new(),
+            ended2: BitReg::new(),
+            ended3: BitReg::new(),
+            ended4: BitReg::new(),
+            ended1_bank: BitReg::new(),
+            ended2_bank: BitReg::new(),
+            ended3_bank: BitReg::new(),
+            ended4_bank: BitReg::new(),
+            request0: BitReg::new(),
+            request1: BitReg::new(),
+            chosen: Bit::new(),
+            rows0: Reg::unsigned(config.tile_w()),
+            rows1: Reg::unsigned(config.tile_w()),
+            pes0: Reg::unsigned(config.pe_count_w()),
+            pes1: Reg::unsigned(config.pe_count_w()),
+            tag0: Reg::unsigned(COUNT_W),
+            tag1: Reg::unsigned(COUNT_W),
+            pass0: Reg::unsigned(COUNT_W),
+            pass1: Reg::unsigned(COUNT_W),
+            about: About::new(
+                "psum_banks",
+                "Account of the two psum banks of one PE set: which one accumulates, which one holds the operand, \
+                 which one waits for the drain.",
+            ),
+        }
+    }
+}
+
+impl Logic for PsumBanks {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Which bank is which.
+        if self.bank0_release.val() {
+            self.busy0.next = false;
+        }
+        if self.bank1_release.val() {
+            self.busy1.next = false;
+        }
+        if self.pass_ends.val() {
+            self.ptr.next = !self.ptr.val();
+            if self.ptr.val() {
+                self.busy1.next = true;
+                self.rows1.next = self.pass_rows_m1.val();
+                self.pes1.next = self.pass_pes.val();
+                self.tag1.next = self.pass_tag.val();
+                self.pass1.next = self.pass_number.val();
+            } else {
+                self.busy0.next = true;
+                self.rows0.next = self.pass_rows_m1.val();
+                self.pes0.next = self.pass_pes.val();
+                self.tag0.next = self.pass_tag.val();
+                self.pass0.next = self.pass_number.val();
+            }
+        }
+        self.accumulates.next = self.ptr.val();
+        self.accumulates_busy.next = self.busy0.val();
+        self.other_busy.next = self.busy1.val();
+        if self.ptr.val() {
+            self.accumulates_busy.next = self.busy1.val();
+            self.other_busy.next = self.busy0.val();
+        }
+        self.all_free.next = !self.busy0.val() && !self.busy1.val();
+
+        // Operand.
+        if self.operand_loaded.val() {
+            self.o_full.next = true;
+        }
+        if self.operand_used.val() {
+            self.o_full.next = false;
+        }
+        self.operand_ready.next = self.o_full.val();
+        self.room_operand.next = !self.o_full.val() && !self.other_busy.val();
+
+        // Requests to drain, delayed until the last psum is written.
+        self.ended1.next = self.pass_ends.val();
+        self.ended2.next = self.ended1.val();
+        self.ended3.next = self.ended2.val();
+        self.ended4.next = self.ended3.val();
+        self.ended1_bank.next = self.ptr.val();
+        self.ended2_bank.next = self.ended1_bank.val();
+        self.ended3_bank.next = self.ended2_bank.val();
+        self.ended4_bank.next = self.ended3_bank.val();
+
+        // The bank that was filled first is the one that will accumulate next.
+        self.chosen.next = !self.ptr.val();
+        if (self.ptr.val() && self.request1.val()) || (!self.ptr.val() && self.request0.val()) {
+            self.chosen.next = self.ptr.val();
+        }
+        if self.drain_addressed.val() {
+            if self.chosen.val() {
+                self.request1.next = false;
+            } else {
+                self.request0.next = false;
+            }
+        }
+        if self.ended4.val() {
+            if self.ended4_bank.val() {
+                self.request1.next = true;
+            } else {
+                self.request0.next = true;
+            }
+        }
+        self.drain_request.next = self.request0.val() || self.request1.val();
+        self.drain_bank.next = self.chosen.val();
+        self.drain_rows_m1.next = self.rows0.val();
+        self.drain_pes.next = self.pes0.val();
+        self.drain_tag.next = self.tag0.val();
+        self.drain_pass.next = self.pass0.val();
+        if self.chosen.val() {
+            self.drain_rows_m1.next = self.rows1.val();
+            self.drain_pes.next = self.pes1.val();
+            self.drain_tag.next = self.tag1.val();
+            self.drain_pass.next = self.pass1.val();
+        }
+
+        if self.clear.val() {
+            self.o_full.next = false;
+        }
+        if self.reset.val() {
+            self.ptr.next = false;
+            self.busy0.next = false;
+            self.busy1.next = false;
+            self.ended1.next = false;
+            self.ended2.next = false;
+            self.ended3.next = false;
+            self.ended4.next = false;
+            self.request0.next = false;
+            self.request1.next = false;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The weight ring of one PE set: which groups of weights are there, and where they lie.
+
+use super::loop_nest::COUNT_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Keeps account of the weight ring that all PEs of a set have alike: groups of K words, filled and used in order.
+///
+/// ```text
+///  row_accepted ─► w_used ─► room          group_loaded ─► w_groups ─► ready
+///  row_written ──► write_addr
+///  group_used ───► w_used − K, w_groups − 1, w_base + K        w_base + element ─► read_addr
+/// ```
+///
+/// **Latency** 1: what an input changes shows in the next cycle; `read_addr` follows `element` at once.
+/// **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
+/// **Parameters** `weight_words` of the configuration, a power of two.
+///
+/// The test `weight_ring_counts_words` counts words without end and reduces the numbers.
+#[derive(LogicBlock)]
+pub struct WeightRing {
+    /// Forget everything.
+    pub clear: Bit<In>,
+    /// A row of weights was accepted: its word is taken.
+    pub row_accepted: Bit<In>,
+    /// A row of weights is written.
+    pub row_written: Bit<In>,
+    /// The weights of a group are complete.
+    pub group_loaded: Bit<In>,
+    /// The last element of a group is issued: its words are free.
+    pub group_used: Bit<In>,
+    /// Number of the element in its group.
+    pub element: Sig<In>,
+    /// A complete group waits.
+    pub ready: Bit<Out>,
+    /// A word is free.
+    pub room: Bit<Out>,
+    /// Address of the element's weight.
+    pub read_addr: Sig<Out>,
+    /// Address of the row being written.
+    pub write_addr: Sig<Out>,
+    w_groups: Reg,
+    w_used: Reg,
+    w_base: Reg,
+    w_write: Reg,
+    w_added: Sig<Local>,
+    w_freed: Sig<Local>,
+    weight_words: Param,
+    about: About,
+}
+
+impl WeightRing {
+    /// The ring for a configuration's weight memories.
+    pub fn new(config: &Config) -> Self {
+        WeightRing {
+            clear: Bit::new(),
+            row_accepted: Bit::new(),
+            row_written: Bit::new(),
+            group_loaded: Bit::new(),
+            group_used: Bit::new(),
+            element: Sig::unsigned(COUNT_W),
+            ready: Bit::new(),
+            room: Bit::new(),
+            read_addr: Sig::unsigned(config.weight_w()),
+            write_addr: Sig::unsigned(config.weight_w()),
+            w_groups: Reg::unsigned(config.weight_count_w()),
+            w_used: Reg::unsigned(config.weight_count_w()),
+            w_base: Reg::unsigned(config.weight_w()),
+            w_write: Reg::unsigned(config.weight_w()),
+            w_added: Sig::unsigned(config.weight_count_w()),
+            w_freed: Sig::unsigned(config.weight_count_w()),
+            weight_words: Param::new(config.weight_words),
+            about: About::new(
+                "weight_ring",
+                "Account of the weight ring of one PE set: groups of K words, filled and used in order.",
+            ),
+        }
+    }
+}
+
+impl Logic for WeightRing {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Words.
+        self.w_added.next = 0.into();
+        if self.row_accepted.val() {
+            self.w_added.next = 1.into();
+        }
+        self.w_freed.next = 0.into();
+        if self.group_used.val() {
+            self.w_freed.next = unsigned_cast(self.element.val() + 1);
+            self.w_base.next = self.w_base.val() + unsigned_cast(self.element.val() + 1);
+        }
+        self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
+        if self.row_written.val() {
+            self.w_write.next = self.w_write.val() + 1;
+        }
+
+        // Groups.
+        if self.group_loaded.val() && !self.group_used.val() {
+            self.w_groups.next = self.w_groups.val() + 1;
+        }
+        if !self.group_loaded.val() && self.group_used.val() {
+            self.w_groups.next = self.w_groups.val() - 1;
+        }
+
+        if self.clear.val() {
+            self.w_groups.next = 0.into();
+            self.w_used.next = 0.into();
+            self.w_base.next = 0.into();
+            self.w_write.next = 0.into();
+        }
+
+        self.ready.next = self.w_groups.val() != 0;
+        self.room.next = self.w_used.val() < self.weight_words.val();
+        self.read_addr.next = self.w_base.val() + unsigned_cast(self.element.val());
+        self.write_addr.next = self.w_write.val();
+    }
+}
