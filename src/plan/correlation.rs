@@ -295,7 +295,8 @@ impl Correlation {
     }
 }
 
-fn gcd(a: usize, b: usize) -> usize {
+/// Greatest common divisor; gcd(a, 0) = a.
+pub(super) fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

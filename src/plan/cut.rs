@@ -92,6 +92,7 @@ impl Choices {
                 k_t: self.k_t,
                 stream_features: self.stream_features,
                 ring_slots: None,
+                reuse: None,
                 operand_after: [1, usize::MAX],
                 rounds: vec![],
             };

@@ -12,6 +12,7 @@
 
 pub mod correlation;
 pub mod cut;
+mod detection;
 mod estimate;
 pub mod interpret;
 pub mod job;
@@ -26,6 +27,7 @@ pub mod stream;
 
 pub use correlation::{Axis, Correlation};
 pub use cut::Choices;
+pub use detection::{ProgramReuse, reads};
 pub use job::{
     FeatureSource, Job, JobRegs, OperandSource, Packet, Payload, Region, Segment, SetTile, Span,
     Tile, TileDescriptor, WeightSource,

@@ -3,6 +3,7 @@
 //! In each round a set has at most one [`Unit`]. Segments that are equal for several sets are sent once with a mask.
 //! Stream order of a round, for each step of its units:
 //!
+//! - reuse, once before the first round: READS, MATRIX, OFFSETS for all sets that compute;
 //! - forward: TILE; then for each pass, for each slot: FEATURES (first pass, or streaming), then WEIGHTS of each of its groups;
 //! - weight gradient: TILE; the first slots ([`Program::operand_after`], at most the ring); OPERAND; the remaining slots.
 
@@ -13,7 +14,7 @@ use anyhow::{Result, ensure};
 use super::layout::narrow;
 use super::{
     Correlation, FeatureSource, Grouping, Job, JobRegs, Layout, OperandSource, Packet, Payload,
-    Region, Segment, SetTile, Span, Tile, WeightSource,
+    ProgramReuse, Region, Segment, SetTile, Span, Tile, WeightSource,
 };
 use crate::config::Config;
 
@@ -59,6 +60,8 @@ pub struct Program {
     pub stream_features: bool,
     /// Feature slots to use; none is all that fit.
     pub ring_slots: Option<usize>,
+    /// What is reused; none is a dense job.
+    pub reuse: Option<ProgramReuse>,
     /// Weight gradient: slots sent before the operand rows in the first step of the first round, and in all others.
     pub operand_after: [usize; 2],
     /// Units of each round, at most one for each set.
@@ -105,12 +108,14 @@ impl Program {
             ..layout.registers(view, &grouping)
         };
         check(&regs, config)?;
+        let positions = steps().map(|s| s.tile.positions()).max().unwrap_or(1);
+        let regs = self.reuse_registers(regs, view, &layout, &grouping, positions, config)?;
         let job = Job {
             regs,
             segments: vec![],
             packets: vec![],
             tiles: vec![],
-            projections: None,
+            projections: self.reuse.as_ref().map(|r| r.projections.clone()),
             view: view.clone(),
             layout,
         };
@@ -122,6 +127,7 @@ impl Program {
             job,
             burst: vec![],
         };
+        emitter.detection()?;
         let mut tag = 0;
         for round in &self.rounds {
             for step in 0..round.iter().map(|u| u.steps.len()).max().unwrap_or(0) {
@@ -163,6 +169,19 @@ struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
+    /// What the detectors of the sets that compute need before the first tile.
+    fn detection(&mut self) -> Result<()> {
+        let Some(reuse) = &self.program.reuse else {
+            return Ok(());
+        };
+        let units = self.program.rounds.iter().flatten();
+        let mask = units.fold(0, |mask, unit| mask | 1 << unit.set);
+        let reads = self.job.regs.steps as usize * self.config.l;
+        self.segment(Payload::Reads, mask, reads)?;
+        self.segment(Payload::Matrix, mask, reads)?;
+        self.segment(Payload::Offsets, mask, reuse.projections.n)
+    }
+
     /// One step of all units of a round.
     fn step(&mut self, round: &[Unit], step: usize, tag: usize) -> Result<()> {
         let now: Vec<(&Unit, Step)> = round

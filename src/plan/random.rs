@@ -12,6 +12,7 @@ use super::planner::views;
 use super::{Correlation, Grouping, Job, Layout, Plan, Program, Span, Step, Tile, Unit};
 use crate::config::Config;
 use crate::engine::{Drain, Geometry, Padding, Pass};
+use crate::reuse::Reuse;
 
 /// An operation and a legal way to run it.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct RandomCase {
     pub pass: Pass,
     /// What the operation returns.
     pub drain: Drain,
+    /// What is reused.
+    pub reuse: Reuse,
     /// The jobs; run them in order.
     pub plan: Plan,
 }
@@ -98,6 +101,7 @@ pub fn random_case(config: &Config, seed: u64) -> Result<RandomCase> {
                     geometry,
                     pass,
                     drain,
+                    reuse: Reuse::default(),
                     plan: Plan::of_jobs(jobs, config)?,
                 });
             }
@@ -287,6 +291,7 @@ impl Maker<'_> {
             k_t,
             stream_features: false,
             ring_slots: None,
+            reuse: None,
             operand_after: [0, 1].map(|_| self.rng.random_range(0..4)),
             rounds: vec![],
         };

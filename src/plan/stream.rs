@@ -37,7 +37,10 @@ pub fn pack(job: &Job, config: &Config, a: ArrayView4<i16>, b: ArrayView4<i16>) 
             }
             Payload::Weights(source) => out.weights(start, source, &b),
             Payload::Operand(source) => out.operand(start, source, &b),
-            Payload::Reads | Payload::Matrix | Payload::Offsets | Payload::End => {}
+            Payload::Reads => out.reads(start),
+            Payload::Matrix => out.matrix(start),
+            Payload::Offsets => out.offsets(start),
+            Payload::End => {}
         }
     }
     out.bytes
@@ -63,6 +66,40 @@ impl Packer<'_> {
         let width = self.config.data_w / 8;
         let at = start + word * width;
         self.bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+    }
+
+    /// `word` in the low bits of beat `beat` after byte `start`.
+    fn word(&mut self, start: usize, beat: usize, word: u64) {
+        let at = start + beat * self.config.bus_bytes();
+        self.bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    }
+
+    fn reads(&mut self, start: usize) {
+        for (beat, read) in self.job.reads().iter().enumerate() {
+            self.word(start, beat, read.map_or(0, |r| r.pack()));
+        }
+    }
+
+    /// Two bits a projection, two's complement; projections beyond n too, which nobody looks at.
+    fn matrix(&mut self, start: usize) {
+        let Some(projections) = &self.job.projections else {
+            return;
+        };
+        for (beat, read) in self.job.reads().iter().enumerate() {
+            let column = read.map(|r| projections.matrix.column(r.k.into()));
+            let entries = column.iter().flatten().enumerate();
+            let word = entries.fold(0, |word, (j, &r)| word | (r as u64 & 3) << (2 * j));
+            self.word(start, beat, word);
+        }
+    }
+
+    fn offsets(&mut self, start: usize) {
+        let Some(projections) = &self.job.projections else {
+            return;
+        };
+        for (beat, &offset) in projections.offsets.iter().take(projections.n).enumerate() {
+            self.word(start, beat, offset as u64);
+        }
     }
 
     /// Byte of row `row` of weights or operands.
