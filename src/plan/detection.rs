@@ -15,13 +15,11 @@ use anyhow::{Result, ensure};
 
 use super::correlation::gcd;
 use super::layout::narrow;
+use super::scope::MAX_REACH;
 use super::{Axis, Correlation, Grouping, Job, JobRegs, Layout, Program, Span};
 use crate::config::Config;
 use crate::regmap::Read;
 use crate::reuse::{Mode, Projections, Reuse};
-
-/// Rows or columns that an element may lie away from its position's first one.
-const MAX_REACH: usize = 255;
 
 /// Most lists of a set: the register's bits.
 const MAX_LIST_SLOTS: usize = 255;
