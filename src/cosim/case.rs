@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::engine::{Drain, Engine, Op, OpResult};
 use crate::golden::Golden;
 use crate::numeric;
-use crate::plan::interpret::{Counts, Interpreter};
+use crate::plan::interpret::{Counts, Interpreted, Interpreter};
 use crate::plan::{RandomCase, random_case, stream};
 use crate::regmap::Statistics;
 
@@ -86,7 +86,7 @@ impl Case {
         let mut jobs = Vec::new();
         for (number, job) in random.plan.jobs.iter().enumerate() {
             let input = stream::pack(job, config, a.view(), b.view());
-            let (output, counts) = interpreter
+            let Interpreted { output, counts, .. } = interpreter
                 .run(&job.regs, &input)
                 .with_context(|| format!("interpreting job {number}"))?;
             let modelled = random
@@ -165,11 +165,16 @@ impl Case {
 
 /// Counters that depend on data and plan, not on time.
 fn data_counts(statistics: Statistics, counts: Counts) -> Statistics {
+    let [zero, hit, mau, mnu] = counts.states;
     Statistics {
         compute_busy: counts.elements,
         macs: counts.macs,
         saturations: counts.saturations,
         max_abs: counts.max_abs,
+        zero,
+        hit,
+        mau,
+        mnu,
         ..statistics
     }
 }

@@ -6,7 +6,7 @@ use super::bus::{Bus, BusError};
 use super::campaign::Testbench;
 use super::pump::{Counts, Stalls};
 use crate::config::Config;
-use crate::plan::interpret::Interpreter;
+use crate::plan::interpret::{Interpreted, Interpreter};
 use crate::regmap::{Access, Error, JobRegs, OutKind, REGISTERS, Reg, Statistics, identity, words};
 
 /// An accelerator of some configuration, in software.
@@ -67,7 +67,7 @@ impl SoftwareDevice {
         let input = std::mem::take(&mut self.input);
         let beat_bytes = self.config.bus_bytes();
         let (output, counts) = match self.interpreter.run(&regs, &input) {
-            Ok((output, counts)) => {
+            Ok(Interpreted { output, counts, .. }) => {
                 (self.error, self.refusal) = (0, None);
                 (output, counts)
             }
@@ -78,7 +78,12 @@ impl SoftwareDevice {
                 (trailer, Default::default())
             }
         };
+        let [zero, hit, mau, mnu] = counts.states;
         self.statistics = Statistics {
+            zero,
+            hit,
+            mau,
+            mnu,
             compute_busy: counts.elements,
             macs: counts.macs,
             in_beats: (input.len() / beat_bytes) as u64,

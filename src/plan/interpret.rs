@@ -1,29 +1,50 @@
 //! What a stream means, executed in software: the loop nest and the stream format, literally, one element at a time.
 //!
 //! The interpreter sees what the hardware sees, register values and beats, and knows nothing of tensors. It has the hardware's
-//! buffers (feature banks, weight rings, two psum banks a set) and refuses what the hardware would answer with an error, but no
+//! buffers (feature banks, weight rings, two psum banks, Hitmap lists a set) and refuses what the hardware would answer with an error, but no
 //! clock: sets run as far as their data allow after every segment. It proves packer, addressing and unpacker without any RTL.
 
+mod met;
 mod set;
 
 use anyhow::{Result, bail, ensure};
 
+pub use self::met::Met;
 use self::set::Set;
+
 use super::job::RAW_BITS;
 use crate::config::Config;
 use crate::regmap::{JobRegs, OutHeader, OutKind, SegmentHeader, SegmentKind};
+use crate::reuse::{GroupWork, Record};
 
 /// Counts of one interpreted job that do not depend on timing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Elements processed, summed over sets.
+    /// Cycles that issue, summed over sets; dense: elements processed.
     pub elements: u64,
-    /// Elements × PEs with a filter.
+    /// Elements multiplied × PEs with a filter.
     pub macs: u64,
+    /// Vectors in state ZERO, HIT, MAU, MNU; again for each detection.
+    pub states: [u64; 4],
     /// Drained values that shift mode saturated.
     pub saturations: u64,
     /// Largest magnitude drained, before the shift.
     pub max_abs: u64,
+}
+
+/// What one job gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interpreted {
+    /// The output stream with its trailer.
+    pub output: Vec<u8>,
+    /// Counts that do not depend on timing.
+    pub counts: Counts,
+    /// Hitmap records of each set in the order of detection: tile, pass (if detected again), group, position.
+    pub records: Vec<Vec<Record>>,
+    /// Work of each set's groups: tile by tile, group by group; the same in every pass.
+    pub work: Vec<Vec<GroupWork>>,
+    /// Mechanisms of reuse that occurred.
+    pub met: Met,
 }
 
 /// The accelerator's state between jobs, and the sizes it has.
@@ -49,11 +70,12 @@ impl Interpreter {
         }
     }
 
-    /// Runs one job; the output stream with its trailer, and the counts.
+    /// Runs one job.
     ///
     /// # Errors
     /// Whatever the hardware answers with an error code, said in words.
-    pub fn run(&mut self, regs: &JobRegs, input: &[u8]) -> Result<(Vec<u8>, Counts)> {
+    pub fn run(&mut self, regs: &JobRegs, input: &[u8]) -> Result<Interpreted> {
+        set::detect::check(regs, &self.config)?;
         let mut run = Run {
             regs,
             config: &self.config,
@@ -112,7 +134,7 @@ impl Interpreter {
                     SegmentKind::Weights => set.load_weights(&run, &payload)?,
                     SegmentKind::Operand => set.load_operand(&run, &payload)?,
                     SegmentKind::Reads | SegmentKind::Matrix | SegmentKind::Offsets => {
-                        bail!("{kind:?} in a dense job")
+                        set.load_detection(kind, &run, &payload)?
                     }
                     SegmentKind::End => {}
                 }
@@ -124,7 +146,23 @@ impl Interpreter {
         }
         let at = run.beat();
         run.out[at] = OutKind::Trailer.code() as u8;
-        Ok((run.out, run.counts))
+        let traces: Vec<_> = self
+            .sets
+            .iter_mut()
+            .map(|set| std::mem::take(&mut set.trace))
+            .collect();
+        for record in traces.iter().flat_map(|t| &t.records) {
+            run.counts.states[record.state as usize] += 1;
+        }
+        let met = traces.iter().fold(Met::default(), |met, t| met.with(t.met));
+        let (records, work) = traces.into_iter().map(|t| (t.records, t.work)).unzip();
+        Ok(Interpreted {
+            output: run.out,
+            counts: run.counts,
+            records,
+            work,
+            met,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random plans through packer, interpreter and unpacker give the convolution's definition.
 
-use super::interpret::{Counts, Interpreter};
+use super::interpret::{Counts, Interpreted, Interpreter};
 use super::layers::layers;
 use super::{
     Choices, Correlation, Job, JobRegs, Mechanisms, RandomCase, plan, random_case, stream,
@@ -55,7 +55,7 @@ fn check(config: &Config, interpreter: &mut Interpreter, case: &RandomCase, seed
             "{}",
             context()
         );
-        let (output, counts) = interpreter
+        let Interpreted { output, counts, .. } = interpreter
             .run(&job.regs, &input)
             .unwrap_or_else(|e| panic!("{e:#}: {}", context()));
         assert_eq!(
@@ -262,9 +262,10 @@ fn one_job() -> (Config, Job, [usize; 4], Vec<u8>) {
         Array4::from_elem(g.w_shape(), 2),
     );
     let input = stream::pack(&plan.jobs[0], &config, x.view(), w.view());
-    let (output, _) = Interpreter::new(&config)
+    let output = Interpreter::new(&config)
         .run(&plan.jobs[0].regs, &input)
-        .unwrap();
+        .unwrap()
+        .output;
     (config, plan.jobs[0].clone(), g.y_shape(), output)
 }
 
@@ -325,7 +326,7 @@ fn a_wrong_register_gives_a_wrong_result() {
     let run = |regs: &JobRegs| {
         Interpreter::new(&config)
             .run(regs, &input)
-            .map(|(out, _)| out)
+            .map(|done| done.output)
     };
     let right = run(&job.regs).unwrap();
     let regs = job.regs;

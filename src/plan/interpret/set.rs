@@ -1,10 +1,15 @@
 //! One PE set of the interpreter: buffers, rings, patch addressing, multiply-accumulate.
 
+pub(super) mod detect;
+mod reuse;
+
 use anyhow::{Result, ensure};
 
+use self::detect::{Detection, Vector};
+use self::reuse::Trace;
 use super::Run;
 use crate::config::Config;
-use crate::regmap::{JobRegs, OutHeader, SegmentHeader, TileDescriptor};
+use crate::regmap::{JobRegs, OutHeader, SegmentHeader, SegmentKind, TileDescriptor};
 
 /// A place in the feature buffer and in the image.
 #[derive(Clone, Copy, Default)]
@@ -81,6 +86,9 @@ struct Active {
     /// Psum row of the group's first element (weight gradient).
     group_base: usize,
     walk: Walk,
+    /// Reuse: detected groups of the pass, and which positions have had an item in it.
+    lists: Vec<Vec<Vector>>,
+    touched: Vec<bool>,
 }
 
 /// Buffers and state of a PE set.
@@ -96,6 +104,8 @@ pub(super) struct Set {
     fill: Rings,
     pending: Option<TileDescriptor>,
     active: Option<Active>,
+    detection: Detection,
+    pub trace: Trace,
 }
 
 /// Fill levels and pointers, cleared at START.
@@ -126,6 +136,7 @@ impl Set {
     /// START: rings and tile queue are empty; psums and their pointer stay.
     pub fn start(&mut self) {
         (self.fill, self.pending, self.active) = (Rings::default(), None, None);
+        (self.detection, self.trace) = (Detection::default(), Trace::default());
     }
 
     /// No tile in work and none waiting.
@@ -142,6 +153,16 @@ impl Set {
         let word = |i: usize| u16::from_le_bytes([payload[2 * i], payload[2 * i + 1]]);
         self.pending = Some(TileDescriptor::from_words(&std::array::from_fn(word)));
         Ok(())
+    }
+
+    /// Takes a part of the detector's program.
+    pub fn load_detection(&mut self, kind: SegmentKind, run: &Run, payload: &[u8]) -> Result<()> {
+        ensure!(run.regs.reuse != 0, "{kind:?} in a dense job");
+        ensure!(
+            self.is_idle(),
+            "no progress: {kind:?} for a set whose tile lacks data"
+        );
+        self.detection.load(kind, run, payload)
     }
 
     /// Takes one bank's beats of a feature slot.
@@ -241,6 +262,8 @@ impl Set {
                     chunk: 0,
                     group_base: 0,
                     walk,
+                    lists: vec![],
+                    touched: vec![],
                 });
             }
             let data = if run.regs.wgrad {
@@ -291,6 +314,34 @@ impl Set {
         } else {
             run.config.pes
         };
+        if regs.reuse != 0 {
+            self.reuse_group(a, slot, elements, pes, run)?;
+        } else {
+            self.dense_group(a, slot, [channels, kernel_rows], elements, run)?;
+            let issues = tile.positions() * elements;
+            run.counts.elements += issues as u64;
+            run.counts.macs += (issues * pes) as u64;
+        }
+        if regs.wgrad {
+            a.group_base += elements;
+        } else {
+            self.fill.weight_read = (self.fill.weight_read + elements) % run.config.weight_words;
+            self.fill.weights_used -= elements;
+            self.fill.weight_groups -= 1;
+        }
+        Ok(())
+    }
+
+    /// Every element of every position.
+    fn dense_group(
+        &mut self,
+        a: &mut Active,
+        slot: usize,
+        [channels, kernel_rows]: [u16; 2],
+        elements: usize,
+        run: &Run,
+    ) -> Result<()> {
+        let (regs, tile) = (run.regs, a.tile);
         let mut position = 0;
         for image in 0..tile.images {
             for y in 0..tile.rows {
@@ -299,7 +350,7 @@ impl Set {
                     for c in 0..channels {
                         for row in 0..kernel_rows {
                             for col in 0..regs.kw {
-                                let value = self.element(a, slot, run)? as i64;
+                                let value = self.word(a.walk.base[KC], &tile, slot, run)? as i64;
                                 self.multiply(a, value, position, k, elements, run)?;
                                 k += 1;
                                 if col + 1 < regs.kw {
@@ -327,21 +378,11 @@ impl Set {
                 a.walk.advance(IMG);
             }
         }
-        run.counts.elements += (position * elements) as u64;
-        run.counts.macs += (position * elements * pes) as u64;
-        if regs.wgrad {
-            a.group_base += elements;
-        } else {
-            self.fill.weight_read = (self.fill.weight_read + elements) % run.config.weight_words;
-            self.fill.weights_used -= elements;
-            self.fill.weight_groups -= 1;
-        }
         Ok(())
     }
 
-    /// The element that the walk points at, 0 outside of the image.
-    fn element(&self, a: &Active, slot: usize, run: &Run) -> Result<i16> {
-        let (p, tile) = (a.walk.base[KC], &a.tile);
+    /// The element at a place, 0 outside of the image.
+    fn word(&self, p: Point, tile: &TileDescriptor, slot: usize, run: &Run) -> Result<i16> {
         let inside = |r: i16, size: u16| r >= 0 && (r as u16) < size;
         if !inside(p.row, tile.in_rows) || !inside(p.col, tile.in_cols) {
             return Ok(0);

@@ -1,0 +1,72 @@
+//! Which mechanisms of reuse a job met: what a campaign reports, so that none stays untried.
+
+/// Which mechanisms of reuse a job met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Met {
+    /// A vector of zeros was skipped.
+    pub zero: bool,
+    /// A result was reused.
+    pub hit: bool,
+    /// A vector became a representative.
+    pub mau: bool,
+    /// A miss with signatures compared: the MCACHE set was full.
+    pub full_set: bool,
+    /// A position that was zero in every group: its psum was cleared.
+    pub clear: bool,
+    /// A group without any item.
+    pub empty_list: bool,
+    /// A weight gradient's group without any item, with psums that start from zero.
+    pub zero_writes: bool,
+    /// A sum of dY that takes two rounds.
+    pub wide_sum: bool,
+    /// A group of several positions and one vector.
+    pub one_vector: bool,
+    /// Zero elements that took no cycle.
+    pub skipped_elements: bool,
+    /// A vector of zeros that was computed, with zero elements skipped.
+    pub zero_vector: bool,
+    /// A group detected again in a later pass.
+    pub redetected: bool,
+    /// A last group of fewer elements than the others.
+    pub short_group: bool,
+}
+
+impl Met {
+    /// Every mechanism with its name.
+    pub fn named(&self) -> [(&'static str, bool); 13] {
+        [
+            ("zero", self.zero),
+            ("hit", self.hit),
+            ("mau", self.mau),
+            ("full_set", self.full_set),
+            ("clear", self.clear),
+            ("empty_list", self.empty_list),
+            ("zero_writes", self.zero_writes),
+            ("wide_sum", self.wide_sum),
+            ("one_vector", self.one_vector),
+            ("skipped_elements", self.skipped_elements),
+            ("zero_vector", self.zero_vector),
+            ("redetected", self.redetected),
+            ("short_group", self.short_group),
+        ]
+    }
+
+    /// What either job met.
+    pub fn with(self, other: Met) -> Met {
+        Met {
+            zero: self.zero | other.zero,
+            hit: self.hit | other.hit,
+            mau: self.mau | other.mau,
+            full_set: self.full_set | other.full_set,
+            clear: self.clear | other.clear,
+            empty_list: self.empty_list | other.empty_list,
+            zero_writes: self.zero_writes | other.zero_writes,
+            wide_sum: self.wide_sum | other.wide_sum,
+            one_vector: self.one_vector | other.one_vector,
+            skipped_elements: self.skipped_elements | other.skipped_elements,
+            zero_vector: self.zero_vector | other.zero_vector,
+            redetected: self.redetected | other.redetected,
+            short_group: self.short_group | other.short_group,
+        }
+    }
+}
