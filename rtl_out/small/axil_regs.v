@@ -44,26 +44,26 @@ module axil_regs (
     output wire stream_features,
     output wire shift_mode,
     output wire [5:0] shift,
-    output wire [15:0] cgroups,
-    output wire [15:0] chunks,
     output wire [15:0] cg,
     output wire [15:0] cg_last,
     output wire [15:0] kr,
     output wire [15:0] kr_last,
     output wire [15:0] kw,
+    output wire [15:0] chunks,
+    output wire [15:0] cgroups,
     output wire [15:0] kc_step,
     output wire [15:0] kr_addr,
     output wire [15:0] kr_row,
+    output wire [1:0] kr_bank,
     output wire [15:0] c_addr,
+    output wire [1:0] c_bank,
     output wire [15:0] x_step,
     output wire [15:0] y_addr,
     output wire [15:0] y_row,
+    output wire [1:0] y_bank,
     output wire [15:0] img_addr,
     output wire [15:0] chunk_addr,
     output wire [15:0] chunk_row,
-    output wire [1:0] kr_bank,
-    output wire [1:0] c_bank,
-    output wire [1:0] y_bank,
     output wire [1:0] chunk_bank,
     output wire [15:0] wrap_addr,
     output wire [15:0] slot_beats,
@@ -178,26 +178,26 @@ module axil_regs (
     assign stream_features = job_0[1];
     assign shift_mode = job_0[2];
     assign shift = job_1[5:0];
-    assign cgroups = job_2[15:0];
-    assign chunks = job_3[15:0];
     assign cg = job_4[15:0];
     assign cg_last = job_4[31:16];
     assign kr = job_5[15:0];
     assign kr_last = job_5[31:16];
     assign kw = job_6[15:0];
+    assign chunks = job_3[15:0];
+    assign cgroups = job_2[15:0];
     assign kc_step = job_7[15:0];
     assign kr_addr = job_8[15:0];
     assign kr_row = job_8[31:16];
+    assign kr_bank = job_14[1:0];
     assign c_addr = job_9[15:0];
+    assign c_bank = job_14[5:4];
     assign x_step = job_10[15:0];
     assign y_addr = job_11[15:0];
     assign y_row = job_11[31:16];
+    assign y_bank = job_14[9:8];
     assign img_addr = job_12[15:0];
     assign chunk_addr = job_13[15:0];
     assign chunk_row = job_13[31:16];
-    assign kr_bank = job_14[1:0];
-    assign c_bank = job_14[5:4];
-    assign y_bank = job_14[9:8];
     assign chunk_bank = job_14[13:12];
     assign wrap_addr = job_15[15:0];
     assign slot_beats = job_16[15:0];

@@ -39,26 +39,26 @@ module mercury_small (
     wire regs_stream_features;
     wire regs_shift_mode;
     wire [5:0] regs_shift;
-    wire [15:0] regs_cgroups;
-    wire [15:0] regs_chunks;
     wire [15:0] regs_cg;
     wire [15:0] regs_cg_last;
     wire [15:0] regs_kr;
     wire [15:0] regs_kr_last;
     wire [15:0] regs_kw;
+    wire [15:0] regs_chunks;
+    wire [15:0] regs_cgroups;
     wire [15:0] regs_kc_step;
     wire [15:0] regs_kr_addr;
     wire [15:0] regs_kr_row;
+    wire [1:0] regs_kr_bank;
     wire [15:0] regs_c_addr;
+    wire [1:0] regs_c_bank;
     wire [15:0] regs_x_step;
     wire [15:0] regs_y_addr;
     wire [15:0] regs_y_row;
+    wire [1:0] regs_y_bank;
     wire [15:0] regs_img_addr;
     wire [15:0] regs_chunk_addr;
     wire [15:0] regs_chunk_row;
-    wire [1:0] regs_kr_bank;
-    wire [1:0] regs_c_bank;
-    wire [1:0] regs_y_bank;
     wire [1:0] regs_chunk_bank;
     wire [15:0] regs_wrap_addr;
     wire [15:0] regs_slot_beats;
@@ -202,26 +202,26 @@ module mercury_small (
         .stream_features(regs_stream_features),
         .shift_mode(regs_shift_mode),
         .shift(regs_shift),
-        .cgroups(regs_cgroups),
-        .chunks(regs_chunks),
         .cg(regs_cg),
         .cg_last(regs_cg_last),
         .kr(regs_kr),
         .kr_last(regs_kr_last),
         .kw(regs_kw),
+        .chunks(regs_chunks),
+        .cgroups(regs_cgroups),
         .kc_step(regs_kc_step),
         .kr_addr(regs_kr_addr),
         .kr_row(regs_kr_row),
+        .kr_bank(regs_kr_bank),
         .c_addr(regs_c_addr),
+        .c_bank(regs_c_bank),
         .x_step(regs_x_step),
         .y_addr(regs_y_addr),
         .y_row(regs_y_row),
+        .y_bank(regs_y_bank),
         .img_addr(regs_img_addr),
         .chunk_addr(regs_chunk_addr),
         .chunk_row(regs_chunk_row),
-        .kr_bank(regs_kr_bank),
-        .c_bank(regs_c_bank),
-        .y_bank(regs_y_bank),
         .chunk_bank(regs_chunk_bank),
         .wrap_addr(regs_wrap_addr),
         .slot_beats(regs_slot_beats),

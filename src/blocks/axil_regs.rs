@@ -1,5 +1,6 @@
 //! The register file behind AXI4-Lite.
 
+use super::job_fields::{LoopCounts, PatchSteps};
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use super::requantizer::SHIFT_W;
@@ -83,50 +84,10 @@ pub struct AxilRegs {
     pub shift_mode: Bit<Out>,
     /// Field SHIFT of SHIFT.
     pub shift: Sig<Out>,
-    /// Field CGROUPS of CGROUPS.
-    pub cgroups: Sig<Out>,
-    /// Field CHUNKS of CHUNKS.
-    pub chunks: Sig<Out>,
-    /// Field CG of CG.
-    pub cg: Sig<Out>,
-    /// Field CG_LAST of CG.
-    pub cg_last: Sig<Out>,
-    /// Field KR of KR.
-    pub kr: Sig<Out>,
-    /// Field KR_LAST of KR.
-    pub kr_last: Sig<Out>,
-    /// Field KW of KW.
-    pub kw: Sig<Out>,
-    /// Field KC_STEP of KC_STEP.
-    pub kc_step: Sig<Out>,
-    /// Field KR_ADDR of KR_STEP.
-    pub kr_addr: Sig<Out>,
-    /// Field KR_ROW of KR_STEP.
-    pub kr_row: Sig<Out>,
-    /// Field C_ADDR of C_STEP.
-    pub c_addr: Sig<Out>,
-    /// Field X_STEP of X_STEP.
-    pub x_step: Sig<Out>,
-    /// Field Y_ADDR of Y_STEP.
-    pub y_addr: Sig<Out>,
-    /// Field Y_ROW of Y_STEP.
-    pub y_row: Sig<Out>,
-    /// Field IMG_ADDR of IMG_STEP.
-    pub img_addr: Sig<Out>,
-    /// Field CHUNK_ADDR of CHUNK_STEP.
-    pub chunk_addr: Sig<Out>,
-    /// Field CHUNK_ROW of CHUNK_STEP.
-    pub chunk_row: Sig<Out>,
-    /// Field KR_BANK of BANK_STEPS.
-    pub kr_bank: Sig<Out>,
-    /// Field C_BANK of BANK_STEPS.
-    pub c_bank: Sig<Out>,
-    /// Field Y_BANK of BANK_STEPS.
-    pub y_bank: Sig<Out>,
-    /// Field CHUNK_BANK of BANK_STEPS.
-    pub chunk_bank: Sig<Out>,
-    /// Field WRAP_ADDR of WRAP.
-    pub wrap_addr: Sig<Out>,
+    /// Job: how often the loops run.
+    pub counts: LoopCounts<Out>,
+    /// Job: what the steps of the loops add.
+    pub steps: PatchSteps<Out>,
     /// Field SLOT_BEATS of SLOT.
     pub slot_beats: Sig<Out>,
     /// Field RING_SLOTS of RING.
@@ -292,28 +253,8 @@ impl AxilRegs {
             stream_features: Bit::new(),
             shift_mode: Bit::new(),
             shift: Sig::unsigned(SHIFT_W),
-            cgroups: Sig::unsigned(COUNT_W),
-            chunks: Sig::unsigned(COUNT_W),
-            cg: Sig::unsigned(COUNT_W),
-            cg_last: Sig::unsigned(COUNT_W),
-            kr: Sig::unsigned(COUNT_W),
-            kr_last: Sig::unsigned(COUNT_W),
-            kw: Sig::unsigned(COUNT_W),
-            kc_step: Sig::unsigned(ADDR_W),
-            kr_addr: Sig::unsigned(ADDR_W),
-            kr_row: Sig::unsigned(ADDR_W),
-            c_addr: Sig::unsigned(ADDR_W),
-            x_step: Sig::unsigned(ADDR_W),
-            y_addr: Sig::unsigned(ADDR_W),
-            y_row: Sig::unsigned(ADDR_W),
-            img_addr: Sig::unsigned(ADDR_W),
-            chunk_addr: Sig::unsigned(ADDR_W),
-            chunk_row: Sig::unsigned(ADDR_W),
-            kr_bank: Sig::unsigned(config.bank_w()),
-            c_bank: Sig::unsigned(config.bank_w()),
-            y_bank: Sig::unsigned(config.bank_w()),
-            chunk_bank: Sig::unsigned(config.bank_w()),
-            wrap_addr: Sig::unsigned(ADDR_W),
+            counts: LoopCounts::new(),
+            steps: PatchSteps::new(config),
             slot_beats: Sig::unsigned(ADDR_W),
             ring_slots: Sig::unsigned(COUNT_W),
             job: registers(Access::Job).map(|_| Reg::unsigned(32)).collect(),
@@ -557,46 +498,49 @@ impl Logic for AxilRegs {
             .get_bit(self.shift_mode_at.val());
         self.shift.next =
             unsigned_cast(self.job[self.shift_index.val()].val() >> self.shift_at.val());
-        self.cgroups.next =
+        self.counts.cgroups.next =
             unsigned_cast(self.job[self.cgroups_index.val()].val() >> self.cgroups_at.val());
-        self.chunks.next =
+        self.counts.chunks.next =
             unsigned_cast(self.job[self.chunks_index.val()].val() >> self.chunks_at.val());
-        self.cg.next = unsigned_cast(self.job[self.cg_index.val()].val() >> self.cg_at.val());
-        self.cg_last.next =
+        self.counts.cg.next =
+            unsigned_cast(self.job[self.cg_index.val()].val() >> self.cg_at.val());
+        self.counts.cg_last.next =
             unsigned_cast(self.job[self.cg_last_index.val()].val() >> self.cg_last_at.val());
-        self.kr.next = unsigned_cast(self.job[self.kr_index.val()].val() >> self.kr_at.val());
-        self.kr_last.next =
+        self.counts.kr.next =
+            unsigned_cast(self.job[self.kr_index.val()].val() >> self.kr_at.val());
+        self.counts.kr_last.next =
             unsigned_cast(self.job[self.kr_last_index.val()].val() >> self.kr_last_at.val());
-        self.kw.next = unsigned_cast(self.job[self.kw_index.val()].val() >> self.kw_at.val());
-        self.kc_step.next =
+        self.counts.kw.next =
+            unsigned_cast(self.job[self.kw_index.val()].val() >> self.kw_at.val());
+        self.steps.kc_step.next =
             unsigned_cast(self.job[self.kc_step_index.val()].val() >> self.kc_step_at.val());
-        self.kr_addr.next =
+        self.steps.kr_addr.next =
             unsigned_cast(self.job[self.kr_addr_index.val()].val() >> self.kr_addr_at.val());
-        self.kr_row.next =
+        self.steps.kr_row.next =
             unsigned_cast(self.job[self.kr_row_index.val()].val() >> self.kr_row_at.val());
-        self.c_addr.next =
+        self.steps.c_addr.next =
             unsigned_cast(self.job[self.c_addr_index.val()].val() >> self.c_addr_at.val());
-        self.x_step.next =
+        self.steps.x_step.next =
             unsigned_cast(self.job[self.x_step_index.val()].val() >> self.x_step_at.val());
-        self.y_addr.next =
+        self.steps.y_addr.next =
             unsigned_cast(self.job[self.y_addr_index.val()].val() >> self.y_addr_at.val());
-        self.y_row.next =
+        self.steps.y_row.next =
             unsigned_cast(self.job[self.y_row_index.val()].val() >> self.y_row_at.val());
-        self.img_addr.next =
+        self.steps.img_addr.next =
             unsigned_cast(self.job[self.img_addr_index.val()].val() >> self.img_addr_at.val());
-        self.chunk_addr.next =
+        self.steps.chunk_addr.next =
             unsigned_cast(self.job[self.chunk_addr_index.val()].val() >> self.chunk_addr_at.val());
-        self.chunk_row.next =
+        self.steps.chunk_row.next =
             unsigned_cast(self.job[self.chunk_row_index.val()].val() >> self.chunk_row_at.val());
-        self.kr_bank.next =
+        self.steps.kr_bank.next =
             unsigned_cast(self.job[self.kr_bank_index.val()].val() >> self.kr_bank_at.val());
-        self.c_bank.next =
+        self.steps.c_bank.next =
             unsigned_cast(self.job[self.c_bank_index.val()].val() >> self.c_bank_at.val());
-        self.y_bank.next =
+        self.steps.y_bank.next =
             unsigned_cast(self.job[self.y_bank_index.val()].val() >> self.y_bank_at.val());
-        self.chunk_bank.next =
+        self.steps.chunk_bank.next =
             unsigned_cast(self.job[self.chunk_bank_index.val()].val() >> self.chunk_bank_at.val());
-        self.wrap_addr.next =
+        self.steps.wrap_addr.next =
             unsigned_cast(self.job[self.wrap_addr_index.val()].val() >> self.wrap_addr_at.val());
         self.slot_beats.next =
             unsigned_cast(self.job[self.slot_beats_index.val()].val() >> self.slot_beats_at.val());
@@ -604,13 +548,13 @@ impl Logic for AxilRegs {
             unsigned_cast(self.job[self.ring_slots_index.val()].val() >> self.ring_slots_at.val());
         self.bad_job.next = (self.job[self.mode_index.val()].val() & self.reserved.val()).any()
             || (self.job[self.shift_index.val()].val() > self.max_shift.val())
-            || (self.cgroups.val() == 0)
-            || (self.chunks.val() == 0)
-            || (self.cg.val() == 0)
-            || (self.cg_last.val() == 0)
-            || (self.kr.val() == 0)
-            || (self.kr_last.val() == 0)
-            || (self.kw.val() == 0)
+            || (self.counts.cgroups.val() == 0)
+            || (self.counts.chunks.val() == 0)
+            || (self.counts.cg.val() == 0)
+            || (self.counts.cg_last.val() == 0)
+            || (self.counts.kr.val() == 0)
+            || (self.counts.kr_last.val() == 0)
+            || (self.counts.kw.val() == 0)
             || (self.slot_beats.val() == 0)
             || (self.ring_slots.val() == 0);
     }

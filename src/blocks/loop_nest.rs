@@ -1,5 +1,6 @@
 //! The loop counters of one PE set.
 
+use super::job_fields::LoopCounts;
 use crate::hdl::prelude::*;
 
 /// Bits of every loop counter and limit: those of the register and descriptor fields that set the limits.
@@ -27,20 +28,8 @@ pub struct LoopNest {
     pub load: Bit<In>,
     /// The current element is done.
     pub advance: Bit<In>,
-    /// Channels of a channel group.
-    pub cg: Sig<In>,
-    /// Channels of the last channel group.
-    pub cg_last: Sig<In>,
-    /// Kernel rows of a chunk.
-    pub kr: Sig<In>,
-    /// Kernel rows of the last chunk.
-    pub kr_last: Sig<In>,
-    /// Kernel columns.
-    pub kw: Sig<In>,
-    /// Chunks of kernel rows.
-    pub chunks: Sig<In>,
-    /// Channel groups.
-    pub cgroups: Sig<In>,
+    /// Job: how often the loops run.
+    pub counts: LoopCounts<In>,
     /// Images of the tile.
     pub images: Sig<In>,
     /// Output rows of the tile.
@@ -110,13 +99,7 @@ impl LoopNest {
         LoopNest {
             load: Bit::new(),
             advance: Bit::new(),
-            cg: input(),
-            cg_last: input(),
-            kr: input(),
-            kr_last: input(),
-            kw: input(),
-            chunks: input(),
-            cgroups: input(),
+            counts: LoopCounts::new(),
             images: input(),
             rows: input(),
             cols: input(),
@@ -170,19 +153,19 @@ impl Default for LoopNest {
 impl Logic for LoopNest {
     #[hdl_gen]
     fn update(&mut self) {
-        self.last_chunk.next = self.chunk_count.val() + 1 == self.chunks.val();
-        self.last_cgroup.next = self.cgroup_count.val() + 1 == self.cgroups.val();
+        self.last_chunk.next = self.chunk_count.val() + 1 == self.counts.chunks.val();
+        self.last_cgroup.next = self.cgroup_count.val() + 1 == self.counts.cgroups.val();
         self.in_last_pass.next = self.pass_count.val() + 1 == self.passes.val();
-        self.channels.next = self.cg.val();
+        self.channels.next = self.counts.cg.val();
         if self.last_cgroup.val() {
-            self.channels.next = self.cg_last.val();
+            self.channels.next = self.counts.cg_last.val();
         }
-        self.kernel_rows.next = self.kr.val();
+        self.kernel_rows.next = self.counts.kr.val();
         if self.last_chunk.val() {
-            self.kernel_rows.next = self.kr_last.val();
+            self.kernel_rows.next = self.counts.kr_last.val();
         }
 
-        self.step_kr.next = self.kc_count.val() + 1 == self.kw.val();
+        self.step_kr.next = self.kc_count.val() + 1 == self.counts.kw.val();
         self.step_c.next =
             self.step_kr.val() && (self.kr_count.val() + 1 == self.kernel_rows.val());
         self.step_x.next = self.step_c.val() && (self.c_count.val() + 1 == self.channels.val());

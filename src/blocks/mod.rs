@@ -3,6 +3,7 @@
 //! | block | what it does |
 //! |---|---|
 //! | [`axil_regs`] | AXI4-Lite register file, made from the register table |
+//! | [`job_fields`] | bundles of job register fields |
 //! | [`job_control`] | START to trailer, errors, counters |
 //! | [`loader`] | parses the input stream, deals it to the PE sets |
 //! | [`pe_set`] | C processing elements in lockstep |
@@ -26,6 +27,7 @@ pub mod drain;
 pub mod feature_buffer;
 pub mod feature_ring;
 pub mod job_control;
+pub mod job_fields;
 pub mod loader;
 pub mod loop_nest;
 pub mod patch_agu;

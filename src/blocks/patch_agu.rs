@@ -1,5 +1,6 @@
 //! Patch address generation: where the current element lies in the feature banks.
 
+use super::job_fields::PatchSteps;
 use super::loop_nest::COUNT_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
@@ -55,36 +56,8 @@ pub struct PatchAgu {
     pub in_rows: Sig<In>,
     /// Input columns that were sent.
     pub in_cols: Sig<In>,
-    /// Words and columns per kernel column.
-    pub kc_step: Sig<In>,
-    /// Words per kernel row.
-    pub kr_addr: Sig<In>,
-    /// Input rows per kernel row.
-    pub kr_row: Sig<In>,
-    /// Banks per kernel row.
-    pub kr_bank: Sig<In>,
-    /// Words per channel.
-    pub c_addr: Sig<In>,
-    /// Banks per channel.
-    pub c_bank: Sig<In>,
-    /// Words and columns per output column.
-    pub x_step: Sig<In>,
-    /// Words per output row.
-    pub y_addr: Sig<In>,
-    /// Input rows per output row.
-    pub y_row: Sig<In>,
-    /// Banks per output row.
-    pub y_bank: Sig<In>,
-    /// Words per image.
-    pub img_addr: Sig<In>,
-    /// Words per chunk.
-    pub chunk_addr: Sig<In>,
-    /// Input rows per chunk.
-    pub chunk_row: Sig<In>,
-    /// Banks per chunk.
-    pub chunk_bank: Sig<In>,
-    /// Words per bank wrap.
-    pub wrap_addr: Sig<In>,
+    /// Job: what the steps of the loops add.
+    pub steps: PatchSteps<In>,
     /// Bank of the element.
     pub bank: Sig<Out>,
     /// Word address of the element in its bank.
@@ -147,21 +120,7 @@ impl PatchAgu {
             start_col: Sig::unsigned(addr),
             in_rows: Sig::unsigned(count),
             in_cols: Sig::unsigned(count),
-            kc_step: Sig::unsigned(addr),
-            kr_addr: Sig::unsigned(addr),
-            kr_row: Sig::unsigned(addr),
-            kr_bank: Sig::unsigned(bank),
-            c_addr: Sig::unsigned(addr),
-            c_bank: Sig::unsigned(bank),
-            x_step: Sig::unsigned(addr),
-            y_addr: Sig::unsigned(addr),
-            y_row: Sig::unsigned(addr),
-            y_bank: Sig::unsigned(bank),
-            img_addr: Sig::unsigned(addr),
-            chunk_addr: Sig::unsigned(addr),
-            chunk_row: Sig::unsigned(addr),
-            chunk_bank: Sig::unsigned(bank),
-            wrap_addr: Sig::unsigned(addr),
+            steps: PatchSteps::new(config),
             bank: Sig::unsigned(bank),
             addr: Sig::unsigned(addr),
             in_image: Bit::new(),
@@ -211,11 +170,11 @@ impl Logic for PatchAgu {
 
         self.restart.next = self.load.val() || self.step_cgroup.val();
         self.addr_base.next = self.addr_now.val();
-        self.addr_inc.next = self.kc_step.val();
+        self.addr_inc.next = self.steps.kc_step.val();
         self.bank_base.next = self.bank_now.val();
         self.bank_inc.next = 0.into();
         self.next_row.next = self.row_now.val();
-        self.next_col.next = self.col_now.val() + self.kc_step.val();
+        self.next_col.next = self.col_now.val() + self.steps.kc_step.val();
         if self.restart.val() {
             self.addr_base.next = self.start_addr.val();
             self.addr_inc.next = 0.into();
@@ -224,42 +183,42 @@ impl Logic for PatchAgu {
             self.next_col.next = self.start_col.val();
         } else if self.step_chunk.val() {
             self.addr_base.next = self.addr_chunk.val();
-            self.addr_inc.next = self.chunk_addr.val();
+            self.addr_inc.next = self.steps.chunk_addr.val();
             self.bank_base.next = self.bank_chunk.val();
-            self.bank_inc.next = self.chunk_bank.val();
-            self.next_row.next = self.row_chunk.val() + self.chunk_row.val();
+            self.bank_inc.next = self.steps.chunk_bank.val();
+            self.next_row.next = self.row_chunk.val() + self.steps.chunk_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_img.val() {
             self.addr_base.next = self.addr_img.val();
-            self.addr_inc.next = self.img_addr.val();
+            self.addr_inc.next = self.steps.img_addr.val();
             self.bank_base.next = self.bank_chunk.val();
             self.next_row.next = self.row_chunk.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_y.val() {
             self.addr_base.next = self.addr_y.val();
-            self.addr_inc.next = self.y_addr.val();
+            self.addr_inc.next = self.steps.y_addr.val();
             self.bank_base.next = self.bank_y.val();
-            self.bank_inc.next = self.y_bank.val();
-            self.next_row.next = self.row_y.val() + self.y_row.val();
+            self.bank_inc.next = self.steps.y_bank.val();
+            self.next_row.next = self.row_y.val() + self.steps.y_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_x.val() {
             self.addr_base.next = self.addr_x.val();
-            self.addr_inc.next = self.x_step.val();
+            self.addr_inc.next = self.steps.x_step.val();
             self.bank_base.next = self.bank_y.val();
             self.next_row.next = self.row_y.val();
-            self.next_col.next = self.col_x.val() + self.x_step.val();
+            self.next_col.next = self.col_x.val() + self.steps.x_step.val();
         } else if self.step_c.val() {
             self.addr_base.next = self.addr_c.val();
-            self.addr_inc.next = self.c_addr.val();
+            self.addr_inc.next = self.steps.c_addr.val();
             self.bank_base.next = self.bank_c.val();
-            self.bank_inc.next = self.c_bank.val();
+            self.bank_inc.next = self.steps.c_bank.val();
             self.next_row.next = self.row_y.val();
             self.next_col.next = self.col_x.val();
         } else if self.step_kr.val() {
             self.addr_base.next = self.addr_kr.val();
-            self.addr_inc.next = self.kr_addr.val();
-            self.bank_inc.next = self.kr_bank.val();
-            self.next_row.next = self.row_now.val() + self.kr_row.val();
+            self.addr_inc.next = self.steps.kr_addr.val();
+            self.bank_inc.next = self.steps.kr_bank.val();
+            self.next_row.next = self.row_now.val() + self.steps.kr_row.val();
             self.next_col.next = self.col_x.val();
         }
 
@@ -271,7 +230,8 @@ impl Logic for PatchAgu {
         if self.bank_wraps.val() {
             self.next_bank.next =
                 bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
-            self.next_addr.next = self.addr_base.val() + self.addr_inc.val() + self.wrap_addr.val();
+            self.next_addr.next =
+                self.addr_base.val() + self.addr_inc.val() + self.steps.wrap_addr.val();
         }
 
         if self.load.val() || self.advance.val() {

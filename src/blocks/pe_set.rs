@@ -1,6 +1,7 @@
 //! One PE set: sequencer, feature buffer, C processing elements in lockstep.
 
 use super::feature_buffer::FeatureBuffer;
+use super::job_fields::{LoopCounts, PatchSteps};
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use super::pe::Pe;
@@ -34,50 +35,10 @@ pub struct PeSet {
     pub wgrad: Bit<In>,
     /// Job: features are sent again for every pass.
     pub stream_features: Bit<In>,
-    /// Job: channels of a channel group.
-    pub cg: Sig<In>,
-    /// Job: channels of the last channel group.
-    pub cg_last: Sig<In>,
-    /// Job: kernel rows of a chunk.
-    pub kr: Sig<In>,
-    /// Job: kernel rows of the last chunk.
-    pub kr_last: Sig<In>,
-    /// Job: kernel columns.
-    pub kw: Sig<In>,
-    /// Job: chunks of kernel rows.
-    pub chunks: Sig<In>,
-    /// Job: channel groups.
-    pub cgroups: Sig<In>,
-    /// Job: words and columns per kernel column.
-    pub kc_step: Sig<In>,
-    /// Job: words per kernel row.
-    pub kr_addr: Sig<In>,
-    /// Job: input rows per kernel row.
-    pub kr_row: Sig<In>,
-    /// Job: banks per kernel row.
-    pub kr_bank: Sig<In>,
-    /// Job: words per channel.
-    pub c_addr: Sig<In>,
-    /// Job: banks per channel.
-    pub c_bank: Sig<In>,
-    /// Job: words and columns per output column.
-    pub x_step: Sig<In>,
-    /// Job: words per output row.
-    pub y_addr: Sig<In>,
-    /// Job: input rows per output row.
-    pub y_row: Sig<In>,
-    /// Job: banks per output row.
-    pub y_bank: Sig<In>,
-    /// Job: words per image.
-    pub img_addr: Sig<In>,
-    /// Job: words per chunk.
-    pub chunk_addr: Sig<In>,
-    /// Job: input rows per chunk.
-    pub chunk_row: Sig<In>,
-    /// Job: banks per chunk.
-    pub chunk_bank: Sig<In>,
-    /// Job: words per bank wrap.
-    pub wrap_addr: Sig<In>,
+    /// Job: how often the loops run.
+    pub counts: LoopCounts<In>,
+    /// Job: what the steps of the loops add.
+    pub steps: PatchSteps<In>,
     /// Job: beats of a feature slot.
     pub slot_beats: Sig<In>,
     /// Job: slots of the feature ring.
@@ -214,28 +175,8 @@ impl PeSet {
             reset_banks: Bit::new(),
             wgrad: Bit::new(),
             stream_features: Bit::new(),
-            cg: Sig::unsigned(COUNT_W),
-            cg_last: Sig::unsigned(COUNT_W),
-            kr: Sig::unsigned(COUNT_W),
-            kr_last: Sig::unsigned(COUNT_W),
-            kw: Sig::unsigned(COUNT_W),
-            chunks: Sig::unsigned(COUNT_W),
-            cgroups: Sig::unsigned(COUNT_W),
-            kc_step: Sig::unsigned(ADDR_W),
-            kr_addr: Sig::unsigned(ADDR_W),
-            kr_row: Sig::unsigned(ADDR_W),
-            kr_bank: Sig::unsigned(config.bank_w()),
-            c_addr: Sig::unsigned(ADDR_W),
-            c_bank: Sig::unsigned(config.bank_w()),
-            x_step: Sig::unsigned(ADDR_W),
-            y_addr: Sig::unsigned(ADDR_W),
-            y_row: Sig::unsigned(ADDR_W),
-            y_bank: Sig::unsigned(config.bank_w()),
-            img_addr: Sig::unsigned(ADDR_W),
-            chunk_addr: Sig::unsigned(ADDR_W),
-            chunk_row: Sig::unsigned(ADDR_W),
-            chunk_bank: Sig::unsigned(config.bank_w()),
-            wrap_addr: Sig::unsigned(ADDR_W),
+            counts: LoopCounts::new(),
+            steps: PatchSteps::new(config),
             slot_beats: Sig::unsigned(ADDR_W),
             ring_slots: Sig::unsigned(COUNT_W),
             load_selected: Bit::new(),
@@ -338,28 +279,8 @@ impl Logic for PeSet {
         self.sequencer.reset_banks.next = self.reset_banks.val();
         self.sequencer.wgrad.next = self.wgrad.val();
         self.sequencer.stream_features.next = self.stream_features.val();
-        self.sequencer.cg.next = self.cg.val();
-        self.sequencer.cg_last.next = self.cg_last.val();
-        self.sequencer.kr.next = self.kr.val();
-        self.sequencer.kr_last.next = self.kr_last.val();
-        self.sequencer.kw.next = self.kw.val();
-        self.sequencer.chunks.next = self.chunks.val();
-        self.sequencer.cgroups.next = self.cgroups.val();
-        self.sequencer.kc_step.next = self.kc_step.val();
-        self.sequencer.kr_addr.next = self.kr_addr.val();
-        self.sequencer.kr_row.next = self.kr_row.val();
-        self.sequencer.kr_bank.next = self.kr_bank.val();
-        self.sequencer.c_addr.next = self.c_addr.val();
-        self.sequencer.c_bank.next = self.c_bank.val();
-        self.sequencer.x_step.next = self.x_step.val();
-        self.sequencer.y_addr.next = self.y_addr.val();
-        self.sequencer.y_row.next = self.y_row.val();
-        self.sequencer.y_bank.next = self.y_bank.val();
-        self.sequencer.img_addr.next = self.img_addr.val();
-        self.sequencer.chunk_addr.next = self.chunk_addr.val();
-        self.sequencer.chunk_row.next = self.chunk_row.val();
-        self.sequencer.chunk_bank.next = self.chunk_bank.val();
-        self.sequencer.wrap_addr.next = self.wrap_addr.val();
+        LoopCounts::<In>::join(&mut self.sequencer.counts, &mut self.counts);
+        PatchSteps::<In>::join(&mut self.sequencer.steps, &mut self.steps);
         self.sequencer.slot_beats.next = self.slot_beats.val();
         self.sequencer.ring_slots.next = self.ring_slots.val();
         self.sequencer.tile_write.next = self.load_selected.val() && self.load_tile.val();

@@ -1,6 +1,7 @@
 //! The sequencer of one PE set: which element is issued when, and what is free when.
 
 use super::feature_ring::FeatureRing;
+use super::job_fields::{LoopCounts, PatchSteps};
 use super::loop_nest::{COUNT_W, LoopNest};
 use super::patch_agu::{ADDR_W, PatchAgu};
 use super::psum_banks::PsumBanks;
@@ -39,50 +40,10 @@ pub struct SetSequencer {
     pub wgrad: Bit<In>,
     /// Job: features are sent again for every pass.
     pub stream_features: Bit<In>,
-    /// Job: channels of a channel group.
-    pub cg: Sig<In>,
-    /// Job: channels of the last channel group.
-    pub cg_last: Sig<In>,
-    /// Job: kernel rows of a chunk.
-    pub kr: Sig<In>,
-    /// Job: kernel rows of the last chunk.
-    pub kr_last: Sig<In>,
-    /// Job: kernel columns.
-    pub kw: Sig<In>,
-    /// Job: chunks of kernel rows.
-    pub chunks: Sig<In>,
-    /// Job: channel groups.
-    pub cgroups: Sig<In>,
-    /// Job: words and columns per kernel column.
-    pub kc_step: Sig<In>,
-    /// Job: words per kernel row.
-    pub kr_addr: Sig<In>,
-    /// Job: input rows per kernel row.
-    pub kr_row: Sig<In>,
-    /// Job: banks per kernel row.
-    pub kr_bank: Sig<In>,
-    /// Job: words per channel.
-    pub c_addr: Sig<In>,
-    /// Job: banks per channel.
-    pub c_bank: Sig<In>,
-    /// Job: words and columns per output column.
-    pub x_step: Sig<In>,
-    /// Job: words per output row.
-    pub y_addr: Sig<In>,
-    /// Job: input rows per output row.
-    pub y_row: Sig<In>,
-    /// Job: banks per output row.
-    pub y_bank: Sig<In>,
-    /// Job: words per image.
-    pub img_addr: Sig<In>,
-    /// Job: words per chunk.
-    pub chunk_addr: Sig<In>,
-    /// Job: input rows per chunk.
-    pub chunk_row: Sig<In>,
-    /// Job: banks per chunk.
-    pub chunk_bank: Sig<In>,
-    /// Job: words per bank wrap.
-    pub wrap_addr: Sig<In>,
+    /// Job: how often the loops run.
+    pub counts: LoopCounts<In>,
+    /// Job: what the steps of the loops add.
+    pub steps: PatchSteps<In>,
     /// Job: beats of a feature slot.
     pub slot_beats: Sig<In>,
     /// Job: slots of the feature ring.
@@ -202,28 +163,8 @@ impl SetSequencer {
             reset_banks: Bit::new(),
             wgrad: Bit::new(),
             stream_features: Bit::new(),
-            cg: Sig::unsigned(COUNT_W),
-            cg_last: Sig::unsigned(COUNT_W),
-            kr: Sig::unsigned(COUNT_W),
-            kr_last: Sig::unsigned(COUNT_W),
-            kw: Sig::unsigned(COUNT_W),
-            chunks: Sig::unsigned(COUNT_W),
-            cgroups: Sig::unsigned(COUNT_W),
-            kc_step: Sig::unsigned(ADDR_W),
-            kr_addr: Sig::unsigned(ADDR_W),
-            kr_row: Sig::unsigned(ADDR_W),
-            kr_bank: Sig::unsigned(config.bank_w()),
-            c_addr: Sig::unsigned(ADDR_W),
-            c_bank: Sig::unsigned(config.bank_w()),
-            x_step: Sig::unsigned(ADDR_W),
-            y_addr: Sig::unsigned(ADDR_W),
-            y_row: Sig::unsigned(ADDR_W),
-            y_bank: Sig::unsigned(config.bank_w()),
-            img_addr: Sig::unsigned(ADDR_W),
-            chunk_addr: Sig::unsigned(ADDR_W),
-            chunk_row: Sig::unsigned(ADDR_W),
-            chunk_bank: Sig::unsigned(config.bank_w()),
-            wrap_addr: Sig::unsigned(ADDR_W),
+            counts: LoopCounts::new(),
+            steps: PatchSteps::new(config),
             slot_beats: Sig::unsigned(ADDR_W),
             ring_slots: Sig::unsigned(COUNT_W),
             tile_write: Bit::new(),
@@ -311,13 +252,7 @@ impl Logic for SetSequencer {
         // Loop nest.
         self.nest.load.next = self.take.val();
         self.nest.advance.next = self.advance.val();
-        self.nest.cg.next = self.cg.val();
-        self.nest.cg_last.next = self.cg_last.val();
-        self.nest.kr.next = self.kr.val();
-        self.nest.kr_last.next = self.kr_last.val();
-        self.nest.kw.next = self.kw.val();
-        self.nest.chunks.next = self.chunks.val();
-        self.nest.cgroups.next = self.cgroups.val();
+        LoopCounts::<In>::join(&mut self.nest.counts, &mut self.counts);
         self.nest.images.next = self.tiles.images.val();
         self.nest.rows.next = self.tiles.rows.val();
         self.nest.cols.next = self.tiles.cols.val();
@@ -395,21 +330,7 @@ impl Logic for SetSequencer {
         self.agu.step_cgroup.next = self.nest.step_cgroup.val();
         self.agu.in_rows.next = self.tiles.in_rows.val();
         self.agu.in_cols.next = self.tiles.in_cols.val();
-        self.agu.kc_step.next = self.kc_step.val();
-        self.agu.kr_addr.next = self.kr_addr.val();
-        self.agu.kr_row.next = self.kr_row.val();
-        self.agu.kr_bank.next = self.kr_bank.val();
-        self.agu.c_addr.next = self.c_addr.val();
-        self.agu.c_bank.next = self.c_bank.val();
-        self.agu.x_step.next = self.x_step.val();
-        self.agu.y_addr.next = self.y_addr.val();
-        self.agu.y_row.next = self.y_row.val();
-        self.agu.y_bank.next = self.y_bank.val();
-        self.agu.img_addr.next = self.img_addr.val();
-        self.agu.chunk_addr.next = self.chunk_addr.val();
-        self.agu.chunk_row.next = self.chunk_row.val();
-        self.agu.chunk_bank.next = self.chunk_bank.val();
-        self.agu.wrap_addr.next = self.wrap_addr.val();
+        PatchSteps::<In>::join(&mut self.agu.steps, &mut self.steps);
 
         // Weight ring.
         self.weights.clear.next = self.clear.val();

@@ -1,5 +1,6 @@
 //! From a Rust block to a tree of blocks with their atoms and kernels, by rust-hdl's [`Probe`].
 
+use super::bundle::BUNDLE;
 use super::tag::Tag;
 use super::value::Value;
 use rust_hdl::core::prelude::{Atom, AtomKind, Block, Probe, TypeKind, Verilog};
@@ -45,6 +46,8 @@ pub(crate) enum Role {
 pub(crate) struct AtomInfo {
     /// Field name; `a$3` is element 3 of the vector `a`.
     pub name: String,
+    /// The name in kernels, which begins with that of the [bundle](super::bundle!), if it is in one.
+    pub path: String,
     pub role: Role,
     pub width: usize,
     pub signed: bool,
@@ -159,6 +162,11 @@ impl Walk {
         let parts: Vec<&str> = prefix.iter().map(String::as_str).chain([name]).collect();
         parts.join("$")
     }
+
+    fn outside_of_bundles(path: &str) -> String {
+        let parts: Vec<&str> = path.split('$').filter(|p| !p.ends_with(BUNDLE)).collect();
+        parts.join("$")
+    }
 }
 
 impl Probe for Walk {
@@ -188,7 +196,9 @@ impl Probe for Walk {
     }
 
     fn visit_atom(&mut self, name: &str, atom: &dyn Atom) {
-        let name = self.qualified(name);
+        let path = self.qualified(name);
+        let name = Walk::outside_of_bundles(&path);
+        let path = path.replace(BUNDLE, "");
         let descriptor = atom.descriptor();
         let Some((node, _)) = self.open.last_mut() else {
             return;
@@ -218,6 +228,7 @@ impl Probe for Walk {
         };
         node.atoms.push(AtomInfo {
             name,
+            path,
             role,
             width: atom.bits(),
             signed: matches!(descriptor.kind, TypeKind::Signed(_)),

@@ -12,7 +12,7 @@ use super::value::Value;
 use expr::Operand;
 use rust_hdl::core::ast::{
     Verilog, VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression,
-    VerilogLoop, VerilogMatch, VerilogStatement,
+    VerilogLink, VerilogLoop, VerilogMatch, VerilogStatement,
 };
 use std::collections::HashMap;
 
@@ -81,8 +81,10 @@ impl<'a> Lower<'a> {
                     .insert(label.replace("::", "$"), Label { value, width });
             }
         }
-        let names = module.nets.iter().enumerate();
-        let by_name = names.map(|(i, n)| (n.name.clone(), i)).collect();
+        let own = node.atoms.iter().map(|a| a.path.clone());
+        let ports = |child: &'a Node| child.ports().map(|p| format!("{}${}", child.inst, p.path));
+        let names = own.chain(node.children.iter().flat_map(ports));
+        let by_name = names.enumerate().map(|(i, name)| (name, i)).collect();
         Lower {
             path,
             node,
@@ -126,10 +128,26 @@ impl<'a> Lower<'a> {
             VerilogStatement::Loop(repeat) => self.repeat(repeat, out),
             VerilogStatement::Macro(block) => self.block(block, out),
             VerilogStatement::Comment(_) => {}
-            VerilogStatement::SliceAssignment { .. } | VerilogStatement::Link(_) => self.report(
+            VerilogStatement::Link(links) => self.links(links, out),
+            VerilogStatement::SliceAssignment { .. } => self.report(
                 "",
-                "struct fields, `join` and `link` are not part of the kernel language: assign each signal",
+                "struct fields are not part of the kernel language: use a bundle",
             ),
+        }
+    }
+
+    /// `join` of two bundles: one assignment a signal.
+    fn links(&mut self, links: &[VerilogLink], out: &mut Vec<Stmt>) {
+        for link in links {
+            let VerilogLink::Forward(link) = link else {
+                return self.report(
+                    "",
+                    "only a `join` of bundles is part of the kernel language",
+                );
+            };
+            let signal =
+                |bundle: &str| VerilogExpression::Signal(format!("{bundle}${}", link.my_name));
+            self.assignment(&signal(&link.owner_name), &signal(&link.other_name), out);
         }
     }
 

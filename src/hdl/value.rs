@@ -1,6 +1,11 @@
 //! Numbers of run-time width: what travels on a [`Sig`](super::Sig).
 
+mod bit;
+mod cast;
 mod ops;
+
+pub(super) use cast::decode_literal;
+pub use cast::{Integer, LITERAL_TAG, bit_cast_w, bits, signed_cast, unsigned_cast};
 
 use num_bigint::{BigInt, BigUint, Sign};
 use std::cmp::Ordering;
@@ -251,71 +256,6 @@ impl Value {
         }
     }
 
-    /// The number, to be looked at by `match` or to index. In kernels only as the whole scrutinee of a `match` or the
-    /// whole argument of [`get_bit`](Value::get_bit): arithmetic on it would be `usize` arithmetic here and
-    /// hardware arithmetic in Verilog.
-    pub fn index(&self) -> usize {
-        self.to_u64() as usize
-    }
-
-    /// Bit `i`, counted from the least significant; `false` at and above the width.
-    pub fn get_bit(&self, i: impl Into<Value>) -> bool {
-        let i = i.into();
-        let limit = self.width() as u64;
-        let i = if i.width > 64 && i.pattern() >= BigUint::from(limit) {
-            limit
-        } else {
-            i.to_u64()
-        };
-        i < limit
-            && match &self.bits {
-                Bits::Narrow(x) => (x >> i) & 1 == 1,
-                Bits::Wide(x) => x.bit(i),
-            }
-    }
-
-    /// `W` bits from bit `low` on, unsigned; bits beyond the width read as 0.
-    pub fn get_bits<const W: usize>(&self, low: impl Into<Value>) -> Value {
-        (self.resize(self.width(), false) >> low.into()).resize(W, false)
-    }
-
-    /// The value with bit `i` replaced; unchanged if `i` is at or above the width.
-    pub fn replace_bit(&self, i: impl Into<Value>, bit: bool) -> Value {
-        let i = i.into().to_u64();
-        let mut out = self.clone();
-        if i < self.width() as u64 {
-            match &mut out.bits {
-                Bits::Narrow(x) => *x = *x & !(1 << i) | u128::from(bit) << i,
-                Bits::Wide(x) => x.set_bit(i, bit),
-            }
-        }
-        out
-    }
-
-    /// Reduction OR: is any bit 1?
-    pub fn any(&self) -> bool {
-        match &self.bits {
-            Bits::Narrow(x) => *x != 0,
-            Bits::Wide(x) => x.bits() != 0,
-        }
-    }
-
-    /// Reduction AND: are all bits 1?
-    pub fn all(&self) -> bool {
-        match &self.bits {
-            Bits::Narrow(x) => *x == mask(self.width()),
-            Bits::Wide(x) => *x == big_mask(self.width()),
-        }
-    }
-
-    /// Reduction XOR: is the number of 1 bits odd?
-    pub fn xor(&self) -> bool {
-        match &self.bits {
-            Bits::Narrow(x) => x.count_ones() % 2 == 1,
-            Bits::Wide(x) => x.count_ones() % 2 == 1,
-        }
-    }
-
     /// The same number in another width and sign: extended by its own sign, or its low bits.
     pub fn resize(&self, width: usize, signed: bool) -> Value {
         check_width(width);
@@ -443,15 +383,6 @@ impl Value {
     }
 }
 
-/// Set in the result of [`Value::bits`] when the value is a literal.
-pub const LITERAL_TAG: usize = 1 << (usize::BITS - 1);
-
-/// The literal that [`Value::bits`] encoded, if it was one.
-pub(super) fn decode_literal(code: usize) -> Option<i128> {
-    // The tag takes the sign's place, so the bit below it is the sign.
-    (code & LITERAL_TAG != 0).then_some((((code << 1) as isize) >> 1) as i128)
-}
-
 /// How messages name a width and sign.
 pub(super) fn shape_name(width: usize, signed: bool) -> String {
     let sign = if signed { "signed" } else { "unsigned" };
@@ -481,72 +412,4 @@ impl fmt::Display for Value {
         let sign = if self.signed { "s" } else { "u" };
         write!(f, "{}{sign}{}", self.to_bigint(), self.width)
     }
-}
-
-/// An integer that is known when the block is printed.
-#[diagnostic::on_unimplemented(
-    message = "`bits` takes an integer that is known when the block is printed, not `{Self}`",
-    note = "read a signal with `val()` alone; cast it with `unsigned_cast`, `signed_cast` or `bit_cast_w`"
-)]
-pub trait Integer {
-    /// The number.
-    fn number(self) -> i128;
-}
-
-macro_rules! integer {
-    ($($t:ty),*) => {$(
-        impl Integer for $t {
-            fn number(self) -> i128 {
-                self as i128
-            }
-        }
-    )*};
-}
-integer!(i32, i64, u32, u64, usize);
-
-/// The literal `x`, from an expression that a kernel cannot contain otherwise, such as a plain `usize` field:
-/// `bits(self._k)`. It takes the width and sign of what it meets. Loop variables cannot appear inside: write
-/// `i.into()` for them. A signal's value is refused, since it would be frozen at the time of printing:
-///
-/// ```compile_fail
-/// let signal = mercury::hdl::Value::unsigned(8, 3);
-/// mercury::hdl::bits(signal);
-/// ```
-///
-/// # Panics
-/// If `x` is outside of ±2^62.
-pub fn bits(x: impl Integer) -> Value {
-    let number = x.number();
-    let limit = 1i128 << 62;
-    assert!(
-        (-limit..limit).contains(&number),
-        "bits({number}) is outside ±2^62: use a Const for larger constants"
-    );
-    Value::literal(number)
-}
-
-/// `x` as an unsigned number of `width` bits: extended by its own sign, or truncated.
-/// Loop variables cannot appear inside (a limit of `#[hdl_gen]`): see [`unsigned_cast`].
-pub fn bit_cast_w(x: impl Into<Value>, width: usize) -> Value {
-    x.into().resize(width, false)
-}
-
-fn elastic(x: Value, to_signed: bool) -> Value {
-    x.need_width("cast");
-    Value {
-        form: Form::Elastic { to_signed },
-        ..x
-    }
-}
-
-/// `x` as an unsigned number of the width that its context has: the signal it is assigned to, or the other operand.
-/// Extended by its own sign, or truncated. May contain loop variables.
-pub fn unsigned_cast(x: impl Into<Value>) -> Value {
-    elastic(x.into(), false)
-}
-
-/// `x` as a signed number of the width that its context has: the signal it is assigned to, or the other operand.
-/// Extended by its own sign, or truncated. May contain loop variables.
-pub fn signed_cast(x: impl Into<Value>) -> Value {
-    elastic(x.into(), true)
 }

@@ -102,13 +102,13 @@ fn since(elements: &[[usize; LEVELS]], i: usize, level: usize) -> usize {
 }
 
 fn set_limits(sim: &mut Sim<LoopNest>, limits: &Limits) {
-    set(&mut sim.cg, limits.cg as i128);
-    set(&mut sim.cg_last, limits.cg_last as i128);
-    set(&mut sim.kr, limits.kr as i128);
-    set(&mut sim.kr_last, limits.kr_last as i128);
-    set(&mut sim.kw, limits.kw as i128);
-    set(&mut sim.chunks, limits.chunks as i128);
-    set(&mut sim.cgroups, limits.cgroups as i128);
+    set(&mut sim.counts.cg, limits.cg as i128);
+    set(&mut sim.counts.cg_last, limits.cg_last as i128);
+    set(&mut sim.counts.kr, limits.kr as i128);
+    set(&mut sim.counts.kr_last, limits.kr_last as i128);
+    set(&mut sim.counts.kw, limits.kw as i128);
+    set(&mut sim.counts.chunks, limits.chunks as i128);
+    set(&mut sim.counts.cgroups, limits.cgroups as i128);
     set(&mut sim.images, limits.images as i128);
     set(&mut sim.rows, limits.rows as i128);
     set(&mut sim.cols, limits.cols as i128);
@@ -245,21 +245,21 @@ impl Steps {
     }
 
     fn drive(&self, sim: &mut Sim<PatchAgu>) {
-        set(&mut sim.kr_addr, self.kr_addr);
-        set(&mut sim.c_addr, self.c_addr);
-        set(&mut sim.y_addr, self.y_addr);
-        set(&mut sim.img_addr, self.img_addr);
-        set(&mut sim.chunk_addr, self.chunk_addr);
-        set(&mut sim.wrap_addr, self.wrap_addr);
-        set(&mut sim.kc_step, self.kc_step);
-        set(&mut sim.x_step, self.x_step);
-        set(&mut sim.kr_row, self.kr_row);
-        set(&mut sim.y_row, self.y_row);
-        set(&mut sim.chunk_row, self.chunk_row);
-        set(&mut sim.kr_bank, self.kr_bank);
-        set(&mut sim.c_bank, self.c_bank);
-        set(&mut sim.y_bank, self.y_bank);
-        set(&mut sim.chunk_bank, self.chunk_bank);
+        set(&mut sim.steps.kr_addr, self.kr_addr);
+        set(&mut sim.steps.c_addr, self.c_addr);
+        set(&mut sim.steps.y_addr, self.y_addr);
+        set(&mut sim.steps.img_addr, self.img_addr);
+        set(&mut sim.steps.chunk_addr, self.chunk_addr);
+        set(&mut sim.steps.wrap_addr, self.wrap_addr);
+        set(&mut sim.steps.kc_step, self.kc_step);
+        set(&mut sim.steps.x_step, self.x_step);
+        set(&mut sim.steps.kr_row, self.kr_row);
+        set(&mut sim.steps.y_row, self.y_row);
+        set(&mut sim.steps.chunk_row, self.chunk_row);
+        set(&mut sim.steps.kr_bank, self.kr_bank);
+        set(&mut sim.steps.c_bank, self.c_bank);
+        set(&mut sim.steps.y_bank, self.y_bank);
+        set(&mut sim.steps.chunk_bank, self.chunk_bank);
         set(&mut sim.start_bank, self.start_bank);
         set(&mut sim.start_row, self.start_row);
         set(&mut sim.start_col, self.start_col);
