@@ -35,7 +35,7 @@ pub use job::{
 pub use layout::{Grouping, Layout};
 pub use planner::{Plan, plan};
 pub use program::{Program, Step, Unit};
-pub use random::{Mechanisms, RandomCase, random_case};
+pub use random::{Mechanisms, RandomCase, ReuseCase, random_case, random_reuse_case};
 pub use scope::{Scope, scope};
 
 #[cfg(test)]
