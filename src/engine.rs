@@ -398,6 +398,43 @@ pub struct OpStats {
     pub bytes_in: u64,
     /// Bytes out of the accelerator.
     pub bytes_out: u64,
+    /// Reuse: cycles in which a PE set waits for its Hitmap list, summed over sets.
+    pub stall_detect: u64,
+    /// Reuse: cycles in which a detector works, summed over detectors.
+    pub detect_busy: u64,
+    /// Reuse: detected vectors that are zero and skipped. A vector detected several times (for several passes, sets or filter
+    /// blocks) counts each time.
+    pub zero: u64,
+    /// Reuse: detected vectors whose signature is in the MCACHE.
+    pub hit: u64,
+    /// Reuse: detected vectors that become a representative (miss and update).
+    pub mau: u64,
+    /// Reuse: detected vectors for which there is no room (miss, no update).
+    pub mnu: u64,
+}
+
+impl OpStats {
+    /// The same with counts of positions in state ZERO, HIT, MAU, MNU.
+    pub fn with_states(self, [zero, hit, mau, mnu]: [u64; 4]) -> OpStats {
+        OpStats {
+            zero,
+            hit,
+            mau,
+            mnu,
+            ..self
+        }
+    }
+
+    /// Share of the detected vectors that are not computed: ZERO and HIT. None if nothing was detected.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let all = self.zero + self.hit + self.mau + self.mnu;
+        (all > 0).then(|| (self.zero + self.hit) as f64 / all as f64)
+    }
+
+    /// How many times faster than the best dense plan; none if cycles are not known.
+    pub fn speedup(&self) -> Option<f64> {
+        (self.cycles > 0).then(|| self.dense_cycles as f64 / self.cycles as f64)
+    }
 }
 
 impl std::ops::AddAssign for OpStats {
@@ -411,6 +448,12 @@ impl std::ops::AddAssign for OpStats {
         self.saturations += other.saturations;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
+        self.stall_detect += other.stall_detect;
+        self.detect_busy += other.detect_busy;
+        self.zero += other.zero;
+        self.hit += other.hit;
+        self.mau += other.mau;
+        self.mnu += other.mnu;
     }
 }
 

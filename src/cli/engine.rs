@@ -8,8 +8,9 @@ use clap::ValueEnum;
 
 use crate::config::Config;
 use crate::cosim::verilated::{self, Accelerator, Plans};
-use crate::engine::{Checked, Engine, Geometry};
+use crate::engine::{Checked, Engine, Op, OpStats};
 use crate::golden::Golden;
+use crate::golden::reuse::Hitmaps;
 
 /// Engines by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -78,11 +79,17 @@ impl EngineArgs {
 /// The golden model with the costs of the cycle model.
 fn golden(config: &Config) -> Box<dyn Engine> {
     let plans = Mutex::new(Plans::new(config));
-    let costs = move |geometry: &Geometry, pass, drain| {
-        plans
-            .lock()
-            .expect("planning does not panic")
-            .costs(geometry, pass, drain)
+    let costs = move |op: &Op, hitmaps: Option<&Hitmaps>| {
+        let mut plans = plans.lock().expect("planning does not panic");
+        let dense = plans.costs(op.geometry, op.pass, op.drain)?;
+        Ok(match hitmaps {
+            None => dense,
+            Some(hitmaps) => OpStats {
+                dense_cycles: dense.cycles,
+                macs: op.geometry.macs(op.pass),
+                ..OpStats::default().with_states(hitmaps.states())
+            },
+        })
     };
-    Box::new(Golden::with_costs(config.data_w as u32, Box::new(costs)))
+    Box::new(Golden::of(config).with_costs(Box::new(costs)))
 }

@@ -112,6 +112,12 @@ fn op_stats(sum: &Statistics, config: &Config) -> OpStats {
         saturations: sum.saturations,
         bytes_in: sum.in_beats * bytes,
         bytes_out: sum.out_beats * bytes,
+        stall_detect: sum.stall_detect,
+        detect_busy: sum.detect_busy,
+        zero: sum.zero,
+        hit: sum.hit,
+        mau: sum.mau,
+        mnu: sum.mnu,
     }
 }
 
@@ -129,7 +135,7 @@ fn op_stats(sum: &Statistics, config: &Config) -> OpStats {
 /// let geometry = Geometry::conv([1, 1, 4, 4], 1, 3, 1, 1);
 /// let x = Array4::from_elem((1, 1, 4, 4), 2i16);
 /// let w = Array4::from_elem((1, 1, 3, 3), 1i16);
-/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw };
+/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw, reuse: Default::default() };
 /// assert_eq!(engine.run(&op)?.y[[0, 0, 1, 1]], 18);
 /// # anyhow::Ok(())
 /// ```

@@ -133,7 +133,7 @@ impl Engine for Checked {
 
 impl OpStats {
     /// All counts with their names, in declaration order.
-    pub fn named(&self) -> [(&'static str, u64); 8] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         let OpStats {
             cycles,
             dense_cycles,
@@ -143,6 +143,12 @@ impl OpStats {
             saturations,
             bytes_in,
             bytes_out,
+            stall_detect,
+            detect_busy,
+            zero,
+            hit,
+            mau,
+            mnu,
         } = *self;
         [
             ("cycles", cycles),
@@ -153,6 +159,12 @@ impl OpStats {
             ("saturations", saturations),
             ("bytes_in", bytes_in),
             ("bytes_out", bytes_out),
+            ("stall_detect", stall_detect),
+            ("detect_busy", detect_busy),
+            ("zero", zero),
+            ("hit", hit),
+            ("mau", mau),
+            ("mnu", mnu),
         ]
     }
 }

@@ -275,7 +275,7 @@ fn scatter(
 }
 
 /// The exact integer matrix product of two matrices of operands.
-fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<i64> {
+pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<i64> {
     let mut sum = Array2::<i64>::zeros((a.nrows(), b.ncols()));
     for terms in slices(a.ncols(), EXACT_TERMS) {
         let part = a.slice(s![.., terms.clone()]).dot(&b.slice(s![terms, ..]));

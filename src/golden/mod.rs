@@ -1,20 +1,23 @@
 //! The golden model: engines in integers, written from the contract in `docs/numerics.md` alone.
 //!
-//! It never sees `hdl`, `blocks` or `designs`, so that agreement with the hardware means something.
+//! Of the planner it takes the index maps of correlations and the scope of reuse. It never sees `hdl`, `blocks` or `designs`, so that agreement with the hardware means something.
 
 mod dense;
+pub mod reuse;
 
-use anyhow::Result;
-use ndarray::Zip;
+use anyhow::{Context as _, Result};
+use ndarray::{Array4, Zip};
 
-use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
-use crate::numeric;
+use crate::config::Config;
+use crate::engine::{Drain, Engine, Op, OpResult, OpStats, Pass};
+use crate::{numeric, plan};
+use reuse::Hitmaps;
 
 /// Says what an operation costs on the accelerator: fills in every counter of [`OpStats`] but `max_abs` and
-/// `saturations`, which depend on the data.
-pub type CostModel = Box<dyn Fn(&Geometry, Pass, Drain) -> Result<OpStats> + Send>;
+/// `saturations`. With reuse it is given the Hitmaps, on which costs depend.
+pub type CostModel = Box<dyn Fn(&Op, Option<&Hitmaps>) -> Result<OpStats> + Send>;
 
-/// The dense golden engine: fast on the host, and the reference for every bit of every result.
+/// The golden engine: fast on the host, and the reference for every bit of every result.
 ///
 /// Sums are computed as f64 matrix products of gathered patches. They are exact: products are at most 2^30 in
 /// magnitude and no matrix product adds more than 2^22 of them; longer sums continue in i64.
@@ -27,19 +30,20 @@ pub type CostModel = Box<dyn Fn(&Geometry, Pass, Drain) -> Result<OpStats> + Sen
 /// let geometry = Geometry::conv([1, 1, 4, 4], 1, 3, 1, 1);
 /// let x = Array4::from_elem((1, 1, 4, 4), 2i16);
 /// let w = Array4::from_elem((1, 1, 3, 3), 1i16);
-/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw };
+/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw, reuse: Default::default() };
 /// let y = Golden::new(16).run(&op)?.y;
 /// assert_eq!((y[[0, 0, 0, 0]], y[[0, 0, 1, 1]]), (8, 18));
 /// # anyhow::Ok(())
 /// ```
 pub struct Golden {
     data_bits: u32,
+    config: Option<Config>,
     costs: Option<CostModel>,
 }
 
 impl Golden {
-    /// An engine for operands of `data_bits` bits (16 or 8) that counts no cycles or bytes; its `macs` are those
-    /// of the layer's definition.
+    /// An engine for dense operations on operands of `data_bits` bits (16 or 8) that counts no cycles or bytes; its `macs` are
+    /// those of the layer's definition.
     ///
     /// # Panics
     /// On any other width.
@@ -47,19 +51,43 @@ impl Golden {
         numeric::check_data_bits(data_bits).unwrap();
         Golden {
             data_bits,
+            config: None,
             costs: None,
         }
     }
 
+    /// The engine that reuses as an accelerator of this configuration does: tiles and MCACHE are part of the result.
+    pub fn of(config: &Config) -> Self {
+        Golden {
+            config: Some(config.clone()),
+            ..Self::new(config.data_w as u32)
+        }
+    }
+
     /// The same engine with costs from a cycle model.
-    ///
-    /// # Panics
-    /// On a width other than 16 and 8.
-    pub fn with_costs(data_bits: u32, costs: CostModel) -> Self {
+    pub fn with_costs(self, costs: CostModel) -> Self {
         Golden {
             costs: Some(costs),
-            ..Self::new(data_bits)
+            ..self
         }
+    }
+
+    /// The raw result, and the Hitmaps if there is reuse.
+    fn result(&self, op: &Op) -> Result<(Array4<i64>, Option<Hitmaps>)> {
+        if op.reuse.is_on() {
+            let config = self.config.as_ref().context(
+                "reuse depends on the accelerator's configuration: open the golden engine with Golden::of, or ask for reuse off",
+            )?;
+            let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+            let (y, hitmaps) = reuse::run(op, &scopes, config)?;
+            return Ok((y, Some(hitmaps)));
+        }
+        let y = match op.pass {
+            Pass::Forward => dense::forward(op.geometry, op.a, op.b),
+            Pass::InputGrad => dense::input_grad(op.geometry, op.a, op.b),
+            Pass::WeightGrad => dense::weight_grad(op.geometry, op.a, op.b),
+        };
+        Ok((y, None))
     }
 }
 
@@ -74,17 +102,13 @@ impl Engine for Golden {
 
     fn run(&mut self, op: &Op) -> Result<OpResult> {
         op.validate(self.data_bits)?;
+        let (mut y, hitmaps) = self.result(op)?;
         let mut stats = match &self.costs {
-            Some(costs) => costs(op.geometry, op.pass, op.drain)?,
+            Some(costs) => costs(op, hitmaps.as_ref())?,
             None => OpStats {
                 macs: op.geometry.macs(op.pass),
-                ..Default::default()
+                ..OpStats::default().with_states(hitmaps.map_or([0; 4], |h| h.states()))
             },
-        };
-        let mut y = match op.pass {
-            Pass::Forward => dense::forward(op.geometry, op.a, op.b),
-            Pass::InputGrad => dense::input_grad(op.geometry, op.a, op.b),
-            Pass::WeightGrad => dense::weight_grad(op.geometry, op.a, op.b),
         };
         stats.max_abs = y.fold(0, |max, v| max.max(v.unsigned_abs()));
         if let Drain::Shift(shift) = op.drain {

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::engine::Padding;
+use crate::engine::{Geometry, Padding};
 
 /// Calls `visit` with the indices in x, w and y of every product of the layer's definition.
 fn every_product(g: &Geometry, mut visit: impl FnMut([usize; 4], [usize; 4], [usize; 4])) {
@@ -198,13 +198,14 @@ fn costs_come_from_the_cost_model() {
             ..Default::default()
         }
     );
-    let costs = |g: &Geometry, _, _| {
+    let costs = |op: &Op, _: Option<&Hitmaps>| {
         Ok(OpStats {
-            cycles: g.filters as u64,
+            cycles: op.geometry.filters as u64,
             ..Default::default()
         })
     };
-    let stats = Golden::with_costs(16, Box::new(costs))
+    let stats = Golden::new(16)
+        .with_costs(Box::new(costs))
         .run(&op)
         .unwrap()
         .stats;

@@ -1,0 +1,303 @@
+//! Reuse in the golden model, written from `docs/reuse.md`: Hitmaps, results with them, and the work they leave to the PE sets.
+//!
+//! ```text
+//!  operand a ─► vectors of a tile ─► detect (each group) ─► GroupMap ─┬─► x̂ ─► matrix product ─► result
+//!  scope: tiles, groups ──┘                                            └─► work (each tile a PE set is given) ─► GroupWork
+//! ```
+
+mod detect;
+mod vectors;
+mod work;
+
+use ndarray::{Array2, Array4, ArrayView2, ArrayView4, s};
+use rayon::prelude::*;
+
+use anyhow::{Context as _, Result, ensure};
+
+pub use detect::GroupMap;
+
+use super::dense::product;
+use crate::config::Config;
+use crate::engine::{Op, Pass};
+use crate::plan::{Correlation, Job, Scope, SetTile, Span, Tile};
+use crate::reuse::{GroupWork, Projections, Record};
+use vectors::{gather, output_lines, outputs};
+
+/// All decisions about an operation: one [`GroupMap`] for each scope, convolution group, tile and group.
+///
+/// ```
+/// use mercury::{config::Config, engine::{Drain, Geometry, Op, Pass}, golden::reuse::Hitmaps, plan, reuse::{Mode, Reuse, State}};
+/// use ndarray::Array4;
+///
+/// let config = Config::preset("tiny")?;
+/// let geometry = Geometry::conv([1, 1, 4, 4], 1, 1, 1, 0);
+/// let (x, w) = (Array4::<i16>::ones((1, 1, 4, 4)), Array4::<i16>::ones((1, 1, 1, 1)));
+/// let reuse = Reuse::of(Mode::Step);
+/// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw, reuse };
+/// let scopes = plan::scope(&geometry, Pass::Forward, &reuse, &config)?;
+/// let hitmaps = Hitmaps::detect(&op, &scopes, &config)?;
+/// let records = hitmaps.records(0, 0, 0, 0);
+/// assert_eq!((records[0].state, records[1].state), (State::Mau, State::Hit));
+/// # anyhow::Ok(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hitmaps {
+    /// Tiles and groups of each correlation.
+    pub scopes: Vec<Scope>,
+    /// What signatures were made of, for each scope.
+    pub projections: Vec<Projections>,
+    /// For each scope: convolution groups × tiles × groups, groups innermost.
+    maps: Vec<Vec<GroupMap>>,
+    elem_skip: bool,
+    pes: usize,
+    data_bits: u32,
+}
+
+impl Hitmaps {
+    /// Decides about every vector of an operation.
+    ///
+    /// # Errors
+    /// An operation without reuse, or a setting that the configuration cannot hold.
+    pub fn detect(op: &Op, scopes: &[Scope], config: &Config) -> Result<Hitmaps> {
+        Ok(compute(op, scopes, config, |_, _, _, _| ())?.0)
+    }
+
+    /// The Hitmap of group `group` (kernel-row chunks innermost) of tile `tile` of convolution group `conv_group` in scope `scope`.
+    pub fn map(&self, scope: usize, conv_group: usize, tile: usize, group: usize) -> &GroupMap {
+        let Scope { tiles, .. } = &self.scopes[scope];
+        let groups = self.scopes[scope].groups();
+        &self.maps[scope][(conv_group * tiles.len() + tile) * groups + group]
+    }
+
+    /// The records of [`Hitmaps::map`], one a position in raster order.
+    pub fn records(&self, scope: usize, conv_group: usize, tile: usize, group: usize) -> &[Record] {
+        &self.map(scope, conv_group, tile, group).records
+    }
+
+    /// Positions in state ZERO, HIT, MAU, MNU, every group counted once.
+    pub fn states(&self) -> [u64; 4] {
+        let mut sum = [0; 4];
+        for map in self.maps.iter().flatten() {
+            sum.iter_mut().zip(map.states()).for_each(|(s, n)| *s += n);
+        }
+        sum
+    }
+
+    /// Number of the scope of a correlation.
+    ///
+    /// # Errors
+    /// A correlation of another operation.
+    pub fn scope_of(&self, view: &Correlation) -> Result<usize> {
+        let found = self.scopes.iter().position(|scope| *scope.view == *view);
+        found.context("the correlation belongs to another operation than the Hitmaps")
+    }
+
+    /// Work of the groups of a tile that a PE set is given, in the order in which it does them; the same in each of its passes.
+    /// `op` is the operation of the Hitmaps.
+    ///
+    /// # Errors
+    /// A tile or a range of channels that is not of the scope, or a weight gradient of several filter blocks at once.
+    pub fn work(&self, op: &Op, scope: usize, tile: &SetTile) -> Result<Vec<GroupWork>> {
+        let Scope {
+            view,
+            grouping,
+            tiles,
+        } = &self.scopes[scope];
+        let number = tiles.iter().position(|t| *t == tile.tile);
+        let number = number.with_context(|| format!("{:?} is no tile of the scope", tile.tile))?;
+        let Span { start, .. } = tile.channels;
+        let end = tile.channels.end();
+        ensure!(
+            start.is_multiple_of(grouping.cg)
+                && (end == view.channels || end.is_multiple_of(grouping.cg)),
+            "channels {start} to {end} are not whole groups of {}",
+            grouping.cg
+        );
+        let groups =
+            start / grouping.cg * grouping.chunks..end.div_ceil(grouping.cg) * grouping.chunks;
+        let last = groups.end - 1;
+        let maps = groups.map(|group| (group, self.map(scope, tile.group, number, group)));
+        if op.pass != Pass::WeightGrad {
+            let mut touched = vec![false; tile.tile.positions()];
+            let forward = |(group, map)| {
+                work::forward(
+                    map,
+                    self.elem_skip,
+                    &mut touched,
+                    tile.zero && group == last,
+                )
+            };
+            return Ok(maps.map(forward).collect());
+        }
+        ensure!(
+            tile.blocks.len == 1,
+            "a weight gradient of {} filter blocks at once: one block has one work",
+            tile.blocks.len
+        );
+        let first = tile.blocks.start * self.pes;
+        let filters = Span::new(first, self.pes.min(view.filters - first));
+        let dy = outputs(view, &op.b, tile.group, filters, &tile.tile);
+        let gradient =
+            |(_, map)| work::gradient(map, self.elem_skip, tile.zero, dy.view(), self.data_bits);
+        Ok(maps.map(gradient).collect())
+    }
+
+    /// [`Hitmaps::work`] of all tiles of a job, in the order of [`Job::tiles`].
+    ///
+    /// # Errors
+    /// As [`Hitmaps::work`]; a job of another operation.
+    pub fn job_work(&self, op: &Op, job: &Job) -> Result<Vec<Vec<GroupWork>>> {
+        let scope = self.scope_of(&job.view)?;
+        let tiles = job.tiles.par_iter();
+        tiles.map(|tile| self.work(op, scope, tile)).collect()
+    }
+}
+
+/// The raw result of an operation with reuse, and its Hitmaps.
+///
+/// # Errors
+/// As [`Hitmaps::detect`].
+pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Hitmaps)> {
+    let [.., shape] = op.geometry.shapes(op.pass);
+    let mut y = Array4::zeros(shape);
+    let hitmaps = if op.pass == Pass::WeightGrad {
+        let (hitmaps, parts) = compute(op, scopes, config, |view, group, tile, x| {
+            let dy = outputs(view, &op.b, group, Span::new(0, view.filters), tile);
+            product(float(dy.view()).view(), x.t())
+        })?;
+        for (scope, parts) in scopes.iter().zip(parts) {
+            for (i, part) in parts.into_iter().enumerate() {
+                let group = i / scope.tiles.len();
+                for ((f, k), sum) in part.indexed_iter() {
+                    y[weight_at(&scope.view, group, f, k)] += sum;
+                }
+            }
+        }
+        hitmaps
+    } else {
+        let weights: Vec<Vec<Array2<f64>>> =
+            scopes.iter().map(|s| weights(op.b, &s.view)).collect();
+        let view_of = |view: &Correlation| scopes.iter().position(|s| std::ptr::eq(&*s.view, view));
+        let (hitmaps, parts) = compute(op, scopes, config, |view, group, _, x| {
+            let scope = view_of(view).expect("a view of the scopes");
+            product(weights[scope][group].view(), x)
+        })?;
+        for (Scope { view, tiles, .. }, parts) in scopes.iter().zip(parts) {
+            for (i, part) in parts.into_iter().enumerate() {
+                let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
+                let filters = Span::new(0, view.filters);
+                output_lines(
+                    view,
+                    group,
+                    filters,
+                    tile,
+                    |f, columns, at, [first, step]| {
+                        let [b, n, row] = at;
+                        let mut line = y.slice_mut(s![b, n, row, first..;step]);
+                        line.slice_mut(s![..columns.len()])
+                            .assign(&part.slice(s![f, columns]));
+                    },
+                );
+            }
+        }
+        hitmaps
+    };
+    Ok((y, hitmaps))
+}
+
+/// Detects, and hands (correlation, convolution group, tile, x̂ of all groups) to `product`; its results are listed for each scope
+/// by convolution group and tile.
+fn compute<T: Send>(
+    op: &Op,
+    scopes: &[Scope],
+    config: &Config,
+    product: impl Fn(&Correlation, usize, &Tile, ArrayView2<f64>) -> T + Sync,
+) -> Result<(Hitmaps, Vec<Vec<T>>)> {
+    ensure!(
+        op.reuse.is_on(),
+        "reuse is off: there is nothing to detect, ask for a mode"
+    );
+    let mut hitmaps = Hitmaps {
+        scopes: scopes.to_vec(),
+        projections: vec![],
+        maps: vec![],
+        elem_skip: op.reuse.elem_skip,
+        pes: config.pes,
+        data_bits: config.data_w as u32,
+    };
+    let mut products = vec![];
+    for scope in scopes {
+        let projections = op.reuse.projections(scope.full_group(), op.a, config)?;
+        let (view, tiles) = (&*scope.view, &scope.tiles);
+        let tasks = (0..view.groups * tiles.len()).into_par_iter().map(|i| {
+            let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
+            let x = gather(view, &op.a, group, tile);
+            let detect = |span: &Span| {
+                let x = x.slice(s![span.range(), ..]);
+                GroupMap::detect(x, &projections, op.reuse.zero_skip, &config.mcache)
+            };
+            let spans = spans(scope);
+            let maps: Vec<GroupMap> = spans.par_iter().map(detect).collect();
+            let seen = represented(&x, &spans, &maps);
+            (maps, product(view, group, tile, seen.view()))
+        });
+        let (maps, results): (Vec<_>, Vec<_>) = tasks.unzip();
+        hitmaps.projections.push(projections);
+        hitmaps.maps.push(maps.into_iter().flatten().collect());
+        products.push(results);
+    }
+    Ok((hitmaps, products))
+}
+
+/// Elements of each group among those of all channels (channel, kernel row, kernel column): a group's are consecutive.
+fn spans(scope: &Scope) -> Vec<Span> {
+    let (grouping, view) = (&scope.grouping, &scope.view);
+    let mut spans = Vec::with_capacity(scope.groups());
+    for cgroup in 0..grouping.cgroups {
+        let channels = grouping.channels(cgroup);
+        for chunk in 0..grouping.chunks {
+            let rows = grouping.kernel_rows(chunk);
+            let start = channels.start * view.taps() + rows.start * view.cols.taps;
+            spans.push(Span::new(start, channels.len * rows.len * view.cols.taps));
+        }
+    }
+    spans
+}
+
+/// x̂: each group's vectors replaced by those that stand for them.
+fn represented(x: &Array2<i16>, spans: &[Span], maps: &[GroupMap]) -> Array2<f64> {
+    let mut seen = Array2::zeros(x.raw_dim());
+    for (span, map) in spans.iter().zip(maps) {
+        let sources = map.sources();
+        for k in span.range() {
+            let (from, to) = (x.row(k), seen.row_mut(k));
+            for (to, &source) in to.into_iter().zip(&sources) {
+                *to = f64::from(from[source]);
+            }
+        }
+    }
+    seen
+}
+
+/// Index in the weight tensor of element `k` (channel, kernel row, kernel column) of filter `f`.
+fn weight_at(view: &Correlation, group: usize, f: usize, k: usize) -> [usize; 4] {
+    let (c, tap) = (k / view.taps(), k % view.taps());
+    view.weight_index(group, f, c, tap / view.cols.taps, tap % view.cols.taps)
+}
+
+/// The weights of each convolution group: one row per filter, one column per element.
+fn weights(b: ArrayView4<i16>, view: &Correlation) -> Vec<Array2<f64>> {
+    let matrix = |group| {
+        Array2::from_shape_fn((view.filters, view.terms()), |(f, k)| {
+            f64::from(b[weight_at(view, group, f, k)])
+        })
+    };
+    (0..view.groups).map(matrix).collect()
+}
+
+fn float(x: ArrayView2<i16>) -> Array2<f64> {
+    x.mapv(f64::from)
+}
+
+#[cfg(test)]
+mod tests;
