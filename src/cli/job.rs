@@ -7,25 +7,36 @@ use std::str::FromStr;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::ValueEnum;
-use ndarray::{Array4, ArrayView4, Ix4, OwnedRepr, arr0};
+use ndarray::{Array1, Array2, Array3, Array4, ArrayView4, Ix4, OwnedRepr, arr0, arr1};
 use ndarray_npy::{NpzReader, NpzWriter};
 
 use super::engine::EngineArgs;
+use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped};
+use crate::config::Config;
 use crate::engine::{Drain, Geometry, Op, OpResult, Padding, Pass};
+use crate::golden::reuse::Hitmaps;
 use crate::nn::{Pads, Pair};
+use crate::plan::{self, Scope};
 
 /// Run one layer operation on NumPy arrays.
 ///
 /// The input is an .npz file of int16 arrays: x [B, Cin, H, W], w [N, Cin/groups, kh, kw] and dy [B, N, Ho, Wo], of
 /// which forward needs x and w, input_grad dy and w, weight_grad x and dy. The output is an .npz file with the result
 /// y as int64 (y, dX or dW) and the counts as scalars: cycles, dense_cycles, compute_cycles, macs, max_abs,
-/// saturations, bytes_in, bytes_out.
+/// saturations, bytes_in, bytes_out, stall_detect, detect_busy, zero, hit, mau, mnu.
+///
+/// With reuse it also has every decision: tiles [T, 8] (part of the operation, convolution group, then start and length of
+/// images, rows and columns), state [T, groups, positions] (0 ZERO, 1 HIT, 2 MAU, 3 MNU, -1 where a tile is smaller), entry of
+/// the same shape, signature [T, groups, positions, 2] (low and high 64 bits), and outputs [parts, 4], the first output row of
+/// a part, its step, and the same of columns: an input gradient of stride 2 has four parts.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   python3 -c \"import numpy as np; np.savez('x.npz', x=np.ones((1,3,8,8),'i2'), w=np.ones((4,3,3,3),'i2'))\"
   mercury job --pass forward --in x.npz --out y.npz --padding 1
   python3 -c \"import numpy as np; print(np.load('y.npz')['y'][0,0])\"
+
+  mercury job --pass forward --in x.npz --out y.npz --padding 1 --reuse step --preset tiny
 
   mercury job --pass input_grad --in g.npz --out dx.npz --stride 2 --padding 1 --input-size 8
   mercury job --pass weight_grad --in g.npz --out dw.npz --stride 2 --padding 1 --kernel 3")]
@@ -41,6 +52,8 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    reuse: ReuseArgs,
     /// Step between output positions: one number, or rows,columns.
     #[arg(long, default_value = "1", value_parser = pair)]
     stride: Pair,
@@ -130,10 +143,11 @@ impl Args {
             a: a.view(),
             b: b.view(),
             drain,
-            reuse: crate::reuse::Reuse::default(),
+            reuse: args.reuse.settings(&[])?.default.get(pass),
         };
         let result = engine.run(&op)?;
-        write(&args.output, &result)
+        let hitmaps = hitmaps(&op, &config)?;
+        write(&args.output, &result, hitmaps.as_ref())
             .with_context(|| format!("cannot write {}", args.output.display()))?;
         println!(
             "{pass} on {}: y {:?}, {} cycles, {} MACs, wrote {}",
@@ -143,8 +157,20 @@ impl Args {
             grouped(result.stats.macs),
             args.output.display()
         );
+        if hitmaps.is_some() {
+            println!("{}", reuse_line(&result.stats));
+        }
         Ok(Outcome::Good)
     }
+}
+
+/// The decisions behind a result with reuse.
+fn hitmaps(op: &Op, config: &Config) -> Result<Option<Hitmaps>> {
+    if !op.reuse.is_on() {
+        return Ok(None);
+    }
+    let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+    Hitmaps::detect(op, &scopes, config).map(Some)
 }
 
 /// The two arrays of an .npz file.
@@ -224,13 +250,76 @@ fn geometry(args: &Args, a: ArrayView4<i16>, b: ArrayView4<i16>) -> Result<Geome
     Ok(geometry)
 }
 
-fn write(path: &Path, result: &OpResult) -> Result<()> {
+fn write(path: &Path, result: &OpResult, hitmaps: Option<&Hitmaps>) -> Result<()> {
     let mut npz = NpzWriter::new(File::create(path)?);
     npz.add_array("y", &result.y)?;
     for (name, count) in result.stats.named() {
         npz.add_array(name, &arr0(i64::try_from(count)?))?;
     }
+    if let Some(hitmaps) = hitmaps {
+        write_hitmaps(&mut npz, hitmaps)?;
+    }
     npz.finish()?;
+    Ok(())
+}
+
+/// Arrays of every decision: see [`Args`].
+fn write_hitmaps(npz: &mut NpzWriter<File>, hitmaps: &Hitmaps) -> Result<()> {
+    let scopes = &hitmaps.scopes;
+    let most = |count: fn(&Scope) -> usize| scopes.iter().map(count).max().unwrap_or(0);
+    let all: usize = scopes.iter().map(|s| s.view.groups * s.tiles.len()).sum();
+    let largest = |s: &Scope| s.tiles.iter().map(|t| t.positions()).max().unwrap_or(0);
+    let shape = (all, most(Scope::groups), most(largest));
+    let mut state = Array3::from_elem(shape, -1i8);
+    let mut entry = Array3::<i32>::zeros(shape);
+    let mut signature = Array4::<u64>::zeros((shape.0, shape.1, shape.2, 2));
+    let mut tiles = Array2::<i64>::zeros((all, 8));
+    let mut origins = Array2::<i64>::zeros((scopes.len(), 4));
+    let mut row = 0;
+    for (
+        number,
+        Scope {
+            view, tiles: of, ..
+        },
+    ) in scopes.iter().enumerate()
+    {
+        let (rows, cols) = (&view.rows, &view.cols);
+        let origin = [
+            rows.output_first,
+            rows.output_step,
+            cols.output_first,
+            cols.output_step,
+        ];
+        origins
+            .row_mut(number)
+            .assign(&arr1(&origin.map(|v| v as i64)));
+        for group in 0..view.groups {
+            for (t, tile) in of.iter().enumerate() {
+                let spans = [tile.images, tile.rows, tile.cols];
+                let spans = spans.iter().flat_map(|span| [span.start, span.len]);
+                let line: Vec<i64> = [number, group]
+                    .into_iter()
+                    .chain(spans)
+                    .map(|v| v as i64)
+                    .collect();
+                tiles.row_mut(row).assign(&Array1::from(line));
+                for g in 0..scopes[number].groups() {
+                    for (i, record) in hitmaps.records(number, group, t, g).iter().enumerate() {
+                        state[[row, g, i]] = record.state.code() as i8;
+                        entry[[row, g, i]] = record.entry.into();
+                        signature[[row, g, i, 0]] = record.signature as u64;
+                        signature[[row, g, i, 1]] = (record.signature >> 64) as u64;
+                    }
+                }
+                row += 1;
+            }
+        }
+    }
+    npz.add_array("state", &state)?;
+    npz.add_array("entry", &entry)?;
+    npz.add_array("signature", &signature)?;
+    npz.add_array("tiles", &tiles)?;
+    npz.add_array("outputs", &origins)?;
     Ok(())
 }
 

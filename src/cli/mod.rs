@@ -11,6 +11,7 @@ pub mod gen_verilog;
 mod job;
 mod plan;
 mod progress;
+mod reuse;
 mod train;
 
 use std::path::Path;

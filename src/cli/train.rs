@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::engine::EngineArgs;
 use super::progress::Progress;
+use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
+use crate::engine::OpStats;
 use crate::nn::data::{self, Amount};
 use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Report};
 
@@ -23,10 +25,13 @@ use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Repo
   mercury train --net digits-cnn --data data/digits --epochs 8 --seed 1
   mercury train --net photos-cnn --data data/photos --train-images 800 --lr 0.02
   mercury train --net my-net.toml --data ~/mnist --json report.json
+  mercury train --reuse step --bits 3 --elem-skip          skip alike vectors; see what it costs in accuracy
+  mercury train --reuse step --reuse-file reuse.toml       with [layer.conv1.weight_grad] mode = 'off'
 
 Networks are TOML layer lists (see nets/): kinds conv, fully_connected, relu, max_pool, avg_pool, flatten.
 Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
-The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations}], totals,
+The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations,
+hit_rate, speedup, layers}], totals,
 counts per layer and pass, predictions_hash and weights_hash (SHA-256).")]
 pub struct Args {
     /// Built-in network (digits-cnn, photos-cnn), or a TOML file.
@@ -37,6 +42,8 @@ pub struct Args {
     data: PathBuf,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    reuse: ReuseArgs,
     /// Times through the training set.
     #[arg(long, value_name = "N", help_heading = FROM_NET)]
     epochs: Option<usize>,
@@ -125,6 +132,7 @@ impl Args {
                 DrainArg::Raw => DrainPolicy::Raw,
                 DrainArg::Shift => DrainPolicy::Shift,
             },
+            reuse: args.reuse.settings(&net.product_layers())?,
         };
         let mut engine = args.engine.open(&config)?;
         println!(
@@ -150,7 +158,14 @@ impl Args {
                     let done = (epoch as u64 - 1) * per_epoch + done as u64;
                     progress.set(done, &format!("epoch {epoch}, loss {loss:.4}"));
                 }
-                Event::Epoch(epoch) => progress.println(&epoch_line(epoch, options.hyper.epochs)),
+                Event::Epoch(epoch) => {
+                    progress.println(&epoch_line(epoch, options.hyper.epochs));
+                    if options.reuse.is_on() {
+                        reuse_lines(epoch)
+                            .iter()
+                            .for_each(|line| progress.println(line));
+                    }
+                }
             },
         )?;
         drop(progress);
@@ -170,6 +185,19 @@ fn epoch_line(epoch: &nn::EpochReport, of: usize) -> String {
         grouped(epoch.macs),
         grouped(epoch.saturations)
     )
+}
+
+/// What reuse did in each layer and pass of an epoch, and in all.
+fn reuse_lines(epoch: &nn::EpochReport) -> Vec<String> {
+    let mut all = OpStats::default();
+    let mut lines: Vec<String> = Vec::new();
+    for nn::LayerReport { entry, .. } in &epoch.layers {
+        all += entry.stats;
+        let line = reuse_line(&entry.stats);
+        lines.push(format!("  {:<12} {:<12} {line}", entry.layer, entry.pass));
+    }
+    lines.push(format!("  {:<25} {}", "all", reuse_line(&all)));
+    lines
 }
 
 fn finish(args: &Args, config: &Config, report: &Report) -> Result<()> {

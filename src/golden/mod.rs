@@ -5,12 +5,18 @@
 mod dense;
 pub mod reuse;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use ndarray::{Array4, Zip};
 
 use crate::config::Config;
-use crate::engine::{Drain, Engine, Op, OpResult, OpStats, Pass};
-use crate::{numeric, plan};
+use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::numeric;
+use crate::plan::{self, Scope};
+use crate::reuse::Reuse;
 use reuse::Hitmaps;
 
 /// Says what an operation costs on the accelerator: fills in every counter of [`OpStats`] but `max_abs` and
@@ -38,6 +44,8 @@ pub type CostModel = Box<dyn Fn(&Op, Option<&Hitmaps>) -> Result<OpStats> + Send
 pub struct Golden {
     data_bits: u32,
     config: Option<Config>,
+    /// Scopes met so far: they take a search.
+    scopes: HashMap<(Geometry, Pass, Reuse), Arc<[Scope]>>,
     costs: Option<CostModel>,
 }
 
@@ -52,6 +60,7 @@ impl Golden {
         Golden {
             data_bits,
             config: None,
+            scopes: HashMap::new(),
             costs: None,
         }
     }
@@ -73,12 +82,19 @@ impl Golden {
     }
 
     /// The raw result, and the Hitmaps if there is reuse.
-    fn result(&self, op: &Op) -> Result<(Array4<i64>, Option<Hitmaps>)> {
+    fn result(&mut self, op: &Op) -> Result<(Array4<i64>, Option<Hitmaps>)> {
         if op.reuse.is_on() {
             let config = self.config.as_ref().context(
                 "reuse depends on the accelerator's configuration: open the golden engine with Golden::of, or ask for reuse off",
             )?;
-            let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+            let key = (op.geometry.clone(), op.pass, op.reuse);
+            let scopes = match self.scopes.entry(key) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+                    new.insert(scopes.into()).clone()
+                }
+            };
             let (y, hitmaps) = reuse::run(op, &scopes, config)?;
             return Ok((y, Some(hitmaps)));
         }

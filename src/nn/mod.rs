@@ -10,6 +10,7 @@ mod layers;
 mod loss;
 mod network;
 mod products;
+mod reuse;
 mod spec;
 mod train;
 
@@ -17,5 +18,6 @@ pub use layers::{AvgPool, Conv, Flatten, Layer, MaxPool, Param, Relu};
 pub use loss::{SoftmaxLoss, softmax_cross_entropy};
 pub use network::Network;
 pub use products::{Context, DrainPolicy, Ledger, LedgerEntry, Products};
+pub use reuse::{LayerReuse, PassReuse};
 pub use spec::{LayerSpec, NetSpec, Pads, Pair, built_in_nets};
-pub use train::{EpochReport, Event, Hyper, Options, Report, Totals, train};
+pub use train::{EpochReport, Event, Hyper, LayerReport, Options, Report, Totals, train};

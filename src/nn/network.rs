@@ -118,6 +118,12 @@ impl Network {
         hex(&hash.finalize())
     }
 
+    /// Names of the layers that have dot products.
+    pub fn product_layers(&self) -> Vec<String> {
+        let layers = self.layers.iter().filter(|l| l.geometry(1).is_some());
+        layers.map(|l| l.name().to_string()).collect()
+    }
+
     /// Multiply-accumulates of one image in the forward pass, taps on padding included.
     pub fn forward_macs(&self) -> u64 {
         let geometries = self.layers.iter().filter_map(|l| l.geometry(1));

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use ndarray::{Array4, ArrayRef, Ix4};
 use serde::{Deserialize, Serialize};
 
+use super::reuse::LayerReuse;
 use crate::engine::{Drain, Engine, Geometry, Op, OpStats, Pass};
 use crate::numeric::{self, Quantised};
 
@@ -25,6 +26,8 @@ pub struct Context<'e> {
     pub engine: &'e mut dyn Engine,
     /// How results are drained.
     pub drain: DrainPolicy,
+    /// What is reused, by layer and pass.
+    pub reuse: LayerReuse,
     /// Whether this is a training step: evaluation leaves no trace in the layers and their drain shifts.
     pub training: bool,
     /// Counts what the engine did.
@@ -37,6 +40,7 @@ impl<'e> Context<'e> {
         Context {
             engine,
             drain: DrainPolicy::default(),
+            reuse: LayerReuse::default(),
             training: true,
             ledger: Ledger::default(),
         }
@@ -148,7 +152,7 @@ impl Products {
             a: a.values.view(),
             b: b.values.view(),
             drain,
-            reuse: crate::reuse::Reuse::default(),
+            reuse: cx.reuse.get(layer, pass),
         };
         let result = cx
             .engine

@@ -14,6 +14,7 @@ use super::data::{Dataset, Images};
 use super::loss::softmax_cross_entropy;
 use super::network::{Network, hex};
 use super::products::{Context, DrainPolicy, Ledger, LedgerEntry};
+use super::reuse::LayerReuse;
 use crate::engine::{Engine, OpStats};
 
 /// Hyper-parameters. A network file may give its own in the table `[training]`; what it leaves out is as in
@@ -94,6 +95,9 @@ pub struct Options {
     pub seed: u64,
     /// How results leave the accelerator.
     pub drain: DrainPolicy,
+    /// What is reused, by layer and pass.
+    #[serde(default)]
+    pub reuse: LayerReuse,
 }
 
 /// What happened in one epoch. Counts are those of training steps, evaluation not included.
@@ -115,6 +119,35 @@ pub struct EpochReport {
     pub macs: u64,
     /// Results that a shifted drain saturated.
     pub saturations: u64,
+    /// Share of the detected vectors that were not computed; none without reuse.
+    pub hit_rate: Option<f64>,
+    /// Dense cycles by cycles; none if cycles are not modelled.
+    pub speedup: Option<f64>,
+    /// Counts per layer and pass.
+    pub layers: Vec<LayerReport>,
+}
+
+/// Counts of one layer and pass, and what follows from them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerReport {
+    /// The counts.
+    #[serde(flatten)]
+    pub entry: LedgerEntry,
+    /// Share of the detected vectors that were not computed; none without reuse.
+    pub hit_rate: Option<f64>,
+    /// Dense cycles by cycles; none if cycles are not modelled.
+    pub speedup: Option<f64>,
+}
+
+impl LayerReport {
+    fn all(ledger: &Ledger) -> Vec<LayerReport> {
+        let report = |entry: &LedgerEntry| LayerReport {
+            entry: entry.clone(),
+            hit_rate: entry.stats.hit_rate(),
+            speedup: entry.stats.speedup(),
+        };
+        ledger.0.iter().map(report).collect()
+    }
 }
 
 /// Sums over all epochs.
@@ -147,7 +180,7 @@ pub struct Report {
     /// Sums over all epochs.
     pub totals: Totals,
     /// Counts per layer and pass.
-    pub layers: Vec<LedgerEntry>,
+    pub layers: Vec<LayerReport>,
     /// SHA-256 of the final predictions on the test set, one byte each.
     pub predictions_hash: String,
     /// SHA-256 of the final weights ([`Network::weights_hash`]).
@@ -185,6 +218,7 @@ pub fn train(
     let (name, data_bits) = (engine.name().to_string(), engine.data_bits());
     let mut cx = Context {
         drain: options.drain,
+        reuse: options.reuse.clone(),
         ..Context::new(engine)
     };
     let mut ledger = Ledger::default();
@@ -205,6 +239,9 @@ pub fn train(
             dense_cycles: stats.dense_cycles,
             macs: stats.macs,
             saturations: stats.saturations,
+            hit_rate: stats.hit_rate(),
+            speedup: stats.speedup(),
+            layers: LayerReport::all(&steps),
         };
         on_event(Event::Epoch(&report));
         epochs.push(report);
@@ -223,7 +260,7 @@ pub fn train(
             images: (data.train.len() * options.hyper.epochs) as u64,
             seconds: start.elapsed().as_secs_f64(),
         },
-        layers: ledger.0,
+        layers: LayerReport::all(&ledger),
         predictions_hash: hex(&Sha256::digest(&bytes)),
         weights_hash: net.weights_hash(),
     })

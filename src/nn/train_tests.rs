@@ -22,6 +22,7 @@ fn run(seed: u64, data: &Dataset, change: impl FnOnce(&mut Options)) -> Result<R
         hyper,
         seed,
         drain: DrainPolicy::Shift,
+        reuse: LayerReuse::default(),
     };
     change(&mut options);
     let mut net = Network::new(spec, seed).unwrap();
@@ -55,7 +56,13 @@ fn counts_are_those_of_the_training_steps() {
     let passes: Vec<_> = report
         .layers
         .iter()
-        .map(|e| (e.layer.as_str(), e.pass.name(), e.operations))
+        .map(|e| {
+            (
+                e.entry.layer.as_str(),
+                e.entry.pass.name(),
+                e.entry.operations,
+            )
+        })
         .collect();
     assert!(
         passes.contains(&("conv1", "forward", 6)) && passes.contains(&("conv1", "weight_grad", 6)),
@@ -68,8 +75,9 @@ fn counts_are_those_of_the_training_steps() {
     let conv1 = report
         .layers
         .iter()
-        .find(|e| e.layer == "conv1")
+        .find(|e| e.entry.layer == "conv1")
         .unwrap()
+        .entry
         .stats
         .macs;
     let expected = 3 * 140 * report.forward_macs_per_image - conv1;

@@ -57,7 +57,12 @@ pub fn scope(
                  dilation, or reuse off"
             );
         }
-        let grouping = Grouping::new(&view, view.channels, reuse.k_target, config.k_max)?;
+        let grouping = Grouping::new(
+            &view,
+            view.channels,
+            reuse.k_target.min(config.k_max),
+            config.k_max,
+        )?;
         let [images, rows, cols] = parts(&view, config.tile);
         let tiles = grid(
             &divide(view.batch, images),

@@ -142,14 +142,21 @@ impl Hitmaps {
         Ok(maps.map(gradient).collect())
     }
 
-    /// [`Hitmaps::work`] of all tiles of a job, in the order of [`Job::tiles`].
+    /// [`Hitmaps::work`] of all tiles of a job: for each PE set its groups, tile by tile in the order of [`Job::tiles`].
     ///
     /// # Errors
     /// As [`Hitmaps::work`]; a job of another operation.
-    pub fn job_work(&self, op: &Op, job: &Job) -> Result<Vec<Vec<GroupWork>>> {
+    pub fn job_work(&self, op: &Op, job: &Job, config: &Config) -> Result<Vec<Vec<GroupWork>>> {
         let scope = self.scope_of(&job.view)?;
         let tiles = job.tiles.par_iter();
-        tiles.map(|tile| self.work(op, scope, tile)).collect()
+        let all: Vec<_> = tiles
+            .map(|tile| self.work(op, scope, tile))
+            .collect::<Result<_>>()?;
+        let mut sets = vec![vec![]; config.sets];
+        for (tile, work) in job.tiles.iter().zip(all) {
+            sets[tile.set].extend(work);
+        }
+        Ok(sets)
     }
 }
 
@@ -227,7 +234,12 @@ fn compute<T: Send>(
     };
     let mut products = vec![];
     for scope in scopes {
-        let projections = op.reuse.projections(scope.full_group(), op.a, config)?;
+        let (k, k_max) = (scope.full_group(), config.k_max);
+        ensure!(
+            k <= k_max,
+            "groups of {k} elements, this configuration has k_max = {k_max}: use a smaller k_target"
+        );
+        let projections = op.reuse.projections(k, op.a, config)?;
         let (view, tiles) = (&*scope.view, &scope.tiles);
         let tasks = (0..view.groups * tiles.len()).into_par_iter().map(|i| {
             let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);

@@ -124,7 +124,8 @@ impl Case {
                 &parts(view.rows.outputs),
                 &parts(view.cols.outputs),
             );
-            let (k_t, k_max) = (self.reuse.k_target, self.config.k_max);
+            let k_max = self.config.k_max;
+            let k_t = self.reuse.k_target.min(k_max);
             Scope {
                 grouping: Grouping::new(&view, view.channels, k_t, k_max).unwrap(),
                 view: view.into(),
