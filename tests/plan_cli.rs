@@ -102,3 +102,31 @@ fn bad_usage_is_refused_with_a_fix() {
     ];
     plan(&wide).assert().code(2).stderr(contains("k_max = 9"));
 }
+
+#[test]
+fn a_reuse_plan_shows_its_detection() {
+    let layer = ["--preset", "small", "--layer", "conv16"];
+    let reuse = ["--reuse", "step", "--k-target", "9"];
+    let (dense, row) = (json(&layer), json(&[&layer[..], &reuse[..]].concat()));
+    assert_eq!(row["dense_cycles"], dense["cycles"]);
+    assert_eq!(
+        (&row["reuse"], &dense["reuse"]),
+        (&"step".into(), &"off".into())
+    );
+    assert!(dense["cuts"][0]["detection"].is_null());
+    let detection = &row["cuts"][0]["detection"];
+    // Three rows of a 3×3 patch a step.
+    assert_eq!(detection["steps"], 3);
+    assert_eq!(row["cuts"][0]["elements_per_group"], 9);
+    let cycles = |name: &str| detection[name].as_u64().unwrap();
+    assert_eq!(3 * cycles("detect_cycles"), cycles("dense_cycles"));
+    assert!(row["detect_busy"].as_u64().unwrap() > 0);
+    plan(&[&layer[..], &reuse[..]].concat())
+        .assert()
+        .success()
+        .stdout(contains("steps a vector").and(contains("waiting for lists")));
+    plan(&["--layer", "conv16", "--reuse", "step", "--k-target", "0"])
+        .assert()
+        .code(2)
+        .stderr(contains("--k-target"));
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
 use super::job::{PassArg, pads, pair};
@@ -13,16 +13,21 @@ use crate::engine::{Drain, Geometry, Pass};
 use crate::nn::{Pads, Pair};
 use crate::plan::layers::layers;
 use crate::plan::{Choices, Correlation, Grouping, Payload, Plan, plan};
+use crate::reuse::{Mode, Reuse};
 
 /// Show how a layer would be computed, and in how many cycles
 ///
 /// The layer is one of the named ones (--layer), or given by its shape. Cycles are those of the exact cycle model: from START to
 /// the last output beat, with ports that never stall. The bound is N / (C·⌈N/C⌉) of C·S multiply-accumulates per cycle: what
 /// the array could do if nothing ever waited.
+///
+/// With --reuse, cycles are those of a layer in which nothing is alike: what can be found depends on the data. Tiles and groups
+/// are what it is looked for in.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mercury plan --preset paper --layer conv64-b12
   mercury plan --preset paper --all
+  mercury plan --preset small --layer conv16 --reuse step --k-target 9
   mercury plan --pass input_grad --input 8,64,32,32 --filters 64 --kernel 3 --padding 1 --stride 2")]
 pub struct Args {
     /// Which product to compute; a named layer has its own.
@@ -64,6 +69,12 @@ pub struct Args {
     /// Return whole 64-bit sums instead of shifted ones (a weight gradient always does).
     #[arg(long)]
     raw: bool,
+    /// What to reuse.
+    #[arg(long, value_enum, default_value_t = Mode::Off)]
+    reuse: Mode,
+    /// Reuse: a group takes as many channels as fit into so many elements.
+    #[arg(long, value_name = "K", default_value_t = Reuse::default().k_target)]
+    k_target: usize,
     /// Write JSON to standard output.
     #[arg(long)]
     json: bool,
@@ -101,7 +112,28 @@ struct Row {
     bytes_in: u64,
     bytes_out: u64,
     plan_ms: f64,
+    /// What is reused.
+    reuse: Mode,
+    /// Cycles of the best plan without reuse.
+    dense_cycles: u64,
+    stall_detect: u64,
+    detect_busy: u64,
     cuts: Vec<Cut>,
+}
+
+/// Detection of one correlation of the layer.
+#[derive(Serialize)]
+struct Detection {
+    /// Groups whose Hitmap a set keeps.
+    list_slots: u16,
+    /// Hitmaps are detected again for every pass.
+    redetect: bool,
+    /// Steps that read one vector of a full group.
+    steps: u8,
+    /// Cycles of detecting a full group of the largest tile.
+    detect_cycles: usize,
+    /// Cycles of computing it if nothing is alike.
+    dense_cycles: usize,
 }
 
 /// How one correlation of the layer is cut.
@@ -118,6 +150,7 @@ struct Cut {
     channels: usize,
     partial_sums: usize,
     stream_features: bool,
+    detection: Option<Detection>,
 }
 
 impl Args {
@@ -183,13 +216,25 @@ impl Args {
         )])
     }
 
+    /// What to reuse.
+    fn setting(&self) -> Result<Reuse> {
+        ensure!(
+            self.k_target > 0,
+            "--k-target is 0, a group has at least one element: give at least 1"
+        );
+        Ok(Reuse {
+            k_target: self.k_target,
+            ..Reuse::of(self.reuse)
+        })
+    }
+
     fn price(&self, config: &Config, layer: String, geometry: Geometry, pass: Pass) -> Result<Row> {
         // The amount of a shift does not change the plan.
         let raw = self.raw || pass == Pass::WeightGrad;
         let drain = if raw { Drain::Raw } else { Drain::Shift(1) };
         let start = Instant::now();
-        let plan =
-            plan(&geometry, pass, drain, config).with_context(|| format!("layer {layer}"))?;
+        let plan = plan(&geometry, pass, drain, &self.setting()?, config)
+            .with_context(|| format!("layer {layer}"))?;
         let plan_ms = start.elapsed().as_secs_f64() * 1e3;
         let sum =
             |f: fn(&crate::regmap::Statistics) -> u64| plan.modelled.iter().map(f).sum::<u64>();
@@ -229,6 +274,10 @@ impl Args {
             bytes_in: sum(|s| s.in_beats) * config.bus_bytes() as u64,
             bytes_out: sum(|s| s.out_beats) * config.bus_bytes() as u64,
             plan_ms,
+            reuse: plan.reuse.mode,
+            dense_cycles: plan.dense_cycles,
+            stall_detect: sum(|s| s.stall_detect),
+            detect_busy: sum(|s| s.detect_busy),
             cuts,
         })
     }
@@ -243,12 +292,24 @@ fn cut(
 ) -> Result<Cut> {
     let grouping = Grouping::new(view, choices.channels, choices.k_t, config.k_max)?;
     let sizes = [view.batch, view.rows.outputs, view.cols.outputs];
-    let jobs = plan.jobs.iter().filter(|job| *job.view == *view);
-    let tiles = jobs
+    let jobs = || plan.jobs.iter().filter(|job| *job.view == *view);
+    let tile = [0, 1, 2].map(|i| sizes[i].div_ceil(choices.parts[i]));
+    let positions = tile.iter().product::<usize>();
+    let detection = jobs().next().filter(|_| plan.reuse.is_on()).map(|job| {
+        let regs = &job.regs;
+        Detection {
+            list_slots: regs.list_slots,
+            redetect: regs.redetect,
+            steps: regs.steps,
+            detect_cycles: positions * usize::from(regs.steps),
+            dense_cycles: positions * usize::from(regs.group_k),
+        }
+    });
+    let tiles = jobs()
         .flat_map(|job| &job.segments)
         .filter(|s| matches!(s.payload, Payload::Tile(_)));
     Ok(Cut {
-        tile: [0, 1, 2].map(|i| sizes[i].div_ceil(choices.parts[i])),
+        tile,
         tiles: choices.parts.iter().product(),
         k_t: choices.k_t,
         groups: grouping.cgroups * grouping.chunks,
@@ -262,6 +323,7 @@ fn cut(
             view.channels.div_ceil(choices.channels)
         },
         stream_features: choices.stream_features,
+        detection,
     })
 }
 
@@ -330,6 +392,17 @@ fn details(config: &Config, row: &Row) {
             "      {} passes a unit on {} sets; {} channels summed in the array, {} partial sums; features {features}",
             c.passes, c.sets, c.channels, c.partial_sums
         );
+        if let Some(d) = &c.detection {
+            let when = if d.redetect {
+                "again for every pass"
+            } else {
+                "once a tile"
+            };
+            println!(
+                "      detection {when}: {} steps a vector, {} cycles a group against {} of dense compute; {} lists a set",
+                d.steps, d.detect_cycles, d.dense_cycles, d.list_slots
+            );
+        }
     }
     println!(
         "jobs {}, drain {}, planned in {:.1} ms",
@@ -354,6 +427,16 @@ fn details(config: &Config, row: &Row) {
         grouped(row.stall_operand),
         grouped(row.stall_bank)
     );
+    if row.reuse != Mode::Off {
+        println!(
+            "reuse {:?}, if nothing is alike: {} cycles more than dense ({}), detecting {}, waiting for lists {}",
+            row.reuse,
+            row.cycles as i64 - row.dense_cycles as i64,
+            grouped(row.dense_cycles),
+            grouped(row.detect_busy),
+            grouped(row.stall_detect)
+        );
+    }
     println!(
         "bytes in {}, out {}",
         grouped(row.bytes_in),

@@ -18,6 +18,7 @@ use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::numeric;
 use crate::plan::{Plan, plan, stream};
 use crate::regmap::Statistics;
+use crate::reuse::Reuse;
 
 /// Folder that `gen-verilog` writes a configuration into when it is not told another.
 pub fn default_rtl(config: &Config) -> PathBuf {
@@ -81,7 +82,13 @@ impl Plans {
         if let Some(plan) = self.known.get(&key) {
             return Ok(plan.clone());
         }
-        let plan = Arc::new(plan(geometry, pass, drain, &self.config)?);
+        let plan = Arc::new(plan(
+            geometry,
+            pass,
+            drain,
+            &Reuse::default(),
+            &self.config,
+        )?);
         self.known.insert(key, plan.clone());
         Ok(plan)
     }

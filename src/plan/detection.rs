@@ -87,12 +87,22 @@ fn lanes_used(rows: &Axis, layout: &Layout) -> usize {
 }
 
 /// Steps that read `channels` channels of `kernel_rows` kernel rows.
-fn steps(view: &Correlation, layout: &Layout, channels: usize, kernel_rows: usize) -> usize {
+pub(super) fn steps(
+    view: &Correlation,
+    layout: &Layout,
+    channels: usize,
+    kernel_rows: usize,
+) -> usize {
     let width = lanes_used(&view.rows, layout);
     match layout.channel_banks {
         true => channels.div_ceil(width),
         false => channels * kernel_rows.div_ceil(width) * view.cols.taps,
     }
+}
+
+/// Lists of `positions` positions that a set has room for.
+pub(super) fn list_slots(config: &Config, positions: usize) -> usize {
+    (config.list_words() / positions.max(1)).clamp(1, MAX_LIST_SLOTS)
 }
 
 impl Job {
@@ -149,7 +159,7 @@ impl Program {
         let steps = |channels: usize, rows: usize| steps(view, layout, channels, rows) as u8;
         let Grouping { cg, kr, .. } = *grouping;
         let (cg_last, kr_last) = (grouping.cg_last, grouping.kr_last);
-        let fit = (config.list_words() / positions.max(1)).clamp(1, MAX_LIST_SLOTS);
+        let fit = list_slots(config, positions);
         let list_slots = reuse.list_slots.unwrap_or(fit).clamp(1, fit);
         let groups = grouping.cgroups * grouping.chunks;
         ensure!(

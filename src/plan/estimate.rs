@@ -4,6 +4,7 @@
 //! results out) and ignores the rest. It only ranks; the cycle model decides.
 
 use super::cut::divide;
+use super::detection::{list_slots, steps};
 use super::job::row_beats;
 use super::layout::reach;
 use super::{Axis, Choices, Correlation, Grouping, Layout, Span, Tile};
@@ -15,6 +16,17 @@ pub(super) struct Estimate<'a> {
     pub config: &'a Config,
     pub wgrad: bool,
     pub shift: bool,
+    /// Detection of a reuse plan.
+    pub detect: Option<Detect>,
+}
+
+/// What reuse decides beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Detect {
+    /// Group size parameter K_T.
+    pub k_t: usize,
+    /// The tiles, if they are decided.
+    pub parts: Option<[usize; 3]>,
 }
 
 /// A way to cut with what it would cost.
@@ -50,6 +62,9 @@ impl Estimate<'_> {
 
     /// Parts of images, rows and columns whose tiles fit; tiles of several images hold whole images.
     fn cuts(&self) -> Vec<[usize; 3]> {
+        if let Some(parts) = self.detect.and_then(|d| d.parts) {
+            return vec![parts];
+        }
         let (batch, rows, cols) = (
             self.view.batch,
             self.view.rows.outputs,
@@ -84,6 +99,9 @@ impl Estimate<'_> {
 
     /// Values of K_T worth trying: the most channels a group, whole rounds of the banks, half, one.
     fn group_sizes(&self) -> Vec<usize> {
+        if let Some(detect) = self.detect {
+            return vec![detect.k_t];
+        }
         let (taps, k_max, l) = (self.view.taps(), self.config.k_max, self.config.l);
         let most = (k_max / taps).clamp(1, self.view.channels);
         let mut channels = vec![most, (most / l * l).max(1), most.div_ceil(2), 1];
@@ -93,6 +111,40 @@ impl Estimate<'_> {
             .into_iter()
             .map(|c| (c * taps).min(k_max))
             .collect()
+    }
+
+    /// `channels` as a range of a job may have them: with reuse whole groups, rounded `up` or down, or all.
+    fn range(&self, channels: usize, k_t: usize, up: bool) -> usize {
+        let all = self.view.channels;
+        let grouping = Grouping::new(self.view, all, k_t, self.config.k_max);
+        match (self.detect, grouping) {
+            (Some(_), Ok(Grouping { cg, .. })) if channels < all => {
+                let groups = if up {
+                    channels.div_ceil(cg)
+                } else {
+                    channels / cg
+                };
+                (groups.max(1) * cg).min(all)
+            }
+            _ => channels,
+        }
+    }
+
+    /// Detection steps of one pass over a tile, all sets of a detector together if `active` sets work; 0 without reuse.
+    fn detection(&self, tile: &Tile, grouping: &Grouping, active: usize) -> u64 {
+        if self.detect.is_none() {
+            return 0;
+        }
+        let layout = Layout::new(self.view, self.config, std::iter::once(tile));
+        let group = steps(self.view, &layout, grouping.cg, grouping.kr);
+        let sets = self.config.sets_per_detector().min(active);
+        (tile.positions() * group * grouping.cgroups * grouping.chunks * sets) as u64
+    }
+
+    /// Passes in which a tile of `blocks` passes is detected.
+    fn detections(&self, tile: &Tile, grouping: &Grouping, blocks: usize, streamed: bool) -> u64 {
+        let kept = grouping.cgroups * grouping.chunks <= list_slots(self.config, tile.positions());
+        if kept && !streamed { 1 } else { blocks as u64 }
     }
 
     /// The tile of a cut that needs most input.
@@ -132,7 +184,7 @@ impl Estimate<'_> {
         let (view, config) = (self.view, self.config);
         let tile = self.largest(cut);
         let most = config.max_terms() as usize / view.taps();
-        let channels = view.channels.min(most).max(1);
+        let channels = self.range(view.channels.min(most).max(1), k_t, false);
         let Some((grouping, features, slots)) = self.features(&tile, k_t, channels) else {
             return;
         };
@@ -190,7 +242,9 @@ impl Estimate<'_> {
                     } else {
                         0
                     };
-                    let compute = compute + alone;
+                    let detect = self.detection(&tile, &grouping, active as usize);
+                    let again = self.detections(&tile, &grouping, blocks, stream_features);
+                    let compute = (compute + alone).max(rounds * detect * again);
                     found.push(Candidate {
                         cycles: compute.max(rounds * input.max(output)) + first + active * drain,
                         traffic: rounds * input,
@@ -214,8 +268,12 @@ impl Estimate<'_> {
         let tile = self.largest(cut);
         let most = (config.tile / view.taps()).clamp(1, view.channels);
         let tiles = cut.iter().product::<usize>();
-        for ranges in parts(view.channels) {
-            let channels = view.channels.div_ceil(ranges);
+        let mut ranges: Vec<usize> = parts(view.channels)
+            .into_iter()
+            .map(|n| self.range(view.channels.div_ceil(n), k_t, true))
+            .collect();
+        ranges.dedup();
+        for channels in ranges {
             let Some((grouping, _, slots)) = self.features(&tile, k_t, channels) else {
                 continue;
             };
@@ -264,7 +322,7 @@ impl Estimate<'_> {
         (tiles, subsets): (usize, usize),
     ) -> (u64, u64) {
         let (view, config) = (self.view, self.config);
-        let Some((_, features, slots)) = (channels > 0)
+        let Some((grouping, features, slots)) = (channels > 0)
             .then(|| self.features(tile, k_t, channels))
             .flatten()
         else {
@@ -303,7 +361,8 @@ impl Estimate<'_> {
         } else {
             0
         };
-        let compute = rounds_time(classes, config.sets) + alone;
+        let detect = rounds * steps * self.detection(tile, &grouping, active as usize);
+        let compute = (rounds_time(classes, config.sets) + alone).max(detect);
         (
             compute.max(input).max(output) + operands * operand + active * drain,
             input,

@@ -28,6 +28,22 @@ impl JobRegs {
         channels as usize * rows as usize * self.kw as usize
     }
 
+    /// Groups of a pass.
+    pub fn group_count(&self) -> usize {
+        self.cgroups as usize * self.chunks as usize
+    }
+
+    /// Number of group (`cgroup`, `chunk`) among the groups of a pass.
+    pub fn group_index(&self, cgroup: u32, chunk: u32) -> usize {
+        cgroup as usize * self.chunks as usize + chunk as usize
+    }
+
+    /// The groups (cgroup, chunk) of a pass, in order.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, u32)> + use<> {
+        let chunks = self.chunks;
+        (0..self.cgroups).flat_map(move |cgroup| (0..chunks).map(move |chunk| (cgroup, chunk)))
+    }
+
     /// Elements of all groups of a pass: rows of a weight-gradient packet.
     pub fn pass_elements(&self) -> usize {
         let channels = (self.cgroups as usize - 1) * self.cg as usize + self.cg_last as usize;
@@ -252,6 +268,14 @@ pub struct Job {
 }
 
 impl Job {
+    /// Compares vectors by other projections, as many of as many bits.
+    pub fn set_projections(&mut self, projections: Arc<Projections>) {
+        self.regs.projections = projections.n as u8;
+        self.regs.sig_bits = projections.bits as u8;
+        self.regs.sig_shift = projections.shift as u8;
+        self.projections = Some(projections);
+    }
+
     /// Beats of the input stream, headers included.
     pub fn in_beats(&self) -> u64 {
         self.segments.iter().map(|s| 1 + s.beats as u64).sum()

@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// The groups of a pass: `cgroups` × `chunks` of them, each `cg` channels × `kr` kernel rows × all kernel columns.
 ///
-/// If all taps of a channel fit in K_MAX elements, a group has max(1, ⌊K_T / taps⌋) channels and all kernel rows;
+/// If all taps of a channel fit in K_MAX elements, a group has max(1, ⌊min(K_T, K_MAX) / taps⌋) channels and all kernel rows;
 /// otherwise one channel and ⌊K_MAX / columns⌋ rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Grouping {
@@ -39,7 +39,7 @@ impl Grouping {
         );
         let fits = kh * kw <= k_max;
         let cg = if fits {
-            (k_t / (kh * kw)).clamp(1, channels)
+            (k_t.min(k_max) / (kh * kw)).clamp(1, channels)
         } else {
             1
         };

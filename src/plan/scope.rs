@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 
 use super::cut::{divide, grid};
-use super::planner::views;
+use super::planner::{reuse_tiles, views};
 use super::{Correlation, Grouping, Tile};
 use crate::config::Config;
 use crate::engine::{Geometry, Pass};
@@ -47,7 +47,37 @@ pub fn scope(
     reuse: &Reuse,
     config: &Config,
 ) -> Result<Vec<Scope>> {
+    let one = |(view, [images, rows, cols]): (Arc<Correlation>, [usize; 3])| {
+        let grouping = Grouping::new(&view, view.channels, reuse.k_target, config.k_max)?;
+        let tiles = grid(
+            &divide(view.batch, images),
+            &divide(view.rows.outputs, rows),
+            &divide(view.cols.outputs, cols),
+        );
+        Ok(Scope {
+            view,
+            grouping,
+            tiles,
+        })
+    };
+    let cuts = cuts(geometry, pass, reuse, config)?;
+    cuts.into_iter().map(one).collect()
+}
+
+/// The correlations of an operation with reuse, each with the parts into which images, rows and columns of its output are cut.
+///
+/// The weight gradient has the forward pass's tiles, and its groups, maybe in pieces.
+pub(super) fn cuts(
+    geometry: &Geometry,
+    pass: Pass,
+    reuse: &Reuse,
+    config: &Config,
+) -> Result<Vec<(Arc<Correlation>, [usize; 3])>> {
     geometry.validate()?;
+    let forward = match pass {
+        Pass::WeightGrad => cuts(geometry, Pass::Forward, reuse, config)?.pop(),
+        _ => None,
+    };
     let one = |view: Correlation| {
         for (name, axis) in [("rows", &view.rows), ("columns", &view.cols)] {
             let reach = (axis.taps - 1) * axis.dilation;
@@ -57,35 +87,12 @@ pub fn scope(
                  dilation, or reuse off"
             );
         }
-        let grouping = Grouping::new(
-            &view,
-            view.channels,
-            reuse.k_target.min(config.k_max),
-            config.k_max,
-        )?;
-        let [images, rows, cols] = parts(&view, config.tile);
-        let tiles = grid(
-            &divide(view.batch, images),
-            &divide(view.rows.outputs, rows),
-            &divide(view.cols.outputs, cols),
-        );
-        Ok(Scope {
-            view: Arc::new(view),
-            grouping,
-            tiles,
-        })
+        let view = Arc::new(view);
+        let parts = match forward {
+            Some((_, parts)) => parts,
+            None => reuse_tiles(&view, reuse, config)?,
+        };
+        Ok((view, parts))
     };
     views(geometry, pass, config).into_iter().map(one).collect()
-}
-
-/// Parts of images, rows and columns: as many whole images as fit a tile of `limit` positions, or whole rows, or columns.
-fn parts(view: &Correlation, limit: usize) -> [usize; 3] {
-    let (rows, cols) = (view.rows.outputs, view.cols.outputs);
-    if rows * cols <= limit {
-        [view.batch.div_ceil(limit / (rows * cols)), 1, 1]
-    } else if cols <= limit {
-        [view.batch, rows.div_ceil(limit / cols), 1]
-    } else {
-        [view.batch, rows, cols.div_ceil(limit)]
-    }
 }

@@ -8,10 +8,16 @@ use super::{
 use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, Pass};
 use crate::golden::Golden;
+use crate::reuse::Reuse;
 use ndarray::Array4;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
+
+/// Nothing is reused.
+fn dense() -> Reuse {
+    Reuse::default()
+}
 
 /// Operands with plenty of extremes.
 fn operand(shape: [usize; 4], bits: u32, rng: &mut ChaCha8Rng) -> Array4<i16> {
@@ -146,8 +152,8 @@ fn random_plans_use_every_mechanism() {
 
 /// The plan of an operation as a case to check.
 fn planned(config: &Config, geometry: &Geometry, pass: Pass, drain: Drain) -> RandomCase {
-    let plan =
-        plan(geometry, pass, drain, config).unwrap_or_else(|e| panic!("{e:#}: {geometry:?}"));
+    let plan = plan(geometry, pass, drain, &dense(), config)
+        .unwrap_or_else(|e| panic!("{e:#}: {geometry:?}"));
     RandomCase {
         geometry: geometry.clone(),
         pass,
@@ -177,7 +183,14 @@ fn the_large_layer_meets_its_target() {
         .into_iter()
         .find(|l| l.name == "conv64-b12")
         .unwrap();
-    let plan = plan(&layer.geometry, Pass::Forward, Drain::Shift(1), &config).unwrap();
+    let plan = plan(
+        &layer.geometry,
+        Pass::Forward,
+        Drain::Shift(1),
+        &dense(),
+        &config,
+    )
+    .unwrap();
     let macs: u64 = plan.modelled.iter().map(|s| s.macs).sum();
     assert_eq!(macs, layer.geometry.macs(Pass::Forward));
     // 64 filters on sets of 14 PEs: five passes for what 64/14 would do.
@@ -193,7 +206,11 @@ fn the_large_layer_meets_its_target() {
 fn a_plan_is_a_pure_function() {
     let config = Config::preset("small").unwrap();
     let g = Geometry::conv([3, 5, 9, 7], 6, 3, 2, 1);
-    let jobs = || plan(&g, Pass::InputGrad, Drain::Raw, &config).unwrap().jobs;
+    let jobs = || {
+        plan(&g, Pass::InputGrad, Drain::Raw, &dense(), &config)
+            .unwrap()
+            .jobs
+    };
     assert_eq!(jobs(), jobs());
 }
 
@@ -207,7 +224,7 @@ fn sums_beyond_one_chain_are_split_and_left_to_the_host() {
     };
     assert_eq!(config.max_terms(), 1023);
     let g = Geometry::fully_connected(3, 2500, 3);
-    let split = plan(&g, Pass::Forward, Drain::Shift(4), &config).unwrap();
+    let split = plan(&g, Pass::Forward, Drain::Shift(4), &dense(), &config).unwrap();
     assert_eq!(split.requantise, Some(4));
     let mut interpreter = Interpreter::new(&config);
     for pass in Pass::ALL {
@@ -244,7 +261,7 @@ fn refusals_name_value_limit_and_fix() {
     ] {
         // The input gradient of the sparse kernel reads the small dY.
         for pass in [Pass::Forward, Pass::WeightGrad] {
-            let error = plan(&geometry, pass, Drain::Raw, &config)
+            let error = plan(&geometry, pass, Drain::Raw, &dense(), &config)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(words) && error.contains(": use"), "{error}");
@@ -256,7 +273,7 @@ fn refusals_name_value_limit_and_fix() {
 fn one_job() -> (Config, Job, [usize; 4], Vec<u8>) {
     let config = Config::preset("tiny").unwrap();
     let g = Geometry::conv([1, 2, 6, 6], 3, 3, 1, 1);
-    let plan = plan(&g, Pass::Forward, Drain::Raw, &config).unwrap();
+    let plan = plan(&g, Pass::Forward, Drain::Raw, &dense(), &config).unwrap();
     let (x, w) = (
         Array4::from_elem(g.x_shape(), 1),
         Array4::from_elem(g.w_shape(), 2),

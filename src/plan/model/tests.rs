@@ -1,7 +1,7 @@
 //! The event-driven model against a simulator that knows nothing of events: every register, every cycle.
 
 use super::*;
-use crate::plan::random_case;
+use crate::plan::{TileDescriptor, random_case};
 use crate::regmap::SegmentKind;
 
 /// Registers of a set. `next` fields are applied at the end of a cycle.
@@ -24,12 +24,67 @@ struct Regs {
     /// Request visible to the drain, and how long ago the bank was finished.
     request: [bool; 2],
     beats: [u64; 2],
+    /// Tiles done, and cycles in RUN.
+    tiles: usize,
+    age: u64,
+    lists_ready: i64,
+    list_pos: i64,
+    front: Front,
+}
+
+/// Registers of a detection front.
+#[derive(Clone, Default)]
+struct Front {
+    pending: Option<TileDescriptor>,
+    run: Option<TileDescriptor>,
+    pass: u16,
+    cgroup: u32,
+    chunk: u32,
+    busy: bool,
+    tiles: usize,
+    d_avail: i64,
+    lists_used: i64,
+}
+
+/// A detector: the set served and the steps left; the set served last, counted from its first.
+#[derive(Clone)]
+struct Pool {
+    serving: Option<(usize, usize)>,
+    served: usize,
+}
+
+impl Front {
+    /// Whether a detector is wanted.
+    fn requests(&self, regs: &crate::plan::JobRegs) -> bool {
+        let filled = self.d_avail > 0 || (self.pass > 0 && !regs.stream_features);
+        self.run.is_some() && !self.busy && filled && self.lists_used < regs.list_slots as i64
+    }
+
+    /// The last step of a group was issued.
+    fn step_on(&mut self, regs: &crate::plan::JobRegs) {
+        self.busy = false;
+        self.chunk += 1;
+        if self.chunk == regs.chunks {
+            (self.chunk, self.cgroup) = (0, self.cgroup + 1);
+            if self.pass == 0 || regs.stream_features {
+                self.d_avail -= 1;
+            }
+        }
+        if self.cgroup == regs.cgroups {
+            (self.cgroup, self.pass) = (0, self.pass + 1);
+            let passes = self.run.map_or(0, |tile| tile.passes);
+            if !regs.redetect || self.pass == passes {
+                (self.run, self.pass, self.tiles) = (None, 0, self.tiles + 1);
+            }
+        }
+    }
 }
 
 /// Something that happens some cycles later.
 #[derive(Clone, Copy)]
 enum Later {
     Loaded(usize),
+    List(usize),
     Request(usize, usize),
     Free(usize, usize),
 }
@@ -41,9 +96,19 @@ enum Fsm {
     Rows(usize, u64),
 }
 
-/// Cycle by cycle.
-fn naive(job: &Job, config: &Config) -> Option<Statistics> {
+/// Cycle by cycle; `work` as for [`simulate_reuse`].
+pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Option<Statistics> {
     let regs = &job.regs;
+    let reuse = regs.reuse != 0;
+    let groups = (regs.cgroups * regs.chunks) as usize;
+    let served_sets = config.sets / config.detectors;
+    let mut detectors = vec![
+        Pool {
+            serving: None,
+            served: served_sets - 1
+        };
+        config.detectors
+    ];
     let mut stats = Statistics::default();
     let mut sets = vec![Regs::default(); config.sets];
     let mut later: Vec<(u64, Later)> = vec![];
@@ -62,17 +127,24 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
                     for set in s.sets() {
                         match (s.header().kind, s.payload) {
                             (SegmentKind::Tile, Payload::Tile(tile)) => {
-                                sets[set].pending = Some(tile)
+                                sets[set].pending = Some(tile);
+                                sets[set].front.pending = reuse.then_some(tile);
                             }
                             (SegmentKind::Features, _) => {
-                                sets[set].f_avail += s.header().slot_end as i64
+                                sets[set].f_avail += s.header().slot_end as i64;
+                                sets[set].front.d_avail += s.header().slot_end as i64;
                             }
                             (SegmentKind::Weights, _) => sets[set].w_groups += 1,
                             (SegmentKind::Operand, _) => sets[set].o_full = true,
+                            (
+                                SegmentKind::Reads | SegmentKind::Matrix | SegmentKind::Offsets,
+                                _,
+                            ) => {}
                             _ => unreachable!(),
                         }
                     }
                 }
+                Later::List(set) => sets[set].lists_ready += 1,
                 Later::Request(set, bank) => sets[set].request[bank] = true,
                 Later::Free(set, bank) => sets[set].busy[bank] = false,
             }
@@ -98,7 +170,13 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
                 }
             } else {
                 let room = |set: &Regs| match s.header().kind {
-                    SegmentKind::Tile => set.pending.is_none(),
+                    SegmentKind::Tile => set.pending.is_none() && set.front.pending.is_none(),
+                    SegmentKind::Reads | SegmentKind::Matrix | SegmentKind::Offsets => {
+                        set.pending.is_none()
+                            && set.run.is_none()
+                            && set.front.pending.is_none()
+                            && set.front.run.is_none()
+                    }
                     SegmentKind::Features => set.f_avail < regs.ring_slots as i64,
                     SegmentKind::Weights => set.w_used < config.weight_words as i64,
                     SegmentKind::Operand => !set.o_full && !set.busy[1 - set.ptr],
@@ -122,17 +200,63 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
                 }
             }
         }
+        // Detection fronts and detectors.
+        for (set, next) in sets.iter().zip(&mut next) {
+            if set.front.run.is_none() && set.front.pending.is_some() {
+                (next.front.run, next.front.pending) = (set.front.pending, None);
+            }
+        }
+        for (number, pool) in detectors.iter_mut().enumerate() {
+            let first = number * served_sets;
+            if let Some((set, left)) = pool.serving {
+                stats.detect_busy += 1;
+                pool.serving = (left > 1).then_some((set, left - 1));
+                if left == 1 {
+                    next[set].front.step_on(regs);
+                    later.push((cycle + 8, Later::List(set)));
+                }
+                continue;
+            }
+            let mut order = (1..=served_sets).map(|i| (pool.served + i) % served_sets);
+            let wanted = order.find(|i| sets[first + i].front.requests(regs));
+            let Some(index) = wanted.filter(|_| reuse) else {
+                continue;
+            };
+            let (set, front) = (first + index, &sets[first + index].front);
+            let tile = front.run.unwrap();
+            let positions = tile.images as usize * tile.rows as usize * tile.cols as usize;
+            let mut steps = regs.steps;
+            if front.cgroup + 1 == regs.cgroups {
+                steps = steps.min(regs.steps_cg_last);
+            }
+            if front.chunk + 1 == regs.chunks {
+                steps = steps.min(regs.steps_kr_last);
+            }
+            (pool.serving, pool.served) = (Some((set, positions * steps as usize)), index);
+            next[set].front.busy = true;
+            next[set].front.lists_used += 1;
+            let group = front.tiles * groups + (front.cgroup * regs.chunks + front.chunk) as usize;
+            let [zero, hit, mau, mnu] = work[set][group].states;
+            stats.zero += zero;
+            stats.hit += hit;
+            stats.mau += mau;
+            stats.mnu += mnu;
+        }
         // Sets.
         for (number, (set, next)) in sets.iter().zip(&mut next).enumerate() {
             let Some(tile) = set.run else {
                 if set.pending.is_some() {
                     (next.run, next.pending) = (set.pending, None);
                     (next.pass, next.cgroup, next.chunk, next.element) = (0, 0, 0, 0);
+                    next.age = 0;
                 }
                 continue;
             };
+            next.age = set.age + 1;
             if set.element == 0 {
-                let stall = if set.f_pos >= set.f_avail {
+                let stall = if reuse && (set.age < 2 || set.list_pos >= set.lists_ready) {
+                    Some(&mut stats.stall_detect)
+                } else if !reuse && set.f_pos >= set.f_avail {
                     Some(&mut stats.stall_features)
                 } else if !regs.wgrad && set.w_groups == 0 {
                     Some(&mut stats.stall_weights)
@@ -154,8 +278,15 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
             } else {
                 config.pes
             };
-            stats.compute_busy += 1;
-            stats.macs += pes as u64;
+            let group = set.tiles * groups + (set.cgroup * regs.chunks + set.chunk) as usize;
+            let work = reuse.then(|| work[number][group]);
+            let count = |w: fn(&GroupWork) -> u64| match &work {
+                None => 1,
+                Some(work) if set.element == 0 => w(work),
+                Some(_) => 0,
+            };
+            stats.compute_busy += count(|w| w.busy);
+            stats.macs += count(|w| w.macs) * pes as u64;
             let channels = if set.cgroup + 1 == regs.cgroups {
                 regs.cg_last
             } else {
@@ -169,10 +300,16 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
             let k = channels as usize * rows as usize * regs.kw as usize;
             let positions = tile.images as usize * tile.rows as usize * tile.cols as usize;
             next.element = set.element + 1;
-            if next.element < k * positions {
+            if next.element < work.map_or(k * positions, |w| w.cycles as usize) {
                 continue;
             }
             next.element = 0;
+            if reuse && (regs.redetect || last_pass) {
+                next.lists_ready -= 1;
+                next.front.lists_used -= 1;
+            } else if reuse {
+                next.list_pos += 1;
+            }
             if !regs.wgrad {
                 next.w_groups -= 1;
                 next.w_used -= k as i64;
@@ -191,6 +328,7 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
                 continue;
             }
             (next.cgroup, next.f_pos, next.pass) = (0, 0, set.pass + 1);
+            next.list_pos = 0;
             if tile.drain {
                 next.busy[set.ptr] = true;
                 next.ptr = 1 - set.ptr;
@@ -206,6 +344,7 @@ fn naive(job: &Job, config: &Config) -> Option<Statistics> {
             if last_pass {
                 next.o_full = false;
                 next.run = None;
+                next.tiles += 1;
             }
         }
         // Drain.
@@ -248,7 +387,7 @@ fn events_count_what_cycles_count() {
             for (job, modelled) in case.plan.jobs.iter().zip(&case.plan.modelled) {
                 assert_eq!(
                     Some(*modelled),
-                    naive(job, &config),
+                    naive(job, &config, &[]),
                     "{preset}, seed {seed}, {:?}",
                     job.regs
                 );
