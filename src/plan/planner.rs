@@ -128,9 +128,8 @@ pub fn plan(
 ) -> Result<Plan> {
     geometry.validate()?;
     let views: Vec<(Arc<Correlation>, Option<Detect>)> = if reuse.is_on() {
-        let scopes = scope::scope(geometry, pass, reuse, config)?.into_iter();
-        scopes
-            .map(|s| (s.view.clone(), Some(detect(reuse, Some(s.parts)))))
+        let cuts = scope::cuts(geometry, pass, reuse, config)?.into_iter();
+        cuts.map(|(view, parts)| (view, Some(detect(reuse, Some(parts)))))
             .collect()
     } else {
         let views = views(geometry, pass, config).into_iter();

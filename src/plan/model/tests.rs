@@ -181,9 +181,6 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
                     SegmentKind::Weights => set.w_used < config.weight_words as i64,
                     SegmentKind::Operand => !set.o_full && !set.busy[1 - set.ptr],
                     SegmentKind::End => true,
-                    SegmentKind::Reads | SegmentKind::Matrix | SegmentKind::Offsets => {
-                        unreachable!("a dense job")
-                    }
                 };
                 if s.sets().all(|set| room(&sets[set])) {
                     stats.in_beats += 1;

@@ -104,7 +104,7 @@ fn weight_gradients_have_the_tiles_and_groups_of_the_forward_pass() {
             let scopes = scope::scope(&geometry, pass, &reuse, &config).unwrap();
             let plan = plan(&geometry, pass, Drain::Raw, &reuse, &config).unwrap();
             for (scope, (view, choices)) in scopes.iter().zip(&plan.choices) {
-                assert_eq!((&scope.view, scope.parts), (view, choices.parts));
+                assert_eq!((&scope.view, &scope.tiles), (view, &choices.tiles(view)));
                 let jobs = plan.jobs.iter().filter(|job| job.view == *view);
                 for tile in jobs.flat_map(|job| &job.tiles) {
                     assert!(scope.tiles.contains(&tile.tile));

@@ -100,6 +100,8 @@ impl Maker<'_> {
                 modelled: vec![],
                 choices: vec![],
                 requantise: None,
+                reuse,
+                dense_cycles: 0,
             },
         };
         Ok(Some(ReuseCase { case, scopes, a, b }))
