@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Access, ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, SEGMENT_KINDS, STATISTIC_BITS,
+    Access, ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, READ, SEGMENT_KINDS, STATISTIC_BITS,
     TILE_FIELDS, TILE_FLAGS, words,
 };
 
@@ -97,6 +97,7 @@ fn stream_tables() -> Vec<(&'static str, String)> {
         ("segment kinds", kinds),
         ("tile fields", tile),
         ("tile flags", field_table(&TILE_FLAGS)),
+        ("read", field_table(&READ)),
         ("output header", field_table(&OUT_HEADER)),
         ("trailer", field_table(&OUT_TRAILER)),
     ]
