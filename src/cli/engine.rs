@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::config::Config;
 use crate::cosim::verilated::{self, Accelerator, Plans};
-use crate::engine::{Checked, Engine, Op, OpStats};
+use crate::engine::{Checked, Engine, Op};
 use crate::golden::Golden;
 use crate::golden::reuse::Hitmaps;
 
@@ -81,15 +81,10 @@ fn golden(config: &Config) -> Box<dyn Engine> {
     let plans = Mutex::new(Plans::new(config));
     let costs = move |op: &Op, hitmaps: Option<&Hitmaps>| {
         let mut plans = plans.lock().expect("planning does not panic");
-        let dense = plans.costs(op.geometry, op.pass, op.drain)?;
-        Ok(match hitmaps {
-            None => dense,
-            Some(hitmaps) => OpStats {
-                dense_cycles: dense.cycles,
-                macs: op.geometry.macs(op.pass),
-                ..OpStats::default().with_states(hitmaps.states())
-            },
-        })
+        match hitmaps {
+            None => plans.costs(op.geometry, op.pass, op.drain),
+            Some(hitmaps) => plans.reuse_costs(op, hitmaps),
+        }
     };
     Box::new(Golden::of(config).with_costs(Box::new(costs)))
 }

@@ -15,6 +15,7 @@ use super::rtl::{Manifest, Rtl};
 use super::verilate::{Builder, Options};
 use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::golden::reuse::Hitmaps;
 use crate::numeric;
 use crate::plan::{Plan, plan, stream};
 use crate::regmap::Statistics;
@@ -61,7 +62,7 @@ pub fn open(dir: &Path, config: &Config) -> Result<Driver<Pump>> {
 /// Plans by operation; the shift of a drain, which changes from batch to batch, needs no plan of its own.
 pub struct Plans {
     config: Config,
-    known: HashMap<(Geometry, Pass, bool), Arc<Plan>>,
+    known: HashMap<(Geometry, Pass, bool, Reuse), Arc<Plan>>,
 }
 
 impl Plans {
@@ -78,17 +79,25 @@ impl Plans {
     /// # Errors
     /// An operation that the configuration cannot run.
     pub fn get(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<Arc<Plan>> {
-        let key = (geometry.clone(), pass, drain != Drain::Raw);
+        self.get_reuse(geometry, pass, drain, &Reuse::default())
+    }
+
+    /// The plan of an operation with reuse; its jobs have no projections yet ([`Plan::for_operand`]).
+    ///
+    /// # Errors
+    /// As [`Plans::get`].
+    pub fn get_reuse(
+        &mut self,
+        geometry: &Geometry,
+        pass: Pass,
+        drain: Drain,
+        reuse: &Reuse,
+    ) -> Result<Arc<Plan>> {
+        let key = (geometry.clone(), pass, drain != Drain::Raw, *reuse);
         if let Some(plan) = self.known.get(&key) {
             return Ok(plan.clone());
         }
-        let plan = Arc::new(plan(
-            geometry,
-            pass,
-            drain,
-            &Reuse::default(),
-            &self.config,
-        )?);
+        let plan = Arc::new(plan(geometry, pass, drain, reuse, &self.config)?);
         self.known.insert(key, plan.clone());
         Ok(plan)
     }
@@ -104,6 +113,24 @@ impl Plans {
             .iter()
             .fold(Statistics::default(), |sum, job| sum.with(job));
         Ok(op_stats(&sum, &self.config))
+    }
+
+    /// What an operation with reuse costs by the cycle model, from its Hitmaps; `max_abs` and `saturations` stay 0.
+    ///
+    /// # Errors
+    /// As [`Plans::get`]; Hitmaps of another operation.
+    pub fn reuse_costs(&mut self, op: &Op, hitmaps: &Hitmaps) -> Result<OpStats> {
+        let plan = self.get_reuse(op.geometry, op.pass, op.drain, &op.reuse)?;
+        let jobs = plan.jobs.iter();
+        let work = jobs.map(|job| hitmaps.job_work(op, job, &self.config));
+        let counters = plan.counters(&work.collect::<Result<Vec<_>>>()?, &self.config)?;
+        let sum = counters
+            .iter()
+            .fold(Statistics::default(), |sum, job| sum.with(job));
+        Ok(OpStats {
+            dense_cycles: plan.dense_cycles,
+            ..op_stats(&sum, &self.config)
+        })
     }
 }
 

@@ -329,7 +329,13 @@ fn wide_sums_of_a_weight_gradient_take_two_rounds() {
             drain: Drain::Raw,
             reuse: Reuse::of(Mode::Step),
         };
-        let scopes = crate::plan::scope(&geometry, op.pass, &op.reuse, &config).unwrap();
+        let mut scopes = crate::plan::scope(&geometry, op.pass, &op.reuse, &config).unwrap();
+        // All 16 positions in one tile, whatever the planner would do.
+        scopes[0].tiles = vec![crate::plan::Tile {
+            images: crate::plan::Span::new(0, 1),
+            rows: crate::plan::Span::new(0, 4),
+            cols: crate::plan::Span::new(0, 4),
+        }];
         let (y, maps) = run(&op, &scopes, &config).unwrap();
         assert_eq!(y[[0, 0, 0, 0]], 16_000 * i64::from(dy[[0, 0, 0, 0]]));
         let tile = given(&scopes[0], 2, &mut ChaCha8Rng::seed_from_u64(0));
