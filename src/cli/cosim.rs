@@ -8,11 +8,15 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
+use clap::ValueEnum;
+
 use crate::cosim::bins::Bins;
 use crate::cosim::campaign::{self, Mismatch, Report, Settings};
+use crate::cosim::case::Draw;
 use crate::cosim::error_paths::{self, Path};
 use crate::cosim::verilated;
 use crate::regmap::Statistics;
+use crate::reuse::Mode;
 
 /// Run random jobs on the Verilated accelerator and compare everything with the golden model.
 ///
@@ -37,6 +41,9 @@ pub struct Args {
     /// Seed of operations, operands and stalls
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Reuse of the jobs: any draws all kinds, off dense ones only, a mode only jobs with it
+    #[arg(long, value_name = "MODE", default_value = "any", value_parser = draw)]
+    reuse: Draw,
     /// Probability of a pause of the host, on each stream in each cycle
     #[arg(long, default_value_t = 0.0, value_name = "P")]
     p_stall: f64,
@@ -89,12 +96,19 @@ impl Args {
         if let Some(json) = &self.json {
             check_output(json)?;
         }
+        let asks_reuse = matches!(self.reuse, Draw::Mode(mode) if mode != Mode::Off);
+        ensure!(
+            config.reuse || !asks_reuse,
+            "--reuse asks for a mode that configuration {} is built without: set reuse = true, or give --reuse off",
+            config.name
+        );
         let rtl = self
             .rtl
             .clone()
             .unwrap_or_else(|| verilated::default_rtl(&config));
         let settings = Settings {
             jobs: self.jobs,
+            draw: self.reuse,
             seed: self.seed,
             p_stall: self.p_stall,
             only: self.only,
@@ -199,8 +213,12 @@ impl Args {
             .rtl
             .as_ref()
             .map_or(String::new(), |rtl| format!(" --rtl {}", rtl.display()));
+        let reuse = match self.reuse {
+            Draw::Any => String::new(),
+            Draw::Mode(mode) => format!(" --reuse {}", format!("{mode:?}").to_lowercase()),
+        };
         println!(
-            "  repeat: mercury cosim {sizes}{folder} --seed {} --p-stall {} --only {operation}",
+            "  repeat: mercury cosim {sizes}{folder}{reuse} --seed {} --p-stall {} --only {operation}",
             self.seed, self.p_stall
         );
         let waveform = campaign::waveform_path(config, mismatch).and_then(|path| {
@@ -234,6 +252,15 @@ impl Args {
             grouped(totals.macs),
             grouped(totals.saturations)
         );
+        if totals.zero + totals.hit + totals.mau + totals.mnu > 0 {
+            println!(
+                "  vectors detected: {} ZERO, {} HIT, {} MAU, {} MNU",
+                grouped(totals.zero),
+                grouped(totals.hit),
+                grouped(totals.mau),
+                grouped(totals.mnu)
+            );
+        }
         let compared = match (report.timed, self.p_stall > 0.0) {
             _ if report.mismatch.is_some() => "compared up to the mismatch",
             (true, false) => "cycles and stalls as modelled",
@@ -256,6 +283,16 @@ impl Args {
         };
         println!("  {verdict}");
     }
+}
+
+/// `any`, or the name of a mode.
+fn draw(text: &str) -> Result<Draw, String> {
+    if text == "any" {
+        return Ok(Draw::Any);
+    }
+    let mode = Mode::from_str(text, true);
+    mode.map(Draw::Mode)
+        .map_err(|_| "give any, off, zero, sign, step or grid".into())
 }
 
 /// Two columns of bins, those that stayed empty named at the end.

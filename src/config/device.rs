@@ -34,15 +34,14 @@ const EBR: &[(usize, usize)] = &[
     (8192, 2),
     (16384, 1),
 ];
-/// Xilinx RAMB36E1, 36 kbit, simple dual port (7 Series FPGAs Memory Resources, UG473).
-const RAMB36: &[(usize, usize)] = &[
-    (512, 72),
-    (1024, 36),
-    (2048, 18),
-    (4096, 9),
-    (8192, 4),
-    (16384, 2),
-    (32768, 1),
+/// Xilinx RAMB18E1, 18 kbit, simple dual port; two make a RAMB36 (7 Series FPGAs Memory Resources, UG473).
+const RAMB18: &[(usize, usize)] = &[
+    (512, 36),
+    (1024, 18),
+    (2048, 9),
+    (4096, 4),
+    (8192, 2),
+    (16384, 1),
 ];
 
 impl Device {
@@ -57,9 +56,9 @@ impl Device {
         },
         Device {
             name: "XC7VX690T",
-            block_name: "RAMB36 (36 kbit)",
-            shapes: RAMB36,
-            blocks: 1470,
+            block_name: "RAMB18 (18 kbit)",
+            shapes: RAMB18,
+            blocks: 2940,
             multipliers: 3600,
         },
     ];

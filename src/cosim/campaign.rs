@@ -10,14 +10,16 @@ use anyhow::{Context, Result};
 
 use super::bins::Bins;
 use super::bus::Bus;
-use super::case::Case;
+use super::case::{Case, Draw};
 use super::compare::{self, Difference};
 use super::driver::Driver;
+use super::hitmaps;
 use super::pump::{Counts, Pump, Stalls, Window};
 use super::verilate::{Builder, Options};
 use super::verilated;
 use crate::config::Config;
 use crate::regmap::Statistics;
+use crate::reuse::Record;
 
 /// Operations that are drawn ahead of the device.
 const AHEAD: usize = 16;
@@ -38,6 +40,9 @@ pub trait Testbench: Bus {
     /// Traffic since the last call.
     fn take_counts(&mut self) -> Counts;
 
+    /// Hitmap records since the last call, by set, in the order of detection; none if it does not show them.
+    fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>>;
+
     /// Whether it has a clock: whether cycles and stalls mean anything.
     fn clocked(&self) -> bool;
 }
@@ -51,6 +56,10 @@ impl Testbench for Pump {
         Pump::take_counts(self)
     }
 
+    fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>> {
+        Pump::take_hitmaps(self)
+    }
+
     fn clocked(&self) -> bool {
         true
     }
@@ -61,6 +70,8 @@ impl Testbench for Pump {
 pub struct Settings {
     /// Jobs to run at least; the operation that reaches the number is run to its end.
     pub jobs: u64,
+    /// Which operations to draw.
+    pub draw: Draw,
     /// Seed of the campaign.
     pub seed: u64,
     /// Probability of a pause on each stream in each cycle.
@@ -136,7 +147,7 @@ pub fn run<B: Testbench>(
         let last = settings.only.map_or(u64::MAX, |only| only);
         scope.spawn(move || {
             for index in first..=last {
-                let case = Case::new(config, settings.seed, index);
+                let case = Case::new(config, settings.draw, settings.seed, index);
                 let end = case.is_err();
                 // The receiver is gone when it has run enough.
                 if sender.send(case).is_err() || end {
@@ -182,11 +193,11 @@ impl Report {
             }
         }
         match case.result(config, outputs.iter().map(Vec::as_slice)) {
-            Ok(y) if y == case.golden.y => {}
+            Ok(y) if y == case.golden => {}
             Ok(y) => {
                 let (index, (device, golden)) = y
                     .indexed_iter()
-                    .zip(&case.golden.y)
+                    .zip(&case.golden)
                     .map(|((index, device), golden)| (index, (device, golden)))
                     .find(|(_, (device, golden))| device != golden)
                     .expect("the tensors differ");
@@ -243,6 +254,9 @@ fn job<B: Testbench>(
     let answer = driver.run(&job.regs, expected.input.clone(), limit);
     let answer = answer.map_err(|error| Difference::general(format!("{error:#}")))?;
     let counts = driver.bus().take_counts();
+    if let Some(records) = driver.bus().take_hitmaps() {
+        hitmaps::compare(job, config.sets, &records, &expected.records)?;
+    }
     compare::packets(job, config, &answer.packet, &expected.output)?;
     let clocked = driver.bus().clocked();
     let stalled = (p_stall > 0.0).then_some(counts.stalled);
@@ -311,7 +325,7 @@ pub fn waveform(
     mismatch: &Mismatch,
     path: &Path,
 ) -> Result<bool> {
-    let case = Case::new(config, settings.seed, mismatch.operation)?;
+    let case = Case::new(config, settings.draw, settings.seed, mismatch.operation)?;
     let open = || -> Result<Driver<Pump>> {
         let (rtl, _) = verilated::read_rtl(rtl, config)?;
         let model = Builder::find()?.model(

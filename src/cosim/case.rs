@@ -5,13 +5,25 @@ use ndarray::Array4;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::hitmaps;
 use crate::config::Config;
-use crate::engine::{Drain, Engine, Op, OpResult};
+use crate::engine::{Drain, Engine, Op};
 use crate::golden::Golden;
+use crate::golden::reuse::{self, Hitmaps};
 use crate::numeric;
-use crate::plan::interpret::{Counts, Interpreted, Interpreter};
-use crate::plan::{RandomCase, random_case, stream};
+use crate::plan::interpret::{Counts, Interpreted, Interpreter, Met};
+use crate::plan::{RandomCase, Scope, model, random_case, random_reuse_case, stream};
 use crate::regmap::Statistics;
+use crate::reuse::{Mode, Record};
+
+/// Which operations a campaign draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// Without and, on a configuration that has it, with reuse of all modes.
+    Any,
+    /// One mode only; [`Mode::Off`] is without reuse.
+    Mode(Mode),
+}
 
 /// One operation with the jobs that compute it.
 pub struct Case {
@@ -27,8 +39,8 @@ pub struct Case {
     pub b: Array4<i16>,
     /// For every job of the plan what goes in and what must come out.
     pub jobs: Vec<Expected>,
-    /// What the golden engine says.
-    pub golden: OpResult,
+    /// The raw or shifted result that the golden engine gives.
+    pub golden: Array4<i64>,
 }
 
 /// Input of a job and what must come of it.
@@ -39,6 +51,10 @@ pub struct Expected {
     pub output: Vec<u8>,
     /// Counters of an unstalled run; without cycle model (see [`Case::timed`]) those of time are 0.
     pub statistics: Statistics,
+    /// Hitmap records of each set in the order of detection; empty without reuse.
+    pub records: Vec<Vec<Record>>,
+    /// Mechanisms of reuse that the job meets.
+    pub met: Met,
 }
 
 /// The seed of operation `index` of a campaign.
@@ -54,13 +70,10 @@ impl Case {
     /// # Errors
     /// A configuration that no random operation fits, or a plan that planner, interpreter and golden engine disagree on:
     /// then the software is wrong, whatever the hardware does.
-    pub fn new(config: &Config, seed: u64, index: u64) -> Result<Case> {
+    pub fn new(config: &Config, draw: Draw, seed: u64, index: u64) -> Result<Case> {
         let seed = case_seed(seed, index);
-        let random = random_case(config, seed)?;
-        let mut rng = ChaCha8Rng::seed_from_u64(!seed);
-        let [a, b, _] = random.geometry.shapes(random.pass);
-        let (a, b) = (operand(&mut rng, a, config), operand(&mut rng, b, config));
-        Case::prepare(config, index, seed, random, a, b).with_context(|| {
+        let (random, scopes, a, b) = drawn(config, draw, seed)?;
+        Case::prepare(config, index, seed, random, &scopes, [a, b]).with_context(|| {
             format!("operation {index} (seed {seed}) is not consistent before any hardware ran")
         })
     }
@@ -70,8 +83,8 @@ impl Case {
         index: u64,
         seed: u64,
         random: RandomCase,
-        a: Array4<i16>,
-        b: Array4<i16>,
+        scopes: &[Scope],
+        [a, b]: [Array4<i16>; 2],
     ) -> Result<Case> {
         let op = Op {
             pass: random.pass,
@@ -81,31 +94,35 @@ impl Case {
             drain: random.drain,
             reuse: crate::reuse::Reuse::default(),
         };
-        let golden = Golden::new(config.data_w as u32).run(&op)?;
+        let (golden, hitmaps) = golden(&op, scopes, config)?;
         let mut interpreter = Interpreter::new(config);
         let mut jobs = Vec::new();
         for (number, job) in random.plan.jobs.iter().enumerate() {
             let input = stream::pack(job, config, a.view(), b.view());
-            let Interpreted { output, counts, .. } = interpreter
+            let interpreted = interpreter
                 .run(&job.regs, &input)
                 .with_context(|| format!("interpreting job {number}"))?;
-            let modelled = random
-                .plan
-                .modelled
-                .get(number)
-                .copied()
-                .unwrap_or_default();
-            let beats = |bytes: &[u8]| (bytes.len() / config.bus_bytes()) as u64;
-            let statistics = Statistics {
-                in_beats: beats(&input),
-                out_beats: beats(&output),
-                ..modelled
+            let modelled = match &hitmaps {
+                None => random
+                    .plan
+                    .modelled
+                    .get(number)
+                    .copied()
+                    .unwrap_or_default(),
+                Some(hitmaps) => {
+                    let work = hitmaps.job_work(&op, job, config)?;
+                    let records = hitmaps.job_records(job, config)?;
+                    hitmaps::compare(job, config.sets, &interpreted.records, &records).map_err(
+                        |d| anyhow::anyhow!("job {number}, interpreter against golden: {}", d.text),
+                    )?;
+                    anyhow::ensure!(
+                        work == interpreted.work,
+                        "job {number}: interpreter and golden engine count different work"
+                    );
+                    model::simulate_reuse(job, config, &work)?
+                }
             };
-            jobs.push(Expected {
-                input,
-                output,
-                statistics: data_counts(statistics, counts),
-            });
+            jobs.push(expected(config, input, interpreted, modelled));
         }
         let case = Case {
             index,
@@ -118,7 +135,7 @@ impl Case {
         };
         let y = case.result(config, case.jobs.iter().map(|job| job.output.as_slice()))?;
         anyhow::ensure!(
-            y == case.golden.y,
+            y == case.golden,
             "the interpreted jobs and the golden engine give different tensors"
         );
         Ok(case)
@@ -126,7 +143,7 @@ impl Case {
 
     /// Whether the plan has modelled cycles and stalls.
     pub fn timed(&self) -> bool {
-        self.random.plan.modelled.len() == self.random.plan.jobs.len()
+        self.random.reuse.is_on() || self.random.plan.modelled.len() == self.random.plan.jobs.len()
     }
 
     /// The result tensor that the output packets of all jobs make.
@@ -159,7 +176,79 @@ impl Case {
             Drain::Raw => "raw".into(),
             Drain::Shift(shift) => format!("shift {shift}"),
         };
-        format!("{} {drain} of {:?}", self.random.pass, self.random.geometry)
+        let reuse = match self.random.reuse {
+            reuse if reuse.is_on() => format!(" with {reuse:?}"),
+            _ => String::new(),
+        };
+        format!(
+            "{} {drain} of {:?}{reuse}",
+            self.random.pass, self.random.geometry
+        )
+    }
+}
+
+/// Operation, scopes (with reuse) and operands of a seed.
+type Drawn = (RandomCase, Vec<Scope>, Array4<i16>, Array4<i16>);
+
+fn drawn(config: &Config, draw: Draw, seed: u64) -> Result<Drawn> {
+    let mut rng = ChaCha8Rng::seed_from_u64(!seed);
+    let dense = match draw {
+        Draw::Any => !config.reuse || rng.random_bool(0.3),
+        Draw::Mode(mode) => mode == Mode::Off,
+    };
+    if dense {
+        let random = random_case(config, seed)?;
+        let [a, b, _] = random.geometry.shapes(random.pass);
+        let (a, b) = (operand(&mut rng, a, config), operand(&mut rng, b, config));
+        return Ok((random, vec![], a, b));
+    }
+    for attempt in 0..MOST_DRAWS {
+        let drawn = random_reuse_case(config, seed.wrapping_add(attempt))?;
+        if draw == Draw::Any || draw == Draw::Mode(drawn.case.reuse.mode) {
+            return Ok((drawn.case, drawn.scopes, drawn.a, drawn.b));
+        }
+    }
+    anyhow::bail!("no operation of {draw:?} among {MOST_DRAWS} random ones: draw any mode")
+}
+
+/// Random operations that are looked at for one of the mode asked for.
+const MOST_DRAWS: u64 = 200;
+
+/// The golden engine's result, and its Hitmaps with reuse.
+fn golden(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Option<Hitmaps>)> {
+    if !op.reuse.is_on() {
+        return Ok((Golden::new(config.data_w as u32).run(op)?.y, None));
+    }
+    let (mut y, hitmaps) = reuse::run(op, scopes, config)?;
+    if let Drain::Shift(shift) = op.drain {
+        y.mapv_inplace(|v| {
+            numeric::requantise(v, shift, config.data_w as u32)
+                .value
+                .into()
+        });
+    }
+    Ok((y, Some(hitmaps)))
+}
+
+/// What a job's run must give, from its interpretation and its modelled times.
+fn expected(
+    config: &Config,
+    input: Vec<u8>,
+    interpreted: Interpreted,
+    modelled: Statistics,
+) -> Expected {
+    let beats = |bytes: &[u8]| (bytes.len() / config.bus_bytes()) as u64;
+    let statistics = Statistics {
+        in_beats: beats(&input),
+        out_beats: beats(&interpreted.output),
+        ..modelled
+    };
+    Expected {
+        input,
+        statistics: data_counts(statistics, interpreted.counts),
+        output: interpreted.output,
+        records: interpreted.records,
+        met: interpreted.met,
     }
 }
 
@@ -200,9 +289,9 @@ mod tests {
     fn operations_repeat_from_their_seed_and_agree_with_the_golden_engine() {
         let config = Config::preset("tiny").unwrap();
         for index in 0..40 {
-            let case = Case::new(&config, 7, index).unwrap();
+            let case = Case::new(&config, Draw::Any, 7, index).unwrap();
             if index < 5 {
-                let again = Case::new(&config, 7, index).unwrap();
+                let again = Case::new(&config, Draw::Any, 7, index).unwrap();
                 assert!(
                     again
                         .jobs

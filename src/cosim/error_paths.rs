@@ -6,12 +6,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::bus::{Bus, BusError};
 use super::campaign::{Testbench, cycle_bound};
-use super::case::Case;
+use super::case::{Case, Draw};
 use super::compare;
 use super::driver::Driver;
 use super::pump::Stalls;
 use crate::config::Config;
 use crate::regmap::{Access, Error, JobRegs, REGISTERS, Reg, words};
+use crate::reuse::Mode;
 
 use spoil::SPOILT;
 
@@ -47,7 +48,7 @@ pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> 
     for (name, expected, spoil) in SPOILT {
         let mut found = None;
         for index in 0..SEARCHED {
-            let case = Case::new(config, seed, index)?;
+            let case = Case::new(config, Draw::Mode(Mode::Off), seed, index)?;
             let Some(job) = case.random.plan.jobs.first() else {
                 continue;
             };
@@ -75,7 +76,7 @@ pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> 
             .is_some_and(|job| job.statistics.in_beats >= LONG)
     };
     let case = (0..SEARCHED)
-        .map(|index| Case::new(config, seed, index))
+        .map(|index| Case::new(config, Draw::Mode(Mode::Off), seed, index))
         .find(|case| case.as_ref().map_or(true, long));
     let case = case.context("no operation with a long packet")??;
     for (name, expected, path_of) in [

@@ -1,5 +1,6 @@
 //! Faults put into the generated Verilog, to show that co-simulation catches them.
 
+use super::case::Draw;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
@@ -147,6 +148,7 @@ impl Fault {
         };
         for p_stall in [0.0, 0.3] {
             let settings = Settings {
+                draw: Draw::Any,
                 jobs,
                 seed,
                 p_stall,

@@ -8,6 +8,7 @@ use super::pump::{Counts, Stalls};
 use crate::config::Config;
 use crate::plan::interpret::{Interpreted, Interpreter};
 use crate::regmap::{Access, Error, JobRegs, OutKind, REGISTERS, Reg, Statistics, identity, words};
+use crate::reuse::Record;
 
 /// An accelerator of some configuration, in software.
 pub struct SoftwareDevice {
@@ -20,6 +21,7 @@ pub struct SoftwareDevice {
     error: u32,
     refusal: Option<String>,
     statistics: Statistics,
+    records: Vec<Vec<Record>>,
 }
 
 impl SoftwareDevice {
@@ -35,6 +37,7 @@ impl SoftwareDevice {
             error: 0,
             refusal: None,
             statistics: Statistics::default(),
+            records: vec![],
         }
     }
 
@@ -67,8 +70,14 @@ impl SoftwareDevice {
         let input = std::mem::take(&mut self.input);
         let beat_bytes = self.config.bus_bytes();
         let (output, counts) = match self.interpreter.run(&regs, &input) {
-            Ok(Interpreted { output, counts, .. }) => {
+            Ok(Interpreted {
+                output,
+                counts,
+                records,
+                ..
+            }) => {
                 (self.error, self.refusal) = (0, None);
+                self.records = records;
                 (output, counts)
             }
             Err(reason) => {
@@ -188,6 +197,10 @@ impl Testbench for SoftwareDevice {
             beats_out,
             ..Counts::default()
         }
+    }
+
+    fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>> {
+        Some(std::mem::take(&mut self.records))
     }
 
     fn clocked(&self) -> bool {

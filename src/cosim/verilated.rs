@@ -251,9 +251,10 @@ impl<B: Bus> Engine for Accelerator<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cosim::case::Case;
+    use crate::cosim::case::{Case, Draw};
     use crate::cosim::software::SoftwareDevice;
     use crate::golden::Golden;
+    use crate::reuse::Mode;
 
     #[test]
     fn random_operations_give_what_the_golden_engine_gives() {
@@ -261,7 +262,7 @@ mod tests {
         let driver = Driver::open(SoftwareDevice::new(&config), &config).unwrap();
         let mut engine = Accelerator::new("software", driver, &config);
         for index in 0..60 {
-            let case = Case::new(&config, 3, index).unwrap();
+            let case = Case::new(&config, Draw::Mode(Mode::Off), 3, index).unwrap();
             for shift in [7, 2] {
                 let drain = if case.random.drain == Drain::Raw {
                     Drain::Raw

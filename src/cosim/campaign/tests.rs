@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cosim::bus::BusError;
+use crate::cosim::case::Draw;
 use crate::cosim::software::SoftwareDevice;
 use crate::regmap::Reg;
 
@@ -42,6 +43,10 @@ impl Bus for Faulty {
 }
 
 impl Testbench for Faulty {
+    fn take_hitmaps(&mut self) -> Option<Vec<Vec<crate::reuse::Record>>> {
+        self.device.take_hitmaps()
+    }
+
     fn set_stalls(&mut self, stalls: Stalls) -> Result<()> {
         self.device.set_stalls(stalls)
     }
@@ -73,6 +78,7 @@ fn campaign(
     )
     .unwrap();
     let settings = Settings {
+        draw: Draw::Any,
         jobs,
         seed: 11,
         p_stall: 0.0,

@@ -12,6 +12,8 @@ mod work;
 use ndarray::{Array2, Array4, ArrayView2, ArrayView4, s};
 use rayon::prelude::*;
 
+use std::ops::Range;
+
 use anyhow::{Context as _, Result, ensure};
 
 pub use detect::GroupMap;
@@ -98,23 +100,8 @@ impl Hitmaps {
     /// # Errors
     /// A tile or a range of channels that is not of the scope, or a weight gradient of several filter blocks at once.
     pub fn work(&self, op: &Op, scope: usize, tile: &SetTile) -> Result<Vec<GroupWork>> {
-        let Scope {
-            view,
-            grouping,
-            tiles,
-        } = &self.scopes[scope];
-        let number = tiles.iter().position(|t| *t == tile.tile);
-        let number = number.with_context(|| format!("{:?} is no tile of the scope", tile.tile))?;
-        let Span { start, .. } = tile.channels;
-        let end = tile.channels.end();
-        ensure!(
-            start.is_multiple_of(grouping.cg)
-                && (end == view.channels || end.is_multiple_of(grouping.cg)),
-            "channels {start} to {end} are not whole groups of {}",
-            grouping.cg
-        );
-        let groups =
-            start / grouping.cg * grouping.chunks..end.div_ceil(grouping.cg) * grouping.chunks;
+        let view = &self.scopes[scope].view;
+        let (number, groups) = self.place(scope, tile)?;
         let last = groups.end - 1;
         let maps = groups.map(|group| (group, self.map(scope, tile.group, number, group)));
         if op.pass != Pass::WeightGrad {
@@ -140,6 +127,50 @@ impl Hitmaps {
         let gradient =
             |(_, map)| work::gradient(map, self.elem_skip, tile.zero, dy.view(), self.data_bits);
         Ok(maps.map(gradient).collect())
+    }
+
+    /// Number of a tile in its scope, and the groups that a set computes for it.
+    fn place(&self, scope: usize, tile: &SetTile) -> Result<(usize, Range<usize>)> {
+        let Scope {
+            view,
+            grouping,
+            tiles,
+        } = &self.scopes[scope];
+        let number = tiles.iter().position(|t| *t == tile.tile);
+        let number = number.with_context(|| format!("{:?} is no tile of the scope", tile.tile))?;
+        let Span { start, .. } = tile.channels;
+        let end = tile.channels.end();
+        ensure!(
+            start.is_multiple_of(grouping.cg)
+                && (end == view.channels || end.is_multiple_of(grouping.cg)),
+            "channels {start} to {end} are not whole groups of {}",
+            grouping.cg
+        );
+        let groups =
+            start / grouping.cg * grouping.chunks..end.div_ceil(grouping.cg) * grouping.chunks;
+        Ok((number, groups))
+    }
+
+    /// Records of all tiles of a job in the order of detection: for each PE set tile by tile, for each pass if the job detects
+    /// again, group by group, position by position.
+    ///
+    /// # Errors
+    /// As [`Hitmaps::work`]; a job of another operation.
+    pub fn job_records(&self, job: &Job, config: &Config) -> Result<Vec<Vec<Record>>> {
+        let scope = self.scope_of(&job.view)?;
+        let mut sets = vec![vec![]; config.sets];
+        for tile in &job.tiles {
+            let (number, groups) = self.place(scope, tile)?;
+            let passes = if job.regs.redetect {
+                tile.blocks.len
+            } else {
+                1
+            };
+            for group in (0..passes).flat_map(|_| groups.clone()) {
+                sets[tile.set].extend_from_slice(self.records(scope, tile.group, number, group));
+            }
+        }
+        Ok(sets)
     }
 
     /// [`Hitmaps::work`] of all tiles of a job: for each PE set its groups, tile by tile in the order of [`Job::tiles`].

@@ -63,7 +63,7 @@ impl Maker<'_> {
             return Ok(None);
         };
         let drain = match pass != Pass::WeightGrad && self.rng.random_bool(0.1) {
-            true => Drain::Shift(self.rng.random_range(0..40)),
+            true => Drain::Shift(self.rng.random_range(0..40.min(self.config.acc_w as u32))),
             false => Drain::Raw,
         };
         let views = views(&geometry, pass, self.config);
