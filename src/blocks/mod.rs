@@ -10,12 +10,16 @@
 //! | [`set_sequencer`] | what a PE set issues when |
 //! | [`tile_queue`] | tile descriptors of a set |
 //! | [`loop_nest`] | the loop counters |
+//! | [`group_nest`] | the loop counters of groups |
+//! | [`list_reader`] | reads Hitmap lists ahead of their use |
+//! | [`item_walker`] | what is issued for a list's items |
 //! | [`patch_agu`] | feature addresses and padding |
 //! | [`feature_ring`] | account of the feature slots of a set |
 //! | [`weight_ring`] | account of the weights of a set |
 //! | [`psum_banks`] | account of the psum banks and the operand of a set |
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
+//! | [`mcache_data`] | a PE's results that can be reused |
 //! | [`drain`] | reads psum banks, sends results |
 //! | [`requantizer`] | one lane of rounding and saturation |
 
@@ -26,10 +30,14 @@ pub mod axil_regs;
 pub mod drain;
 pub mod feature_buffer;
 pub mod feature_ring;
+pub mod group_nest;
+pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;
+pub mod list_reader;
 pub mod loader;
 pub mod loop_nest;
+pub mod mcache_data;
 pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;

@@ -1,5 +1,6 @@
 //! The processing element.
 
+use super::mcache_data::McacheData;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 
@@ -20,6 +21,9 @@ use crate::hdl::prelude::*;
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
 /// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
+///
+/// With reuse ([`Config::reuse`]) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
+/// in u+4 and read in u+3 (the result reused: it takes the place of the vector sum) or in u+1 (a factor, as the operand).
 ///
 /// A bank may be read by the accumulation (u+3), as operand (u+1) or by the drain, one of them a cycle: the set decides
 /// by `bank*_raddr`. The test `pe_multiplies_and_accumulates` drives it through both modes.
@@ -67,6 +71,28 @@ pub struct Pe {
     pub drain_bank: Bit<In>,
     /// Word of that bank, one cycle after its address.
     pub drain_data: Sig<Out>,
+    /// MCACHE entry to read (u+3; as factor u+1).
+    pub cache_raddr: Vec<Sig<In>>,
+    /// That entry was written in the cycle before (u+4).
+    pub cache_forward: Vec<Bit<In>>,
+    /// MCACHE entry to write (u+4).
+    pub cache_waddr: Vec<Sig<In>>,
+    /// Write the vector sum there (u+4).
+    pub cache_write: Vec<Bit<In>>,
+    /// Write what is stored plus the vector sum (u+4).
+    pub cache_add: Vec<Bit<In>>,
+    /// The psum takes the entry's word instead of the vector sum (u+4).
+    pub cache_reuse: Vec<Bit<In>>,
+    /// Multiply by the entry's word (u+2).
+    pub use_cache: Vec<Bit<In>>,
+    /// … only by its low DATA_W − 1 bits (u+2).
+    pub cache_low: Vec<Bit<In>>,
+    /// … only by the bits above these (u+2).
+    pub cache_high: Vec<Bit<In>>,
+    /// The vector sum is one of such high parts: it counts 2^(DATA_W − 1) times (u+4).
+    pub shift_sum: Vec<Bit<In>>,
+    /// The entry's word written in u+4 does not fit an operand (u+5).
+    pub cache_wide: Vec<Bit<Out>>,
     weights: Ram,
     bank0: Ram,
     bank1: Ram,
@@ -77,6 +103,11 @@ pub struct Pe {
     stored: Sig<Local>,
     sum: Sig<Local>,
     last_sum: Reg,
+    addend: Sig<Local>,
+    cache: Vec<McacheData>,
+    caches: Param,
+    high_at: Param,
+    low_ones: Const,
     about: About,
 }
 
@@ -87,6 +118,13 @@ impl Pe {
         let vector = config.vector_w();
         let weight_addr = || Sig::unsigned(config.weight_w());
         let tile_addr = || Sig::unsigned(config.tile_w());
+        let caches = usize::from(config.reuse);
+        let entry = || {
+            (0..caches)
+                .map(|_| Sig::unsigned(config.mcache.entry_w()))
+                .collect()
+        };
+        let flag = || (0..caches).map(|_| Bit::new()).collect();
         Pe {
             x: Sig::signed(data),
             weight_we: Bit::new(),
@@ -109,6 +147,17 @@ impl Pe {
             bank1_load: Bit::new(),
             drain_bank: Bit::new(),
             drain_data: Sig::signed(acc),
+            cache_raddr: entry(),
+            cache_forward: flag(),
+            cache_waddr: entry(),
+            cache_write: flag(),
+            cache_add: flag(),
+            cache_reuse: flag(),
+            use_cache: flag(),
+            cache_low: flag(),
+            cache_high: flag(),
+            shift_sum: flag(),
+            cache_wide: (0..caches).map(|_| Bit::new()).collect(),
             weights: Ram::signed(data, config.weight_words),
             bank0: Ram::signed(acc, config.tile),
             bank1: Ram::signed(acc, config.tile),
@@ -119,6 +168,11 @@ impl Pe {
             stored: Sig::signed(acc),
             sum: Sig::signed(acc),
             last_sum: Reg::signed(acc).without_reset(),
+            addend: Sig::signed(acc),
+            cache: (0..caches).map(|_| McacheData::new(config)).collect(),
+            caches: Param::new(caches),
+            high_at: Param::new(data - 1),
+            low_ones: Const::new(Value::signed(data, (1i128 << (data - 1)) - 1)),
             about: About::new(
                 "pe",
                 "Processing element: weight ring, multiplier, vector accumulator and two psum banks. \
@@ -145,11 +199,40 @@ impl Logic for Pe {
         if self.use_operand.val() {
             self.factor.next = self.operand.val();
         }
+        for r in 0..self.caches.val() {
+            if self.use_cache[r].val() {
+                self.factor.next = signed_cast(self.cache[r].read_data.val());
+                if self.cache_low[r].val() {
+                    self.factor.next = self.factor.val() & self.low_ones.val();
+                }
+                if self.cache_high[r].val() {
+                    self.factor.next =
+                        signed_cast(self.cache[r].read_data.val() >> self.high_at.val());
+                }
+            }
+        }
         self.product.next = self.x.val() * self.factor.val();
 
         self.vector_sum.next = self.vector_sum.val() + signed_cast(self.product.val());
         if self.vector_first.val() {
             self.vector_sum.next = signed_cast(self.product.val());
+        }
+
+        self.addend.next = signed_cast(self.vector_sum.val());
+        for r in 0..self.caches.val() {
+            self.cache[r].read_addr.next = self.cache_raddr[r].val();
+            self.cache[r].forward.next = self.cache_forward[r].val();
+            self.cache[r].vector_sum.next = self.vector_sum.val();
+            self.cache[r].add.next = self.cache_add[r].val();
+            self.cache[r].write.next = self.cache_write[r].val();
+            self.cache[r].write_addr.next = self.cache_waddr[r].val();
+            self.cache_wide[r].next = self.cache[r].wide.val();
+            if self.shift_sum[r].val() {
+                self.addend.next = self.addend.val() << self.high_at.val();
+            }
+            if self.cache_reuse[r].val() {
+                self.addend.next = signed_cast(self.cache[r].stored.val());
+            }
         }
 
         self.stored.next = self.bank0.read_data.val();
@@ -162,7 +245,7 @@ impl Logic for Pe {
         if self.psum_zero.val() {
             self.stored.next = 0.into();
         }
-        self.sum.next = self.stored.val() + signed_cast(self.vector_sum.val());
+        self.sum.next = self.stored.val() + self.addend.val();
         self.last_sum.next = self.sum.val();
 
         self.bank0.write_enable.next = self.bank0_accumulate.val() || self.bank0_load.val();

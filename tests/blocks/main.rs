@@ -10,6 +10,7 @@ mod loader;
 mod queues;
 mod registers;
 mod rings;
+mod walker;
 
 use mercury::config::Config;
 use mercury::hdl::{Sig, Sim, Value};

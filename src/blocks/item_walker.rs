@@ -1,0 +1,604 @@
+//! What a PE set issues for the items of a Hitmap list.
+
+use super::group_nest::GroupNest;
+use super::loop_nest::COUNT_W;
+use super::patch_agu::ADDR_W;
+use crate::config::{Config, count_width};
+use crate::hdl::prelude::*;
+
+/// Bits of an item's kind.
+pub const KIND_W: usize = 2;
+/// Kind of an item: the entry's result is reused.
+pub const HIT: usize = 0;
+/// Kind of an item: computed, and kept in its entry.
+pub const MAU: usize = 1;
+/// Kind of an item: computed.
+pub const MNU: usize = 2;
+/// Kind of an item: the psum becomes 0.
+pub const CLEAR: usize = 3;
+/// Bits of the number of elements of a group, as in the register GROUP_K.
+pub const GROUP_K_W: usize = 8;
+
+/// Cycles between the last item of a group and its flush: then the last sum of dY is in the MCACHE data.
+const GAP: usize = 5;
+
+/// What the walker issues in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, LogicState)]
+pub enum WalkerState {
+    /// Items of the list.
+    Items,
+    /// Nothing: the sums of dY are still being added.
+    Gap,
+    /// The entries of the group, multiplied by their sums of dY.
+    Flush,
+}
+
+/// Walks the items of a PE set's Hitmap lists: one element, or one reused result, a cycle.
+///
+/// ```text
+///  Hitmap ─► token, item ──► current item ── mask ──► lowest element not yet issued ─► element table ─► bank, addr
+///                 ▲ consume       ▲                                                     (READS beats)
+///                 └───────────────┤                   kind, state ─► vector_*, psum_*, cache_*  (all in cycle u)
+///  weight gradient: MAU ─► [flush list] ──────────────┘
+///  PEs ─► wide? ─► [one bit an entry] ─► one round, or two
+/// ```
+///
+/// **Latency** a token that is there in cycle t issues first in t+1, if no item is before it; items, groups and passes
+/// follow each other without a bubble; a weight gradient's flush begins 6 cycles after its list's last item.
+/// **Back-pressure** nothing issues while `go` is 0; `waits` and `begins` say what the cycle needs.
+/// **Parameters** `k_max`, `tile`, `l`, `feature_words`, MCACHE sets and ways of the configuration: widths.
+/// The rules are in `docs/reuse.md`, "Items of a list".
+///
+/// The test `item_walker_issues_every_list` compares random lists with a plain formulation, cycle by cycle.
+#[derive(LogicBlock)]
+pub struct ItemWalker {
+    /// START, or an error.
+    pub clear: Bit<In>,
+    /// Job: weight gradient.
+    pub wgrad: Bit<In>,
+    /// Job: zero elements take no cycle.
+    pub elem_skip: Bit<In>,
+    /// Job: lists are detected again for every pass.
+    pub redetect: Bit<In>,
+    /// Job: chunks of kernel rows.
+    pub chunks: Sig<In>,
+    /// Job: channel groups.
+    pub cgroups: Sig<In>,
+    /// Job: elements of a group.
+    pub group_k: Sig<In>,
+    /// Job: … in the last channel group.
+    pub k_cg_last: Sig<In>,
+    /// Job: … in the last chunk of kernel rows.
+    pub k_kr_last: Sig<In>,
+    /// Job: words per bank wrap.
+    pub wrap_addr: Sig<In>,
+    /// A tile becomes active.
+    pub tile_begins: Bit<In>,
+    /// Its passes, from the next cycle on.
+    pub passes: Sig<In>,
+    /// Its psums start from zero, from the next cycle on.
+    pub zero: Bit<In>,
+    /// Loader: an element of the table.
+    pub element_write: Bit<In>,
+    /// Its number.
+    pub element_number: Sig<In>,
+    /// Its bank offset.
+    pub element_bank: Sig<In>,
+    /// Its word offset.
+    pub element_addr: Sig<In>,
+    /// A token is there.
+    pub token: Bit<In>,
+    /// It stands for an empty list.
+    pub token_empty: Bit<In>,
+    /// It is the list's last.
+    pub token_last: Bit<In>,
+    /// Its item: kind.
+    pub item_kind: Sig<In>,
+    /// Its item: the position's first of the pass.
+    pub item_first: Bit<In>,
+    /// Its item: position.
+    pub item_position: Sig<In>,
+    /// Its item: entry.
+    pub item_entry: Sig<In>,
+    /// Its item: bank of the first element.
+    pub item_bank: Sig<In>,
+    /// Its item: word of the first element.
+    pub item_addr: Sig<In>,
+    /// Its item: elements that are not 0.
+    pub item_mask: Sig<In>,
+    /// The cycle may be used.
+    pub go: Bit<In>,
+    /// PEs: an entry's word was written.
+    pub wide_write: Bit<In>,
+    /// PEs: that entry.
+    pub wide_entry: Sig<In>,
+    /// PEs: some PE's word does not fit an operand.
+    pub wide_value: Bit<In>,
+    /// The token is taken.
+    pub consume: Bit<Out>,
+    /// An item is needed and not there.
+    pub waits: Bit<Out>,
+    /// The cycle is the first of a group.
+    pub begins: Bit<Out>,
+    /// The cycle is the last of a group.
+    pub ends: Bit<Out>,
+    /// The group's list is not needed any more.
+    pub released: Bit<Out>,
+    /// Something is issued (cycle u); the outputs down to `cache_high` describe it.
+    pub issue: Bit<Out>,
+    /// A product for a result.
+    pub mac: Bit<Out>,
+    /// Bank of the element.
+    pub bank: Sig<Out>,
+    /// Word of the element.
+    pub addr: Sig<Out>,
+    /// The element is not 0; otherwise 0 takes its place.
+    pub nonzero: Bit<Out>,
+    /// 1 takes the place of the element.
+    pub one: Bit<Out>,
+    /// Element k of the vector.
+    pub element: Sig<Out>,
+    /// Position i of the tile.
+    pub position: Sig<Out>,
+    /// MCACHE entry.
+    pub entry: Sig<Out>,
+    /// It starts a vector sum.
+    pub vector_first: Bit<Out>,
+    /// The psum is updated with it.
+    pub psum_update: Bit<Out>,
+    /// The psum starts from 0.
+    pub psum_zero: Bit<Out>,
+    /// The vector sum goes to the entry.
+    pub cache_write: Bit<Out>,
+    /// … added to what is there.
+    pub cache_add: Bit<Out>,
+    /// The entry's word takes the place of the vector sum.
+    pub cache_reuse: Bit<Out>,
+    /// The entry's word is the factor.
+    pub use_cache: Bit<Out>,
+    /// … its low part.
+    pub cache_low: Bit<Out>,
+    /// … its high part.
+    pub cache_high: Bit<Out>,
+    /// Elements of the current group.
+    pub k_now: Sig<Out>,
+    /// Last chunk of its channel group.
+    pub step_cgroup: Bit<Out>,
+    /// … and last channel group of the pass.
+    pub step_pass: Bit<Out>,
+    /// … and last pass of the tile.
+    pub step_tile: Bit<Out>,
+    /// The first group of a pass.
+    pub in_first_group: Bit<Out>,
+    /// Within the last pass.
+    pub in_last_pass: Bit<Out>,
+    /// Pass of the tile.
+    pub pass: Sig<Out>,
+    nest: GroupNest,
+    table_bank: LutRam,
+    table_addr: LutRam,
+    flush: Ram,
+    wide: LutRam,
+    state: Reg<WalkerState>,
+    gap: Reg,
+    begun: BitReg,
+    overwritten: BitReg,
+    flush_count: Reg,
+    flush_index: Reg,
+    high: BitReg,
+    valid: BitReg,
+    empty: BitReg,
+    last: BitReg,
+    kind: Reg,
+    first: BitReg,
+    position_q: Reg,
+    entry_q: Reg,
+    bank_q: Reg,
+    addr_q: Reg,
+    mask: Reg,
+    issued: Reg,
+    flushing: Bit<Local>,
+    macs: Bit<Local>,
+    zeroing: Bit<Local>,
+    sums: Bit<Local>,
+    keeps: Bit<Local>,
+    overwrites: Bit<Local>,
+    ones: Sig<Local>,
+    walk: Sig<Local>,
+    rest: Sig<Local>,
+    lowest: Sig<Local>,
+    round_last: Bit<Local>,
+    work: Bit<Local>,
+    again: Bit<Local>,
+    item_ends: Bit<Local>,
+    list_ends: Bit<Local>,
+    flushes: Bit<Local>,
+    flush_loads: Bit<Local>,
+    group_ends: Bit<Local>,
+    takes: Bit<Local>,
+    element_now: Sig<Local>,
+    bank_sum: Sig<Local>,
+    flush_word: Sig<Local>,
+    all_ones: Const,
+    k_max: Param,
+    banks: Param,
+    bank_w: Param,
+    sum_w: Param,
+    last_gap: Param,
+    flush_w: Param,
+    entry_at: Param,
+    bank_at: Param,
+    addr_at: Param,
+    hit_kind: Param,
+    mau_kind: Param,
+    mnu_kind: Param,
+    clear_kind: Param,
+    about: About,
+}
+
+impl ItemWalker {
+    /// The walker of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let entry_w = config.mcache.entry_w();
+        let entries = config.mcache.entries();
+        let entry = || Sig::unsigned(entry_w);
+        let group_k = || Sig::unsigned(GROUP_K_W);
+        let count = || Reg::unsigned(count_width(entries));
+        let mask = || Sig::unsigned(config.k_max);
+        let pipe = |w: usize| Reg::unsigned(w).without_reset();
+        let flag = || BitReg::new().without_reset();
+        let addr_at = config.k_max;
+        let bank_at = addr_at + config.feature_w();
+        let entry_at = bank_at + config.bank_w();
+        let flush_w = entry_at + entry_w;
+        ItemWalker {
+            clear: Bit::new(),
+            wgrad: Bit::new(),
+            elem_skip: Bit::new(),
+            redetect: Bit::new(),
+            chunks: Sig::unsigned(COUNT_W),
+            cgroups: Sig::unsigned(COUNT_W),
+            group_k: group_k(),
+            k_cg_last: group_k(),
+            k_kr_last: group_k(),
+            wrap_addr: Sig::unsigned(ADDR_W),
+            tile_begins: Bit::new(),
+            passes: Sig::unsigned(COUNT_W),
+            zero: Bit::new(),
+            element_write: Bit::new(),
+            element_number: Sig::unsigned(config.k_w()),
+            element_bank: Sig::unsigned(config.bank_w()),
+            element_addr: Sig::unsigned(config.feature_w()),
+            token: Bit::new(),
+            token_empty: Bit::new(),
+            token_last: Bit::new(),
+            item_kind: Sig::unsigned(KIND_W),
+            item_first: Bit::new(),
+            item_position: Sig::unsigned(config.tile_w()),
+            item_entry: entry(),
+            item_bank: Sig::unsigned(config.bank_w()),
+            item_addr: Sig::unsigned(config.feature_w()),
+            item_mask: mask(),
+            go: Bit::new(),
+            wide_write: Bit::new(),
+            wide_entry: entry(),
+            wide_value: Bit::new(),
+            consume: Bit::new(),
+            waits: Bit::new(),
+            begins: Bit::new(),
+            ends: Bit::new(),
+            released: Bit::new(),
+            issue: Bit::new(),
+            mac: Bit::new(),
+            bank: Sig::unsigned(config.bank_w()),
+            addr: Sig::unsigned(config.feature_w()),
+            nonzero: Bit::new(),
+            one: Bit::new(),
+            element: Sig::unsigned(config.k_w()),
+            position: Sig::unsigned(config.tile_w()),
+            entry: Sig::unsigned(entry_w),
+            vector_first: Bit::new(),
+            psum_update: Bit::new(),
+            psum_zero: Bit::new(),
+            cache_write: Bit::new(),
+            cache_add: Bit::new(),
+            cache_reuse: Bit::new(),
+            use_cache: Bit::new(),
+            cache_low: Bit::new(),
+            cache_high: Bit::new(),
+            k_now: Sig::unsigned(GROUP_K_W),
+            step_cgroup: Bit::new(),
+            step_pass: Bit::new(),
+            step_tile: Bit::new(),
+            in_first_group: Bit::new(),
+            in_last_pass: Bit::new(),
+            pass: Sig::unsigned(COUNT_W),
+            nest: GroupNest::new(),
+            table_bank: LutRam::unsigned(config.bank_w(), 1 << config.k_w()),
+            table_addr: LutRam::unsigned(config.feature_w(), 1 << config.k_w()),
+            flush: Ram::unsigned(flush_w, entries).ignoring_collisions(),
+            wide: LutRam::unsigned(1, entries),
+            state: Reg::new(),
+            gap: Reg::unsigned(count_width(GAP)),
+            begun: BitReg::new(),
+            overwritten: BitReg::new(),
+            flush_count: count(),
+            flush_index: count(),
+            high: BitReg::new(),
+            valid: BitReg::new(),
+            empty: flag(),
+            last: flag(),
+            kind: pipe(KIND_W),
+            first: flag(),
+            position_q: pipe(config.tile_w()),
+            entry_q: pipe(entry_w),
+            bank_q: pipe(config.bank_w()),
+            addr_q: pipe(config.feature_w()),
+            mask: pipe(config.k_max),
+            issued: pipe(config.k_max),
+            flushing: Bit::new(),
+            macs: Bit::new(),
+            zeroing: Bit::new(),
+            sums: Bit::new(),
+            keeps: Bit::new(),
+            overwrites: Bit::new(),
+            ones: Sig::unsigned(config.k_max),
+            walk: Sig::unsigned(config.k_max),
+            rest: Sig::unsigned(config.k_max),
+            lowest: Sig::unsigned(config.k_max),
+            round_last: Bit::new(),
+            work: Bit::new(),
+            again: Bit::new(),
+            item_ends: Bit::new(),
+            list_ends: Bit::new(),
+            flushes: Bit::new(),
+            flush_loads: Bit::new(),
+            group_ends: Bit::new(),
+            takes: Bit::new(),
+            element_now: Sig::unsigned(config.k_w()),
+            bank_sum: Sig::unsigned(config.bank_w() + 1),
+            flush_word: Sig::unsigned(flush_w),
+            all_ones: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 1)),
+            k_max: Param::new(config.k_max),
+            banks: Param::new(config.l),
+            bank_w: Param::new(config.bank_w()),
+            sum_w: Param::new(config.bank_w() + 1),
+            last_gap: Param::new(GAP - 1),
+            flush_w: Param::new(flush_w),
+            entry_at: Param::new(entry_at),
+            bank_at: Param::new(bank_at),
+            addr_at: Param::new(addr_at),
+            hit_kind: Param::new(HIT),
+            mau_kind: Param::new(MAU),
+            mnu_kind: Param::new(MNU),
+            clear_kind: Param::new(CLEAR),
+            about: About::new(
+                "item_walker",
+                "Walks the items of a PE set's Hitmap lists: one element, or one reused result, a cycle; in a weight \
+                 gradient the entries of a group at its end.",
+            ),
+        }
+    }
+}
+
+impl Logic for ItemWalker {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Groups of the tile.
+        self.nest.load.next = self.tile_begins.val();
+        self.nest.advance.next = self.group_ends.val();
+        self.nest.chunks.next = self.chunks.val();
+        self.nest.cgroups.next = self.cgroups.val();
+        self.nest.passes.next = self.passes.val();
+        self.step_cgroup.next = self.nest.step_cgroup.val();
+        self.step_pass.next = self.nest.step_pass.val();
+        self.step_tile.next = self.nest.step_tile.val();
+        self.in_first_group.next = self.nest.in_first_group.val();
+        self.in_last_pass.next = self.nest.in_last_pass.val();
+        self.pass.next = self.nest.pass.val();
+        self.k_now.next = self.group_k.val();
+        if self.chunks.val() == 1 {
+            if self.nest.in_last_cgroup.val() {
+                self.k_now.next = self.k_cg_last.val();
+            }
+        } else if self.nest.step_cgroup.val() {
+            self.k_now.next = self.k_kr_last.val();
+        }
+
+        // What the current item is: products, zeros for an empty list, a sum of dY, or one cycle of something else.
+        self.flushing.next = self.state.val() == WalkerState::Flush;
+        self.macs.next = !self.empty.val()
+            && (self.flushing.val()
+                || (self.kind.val() == self.mnu_kind.val())
+                || ((self.kind.val() == self.mau_kind.val()) && !self.wgrad.val()));
+        self.zeroing.next = self.empty.val() && self.wgrad.val() && self.zero.val();
+        self.keeps.next = !self.empty.val() && (self.kind.val() == self.mau_kind.val());
+        self.sums.next = self.wgrad.val()
+            && !self.flushing.val()
+            && !self.empty.val()
+            && ((self.kind.val() == self.hit_kind.val())
+                || (self.kind.val() == self.mau_kind.val()));
+        self.overwrites.next =
+            self.wgrad.val() && self.zero.val() && self.macs.val() && !self.overwritten.val();
+
+        // Its elements, lowest first.
+        self.ones.next = !(self.all_ones.val() << self.k_now.val());
+        self.walk.next = self.mask.val();
+        if !self.mask.val().any() {
+            self.walk.next = 1.into();
+        }
+        if !self.elem_skip.val() || self.overwrites.val() {
+            self.walk.next = self.ones.val();
+        }
+        if !self.macs.val() {
+            self.walk.next = 1.into();
+        }
+        if self.zeroing.val() {
+            self.walk.next = self.ones.val();
+        }
+        self.rest.next = self.walk.val() & !self.issued.val();
+        self.lowest.next = self.rest.val() & (!self.rest.val() + 1);
+        self.round_last.next = !(self.rest.val() & !self.lowest.val()).any();
+        self.element_now.next = 0.into();
+        for k in 0..self.k_max.val() {
+            if self.lowest.val().get_bit(k) {
+                self.element_now.next = k.into();
+            }
+        }
+
+        // Where the item, its list and its group end.
+        self.waits.next = (self.state.val() == WalkerState::Items) && !self.valid.val();
+        self.begins.next =
+            (self.state.val() == WalkerState::Items) && self.valid.val() && !self.begun.val();
+        self.work.next = self.valid.val() && self.go.val();
+        self.wide.read_address.next = self.entry_q.val();
+        self.again.next =
+            self.flushing.val() && !self.high.val() && self.wide.read_data.val().any();
+        self.item_ends.next = self.work.val() && self.round_last.val() && !self.again.val();
+        self.list_ends.next = self.item_ends.val() && !self.flushing.val() && self.last.val();
+        self.flushes.next = self.list_ends.val()
+            && self.wgrad.val()
+            && (self.keeps.val() || (self.flush_count.val() != 0));
+        self.group_ends.next = self.list_ends.val() && !self.flushes.val();
+        self.flush_loads.next =
+            (self.state.val() == WalkerState::Gap) && (self.gap.val() == self.last_gap.val());
+        if self.item_ends.val() && self.flushing.val() {
+            if self.flush_index.val() == self.flush_count.val() {
+                self.group_ends.next = true;
+            } else {
+                self.flush_loads.next = true;
+            }
+        }
+        self.takes.next = self.token.val()
+            && (self.waits.val()
+                || self.group_ends.val()
+                || (self.item_ends.val() && !self.flushing.val() && !self.flushes.val()));
+        self.consume.next = self.takes.val();
+        self.ends.next = self.group_ends.val();
+        self.released.next =
+            self.group_ends.val() && (self.redetect.val() || self.nest.in_last_pass.val());
+
+        // The next cycle.
+        if self.work.val() {
+            self.begun.next = true;
+            self.issued.next = self.issued.val() | self.lowest.val();
+            if self.round_last.val() {
+                self.issued.next = 0.into();
+                self.high.next = self.again.val();
+                if self.macs.val() {
+                    self.overwritten.next = true;
+                }
+            }
+        }
+        if self.item_ends.val() {
+            self.valid.next = false;
+        }
+        if self.takes.val() {
+            self.valid.next = true;
+            self.empty.next = self.token_empty.val();
+            self.last.next = self.token_last.val();
+            self.kind.next = self.item_kind.val();
+            self.first.next = self.item_first.val();
+            self.position_q.next = self.item_position.val();
+            self.entry_q.next = self.item_entry.val();
+            self.bank_q.next = self.item_bank.val();
+            self.addr_q.next = self.item_addr.val();
+            self.mask.next = self.item_mask.val();
+            self.issued.next = 0.into();
+        }
+        self.gap.next = 0.into();
+        if self.flushes.val() {
+            self.state.next = WalkerState::Gap;
+        }
+        if self.state.val() == WalkerState::Gap {
+            self.gap.next = self.gap.val() + 1;
+        }
+        if self.flush_loads.val() {
+            self.state.next = WalkerState::Flush;
+            self.valid.next = true;
+            self.flush_index.next = self.flush_index.val() + 1;
+            self.entry_q.next = unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
+            self.bank_q.next = unsigned_cast(self.flush.read_data.val() >> self.bank_at.val());
+            self.addr_q.next = unsigned_cast(self.flush.read_data.val() >> self.addr_at.val());
+            self.mask.next = unsigned_cast(self.flush.read_data.val());
+            self.issued.next = 0.into();
+        }
+
+        // Entries of the group in a weight gradient; the next one to flush is always being read.
+        self.flush_word.next = (bit_cast_w(self.entry_q.val(), self.flush_w.val())
+            << self.entry_at.val())
+            | (bit_cast_w(self.bank_q.val(), self.flush_w.val()) << self.bank_at.val())
+            | (bit_cast_w(self.addr_q.val(), self.flush_w.val()) << self.addr_at.val())
+            | bit_cast_w(self.mask.val(), self.flush_w.val());
+        self.flush.write_enable.next = self.work.val() && self.sums.val() && self.keeps.val();
+        self.flush.write_address.next = unsigned_cast(self.flush_count.val());
+        self.flush.write_data.next = self.flush_word.val();
+        self.flush.read_enable.next = true;
+        self.flush.read_address.next = unsigned_cast(self.flush_index.val());
+        if self.flush_loads.val() {
+            self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 1);
+        }
+        if self.work.val() && self.sums.val() && self.keeps.val() {
+            self.flush_count.next = self.flush_count.val() + 1;
+        }
+        self.wide.write_enable.next = self.wide_write.val();
+        self.wide.write_address.next = self.wide_entry.val();
+        self.wide.write_data.next = unsigned_cast(self.wide_value.val());
+
+        if self.group_ends.val() || self.clear.val() {
+            self.state.next = WalkerState::Items;
+            self.begun.next = false;
+            self.overwritten.next = false;
+            self.flush_count.next = 0.into();
+            self.flush_index.next = 0.into();
+            self.high.next = false;
+        }
+        if self.clear.val() {
+            self.valid.next = false;
+        }
+
+        // Where the element lies.
+        self.table_bank.write_enable.next = self.element_write.val();
+        self.table_bank.write_address.next = self.element_number.val();
+        self.table_bank.write_data.next = self.element_bank.val();
+        self.table_bank.read_address.next = self.element_now.val();
+        self.table_addr.write_enable.next = self.element_write.val();
+        self.table_addr.write_address.next = self.element_number.val();
+        self.table_addr.write_data.next = self.element_addr.val();
+        self.table_addr.read_address.next = self.element_now.val();
+        self.bank_sum.next = bit_cast_w(self.bank_q.val(), self.sum_w.val())
+            + bit_cast_w(self.table_bank.read_data.val(), self.sum_w.val());
+        self.bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
+        self.addr.next = self.addr_q.val() + self.table_addr.read_data.val();
+        if self.bank_sum.val() >= self.banks.val() {
+            self.bank.next = bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
+            self.addr.next = self.addr_q.val()
+                + self.table_addr.read_data.val()
+                + unsigned_cast(self.wrap_addr.val());
+        }
+
+        // What the PEs do with it.
+        self.issue.next = self.work.val() && (!self.empty.val() || self.zeroing.val());
+        self.mac.next = self.work.val() && self.macs.val();
+        self.nonzero.next = self.macs.val() && (self.mask.val() & self.lowest.val()).any();
+        self.one.next = self.sums.val();
+        self.element.next = self.element_now.val();
+        self.position.next = self.position_q.val();
+        self.entry.next = self.entry_q.val();
+        self.vector_first.next = self.wgrad.val() || !self.issued.val().any();
+        self.psum_update.next = !self.empty.val() && self.round_last.val();
+        self.psum_zero.next = self.first.val() || (self.kind.val() == self.clear_kind.val());
+        self.cache_write.next = self.keeps.val() && self.round_last.val();
+        if self.wgrad.val() {
+            self.psum_update.next = self.macs.val() || self.zeroing.val();
+            self.psum_zero.next = self.overwrites.val() || self.zeroing.val();
+            self.cache_write.next = self.sums.val();
+        }
+        self.cache_add.next = self.kind.val() == self.hit_kind.val();
+        self.cache_reuse.next =
+            !self.wgrad.val() && !self.empty.val() && (self.kind.val() == self.hit_kind.val());
+        self.use_cache.next = self.flushing.val();
+        self.cache_low.next = self.again.val();
+        self.cache_high.next = self.high.val();
+    }
+}

@@ -1,0 +1,253 @@
+//! The read side of a set's ring of Hitmap lists.
+
+use super::group_nest::GroupNest;
+use super::loop_nest::COUNT_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Bits that number the lists of a ring, as in the register LISTS.
+pub const LIST_SLOT_W: usize = 8;
+
+/// Reads the items of a tile's lists ahead of their use, in the order in which the groups are computed.
+///
+/// ```text
+///  list_done ─► l_avail ─► a list ahead? ─► slot, base, index ──► count_slot, read_addr ──► [Hitmap]
+///  released ──►               ▲                                                                │ one cycle
+///                       [group nest]                           token, empty, last  ◄───────────┘ item_*
+///                                                                  ▲ consume
+/// ```
+///
+/// A *token* is one item of a list, or the sign that the list is empty. It stands beside the Hitmap's read data until it
+/// is consumed; in the same cycle the next one is addressed. With `redetect` the lists of each pass are others; without,
+/// a pass that is not the last goes back to the tile's first list. After the tile's last token nothing is read until the
+/// next tile begins.
+///
+/// **Latency** `list_done` in cycle t: the list's first token is there in t+2 (addressed in t+1), if nothing is before
+/// it. `tile_begins` in cycle t: likewise at t+2 the earliest. **Back-pressure** a token waits until it is consumed;
+/// one token a cycle.
+/// **Parameters** `lists`, `tile` of the configuration: widths.
+///
+/// The test `list_reader_keeps_the_order` holds it to a queue.
+#[derive(LogicBlock)]
+pub struct ListReader {
+    /// START, or an error: forget everything.
+    pub clear: Bit<In>,
+    /// Job: lists are detected again for every pass.
+    pub redetect: Bit<In>,
+    /// Job: chunks of kernel rows.
+    pub chunks: Sig<In>,
+    /// Job: channel groups.
+    pub cgroups: Sig<In>,
+    /// Job: words of a list.
+    pub list_positions: Sig<In>,
+    /// Job: lists of the ring.
+    pub list_slots: Sig<In>,
+    /// Passes of the pending tile, from the cycle after `tile_begins`.
+    pub passes: Sig<In>,
+    /// A tile becomes active.
+    pub tile_begins: Bit<In>,
+    /// Hitmap: a list is complete.
+    pub list_done: Bit<In>,
+    /// Hitmap: its last position, M − 1.
+    pub list_last_position: Sig<In>,
+    /// The oldest list is not needed any more.
+    pub released: Bit<In>,
+    /// The token is taken.
+    pub consume: Bit<In>,
+    /// Hitmap: number of items of the list `count_slot`, in the same cycle.
+    pub item_count: Sig<In>,
+    /// Hitmap: list whose length is wanted.
+    pub count_slot: Sig<Out>,
+    /// Hitmap: word wanted in the next cycle.
+    pub read_addr: Sig<Out>,
+    /// A token is there; the Hitmap's read data are its item.
+    pub token: Bit<Out>,
+    /// It stands for an empty list.
+    pub empty: Bit<Out>,
+    /// It is the list's last.
+    pub last: Bit<Out>,
+    /// Positions of the active tile − 1, from its first token on.
+    pub rows_m1: Sig<Out>,
+    nest: GroupNest,
+    last_position: LutRam,
+    l_avail: Reg,
+    l_pos: Reg,
+    fill_slot: Reg,
+    slot: Reg,
+    base: Reg,
+    index: Reg,
+    tile_slot: Reg,
+    tile_base: Reg,
+    active: BitReg,
+    token_q: BitReg,
+    empty_q: BitReg,
+    last_q: BitReg,
+    held_addr: Reg,
+    rows_q: Reg,
+    take: Bit<Local>,
+    take_empty: Bit<Local>,
+    take_last: Bit<Local>,
+    ends: Bit<Local>,
+    rewinds: Bit<Local>,
+    address: Sig<Local>,
+    about: About,
+}
+
+impl ListReader {
+    /// The reader of this configuration's lists.
+    pub fn new(config: &Config) -> Self {
+        let slot = || Reg::unsigned(LIST_SLOT_W);
+        let address = || Reg::unsigned(config.list_w());
+        ListReader {
+            clear: Bit::new(),
+            redetect: Bit::new(),
+            chunks: Sig::unsigned(COUNT_W),
+            cgroups: Sig::unsigned(COUNT_W),
+            list_positions: Sig::unsigned(COUNT_W),
+            list_slots: Sig::unsigned(LIST_SLOT_W),
+            passes: Sig::unsigned(COUNT_W),
+            tile_begins: Bit::new(),
+            list_done: Bit::new(),
+            list_last_position: Sig::unsigned(config.tile_w()),
+            released: Bit::new(),
+            consume: Bit::new(),
+            item_count: Sig::unsigned(config.tile_count_w()),
+            count_slot: Sig::unsigned(LIST_SLOT_W),
+            read_addr: Sig::unsigned(config.list_w()),
+            token: Bit::new(),
+            empty: Bit::new(),
+            last: Bit::new(),
+            rows_m1: Sig::unsigned(config.tile_w()),
+            nest: GroupNest::new(),
+            last_position: LutRam::unsigned(config.tile_w(), 1 << LIST_SLOT_W),
+            l_avail: Reg::unsigned(LIST_SLOT_W + 1),
+            l_pos: Reg::unsigned(LIST_SLOT_W + 1),
+            fill_slot: slot(),
+            slot: slot(),
+            base: address(),
+            index: Reg::unsigned(config.tile_count_w()),
+            tile_slot: slot(),
+            tile_base: address(),
+            active: BitReg::new(),
+            token_q: BitReg::new(),
+            empty_q: BitReg::new(),
+            last_q: BitReg::new(),
+            held_addr: Reg::unsigned(config.list_w()).without_reset(),
+            rows_q: Reg::unsigned(config.tile_w()).without_reset(),
+            take: Bit::new(),
+            take_empty: Bit::new(),
+            take_last: Bit::new(),
+            ends: Bit::new(),
+            rewinds: Bit::new(),
+            address: Sig::unsigned(config.list_w()),
+            about: About::new(
+                "list_reader",
+                "Read side of a set's ring of Hitmap lists: reads the items of a tile's groups ahead of their use.",
+            ),
+        }
+    }
+}
+
+impl Logic for ListReader {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.nest.load.next = self.tile_begins.val();
+        self.nest.advance.next = self.ends.val();
+        self.nest.chunks.next = self.chunks.val();
+        self.nest.cgroups.next = self.cgroups.val();
+        self.nest.passes.next = self.passes.val();
+
+        // The token that is addressed in this cycle.
+        self.count_slot.next = self.slot.val();
+        self.take.next = self.active.val()
+            && (self.l_pos.val() < self.l_avail.val())
+            && (!self.token_q.val() || self.consume.val());
+        self.take_empty.next = self.item_count.val() == 0;
+        self.take_last.next =
+            self.take_empty.val() || (self.index.val() + 1 == self.item_count.val());
+        self.ends.next = self.take.val() && self.take_last.val();
+        self.rewinds.next =
+            self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
+        self.address.next = self.base.val() + unsigned_cast(self.index.val());
+
+        // A token that stays is addressed again: the memory has no other way to hold its word.
+        self.read_addr.next = self.held_addr.val();
+        if self.consume.val() {
+            self.token_q.next = false;
+        }
+        if self.take.val() {
+            self.read_addr.next = self.address.val();
+            self.held_addr.next = self.address.val();
+            self.token_q.next = true;
+            self.empty_q.next = self.take_empty.val();
+            self.last_q.next = self.take_last.val();
+            self.rows_q.next = self.last_position.read_data.val();
+            self.index.next = self.index.val() + 1;
+        }
+        if self.ends.val() {
+            self.index.next = 0.into();
+            self.slot.next = self.slot.val() + 1;
+            self.base.next = self.base.val() + unsigned_cast(self.list_positions.val());
+            if self.slot.val() + 1 == self.list_slots.val() {
+                self.slot.next = 0.into();
+                self.base.next = 0.into();
+            }
+            if self.rewinds.val() {
+                self.slot.next = self.tile_slot.val();
+                self.base.next = self.tile_base.val();
+            }
+            if self.nest.step_tile.val() {
+                self.active.next = false;
+            }
+        }
+        if self.tile_begins.val() {
+            self.active.next = true;
+            self.tile_slot.next = self.slot.val();
+            self.tile_base.next = self.base.val();
+        }
+        self.token.next = self.token_q.val();
+        self.empty.next = self.empty_q.val();
+        self.last.next = self.last_q.val();
+        self.rows_m1.next = self.rows_q.val();
+
+        // Lists that are complete, and how many of them lie before the one being read.
+        if self.list_done.val() && !self.released.val() {
+            self.l_avail.next = self.l_avail.val() + 1;
+        }
+        if !self.list_done.val() && self.released.val() {
+            self.l_avail.next = self.l_avail.val() - 1;
+        }
+        if self.ends.val() && !self.released.val() {
+            self.l_pos.next = self.l_pos.val() + 1;
+        }
+        if !self.ends.val() && self.released.val() {
+            self.l_pos.next = self.l_pos.val() - 1;
+        }
+        if self.ends.val() && self.rewinds.val() {
+            self.l_pos.next = 0.into();
+        }
+
+        // Positions of each list.
+        self.last_position.write_enable.next = self.list_done.val();
+        self.last_position.write_address.next = self.fill_slot.val();
+        self.last_position.write_data.next = self.list_last_position.val();
+        self.last_position.read_address.next = self.slot.val();
+        if self.list_done.val() {
+            self.fill_slot.next = self.fill_slot.val() + 1;
+            if self.fill_slot.val() + 1 == self.list_slots.val() {
+                self.fill_slot.next = 0.into();
+            }
+        }
+
+        if self.clear.val() {
+            self.l_avail.next = 0.into();
+            self.l_pos.next = 0.into();
+            self.fill_slot.next = 0.into();
+            self.slot.next = 0.into();
+            self.base.next = 0.into();
+            self.index.next = 0.into();
+            self.active.next = false;
+            self.token_q.next = false;
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! List reader and item walker: random Hitmap lists against a plain formulation of what a set does with them.
+
+use crate::{rng, set, sim, tiny};
+use mercury::blocks::group_nest::GroupNest;
+use mercury::blocks::item_walker::{CLEAR, HIT, ItemWalker, MAU, MNU};
+use mercury::blocks::list_reader::ListReader;
+use mercury::config::Config;
+use mercury::hdl::Sim;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+#[test]
+fn group_nest_walks_the_groups() {
+    let mut sim = sim(GroupNest::new());
+    for (passes, cgroups, chunks) in [(1, 1, 1), (2, 3, 2), (3, 1, 4), (1, 5, 1)] {
+        set(&mut sim.passes, passes);
+        set(&mut sim.cgroups, cgroups);
+        set(&mut sim.chunks, chunks);
+        sim.load.next = true;
+        sim.clock();
+        sim.load.next = false;
+        for pass in 0..passes {
+            for cgroup in 0..cgroups {
+                for chunk in 0..chunks {
+                    let last = (
+                        chunk + 1 == chunks,
+                        cgroup + 1 == cgroups,
+                        pass + 1 == passes,
+                    );
+                    assert_eq!(sim.pass.val(), pass as u64);
+                    assert_eq!(sim.in_first_group.val(), cgroup == 0 && chunk == 0);
+                    assert_eq!(sim.in_last_cgroup.val(), last.1);
+                    assert_eq!(sim.in_last_pass.val(), last.2);
+                    assert_eq!(sim.step_cgroup.val(), last.0);
+                    assert_eq!(sim.step_pass.val(), last.0 && last.1);
+                    assert_eq!(sim.step_tile.val(), last.0 && last.1 && last.2);
+                    for advance in [false, true] {
+                        sim.advance.next = advance;
+                        sim.clock();
+                    }
+                    sim.advance.next = false;
+                }
+            }
+        }
+    }
+}
+
+/// An item of a list.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    kind: usize,
+    first: bool,
+    position: usize,
+    entry: usize,
+    bank: usize,
+    addr: usize,
+    mask: u64,
+}
+
+/// The settings of a job, and of the one tile at hand.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    wgrad: bool,
+    elem_skip: bool,
+    redetect: bool,
+    zero: bool,
+    chunks: usize,
+    cgroups: usize,
+    passes: usize,
+    /// Elements of a group, in the last channel group, in the last chunk.
+    k: [usize; 3],
+    positions: usize,
+    slots: usize,
+    wrap: usize,
+}
+
+/// What a cycle issues.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Issue {
+    issue: bool,
+    mac: bool,
+    k: usize,
+    position: usize,
+    entry: usize,
+    /// Bank and word, of a product.
+    place: Option<(usize, usize)>,
+    nonzero: bool,
+    one: bool,
+    vector_first: bool,
+    update: bool,
+    zero: bool,
+    write: bool,
+    add: bool,
+    reuse: bool,
+    factor: Option<(bool, bool)>,
+}
+
+/// The parts of a job that a group's work depends on.
+struct Plain<'a> {
+    config: &'a Config,
+    job: &'a Job,
+    table: &'a [(usize, usize)],
+    wide: &'a [bool],
+}
+
+impl Plain<'_> {
+    /// One round of products of a vector.
+    fn round(&self, item: &Item, k: usize, all: bool, make: Issue) -> Vec<Issue> {
+        let nonzero = |e: &usize| item.mask >> e & 1 != 0;
+        let mut elements: Vec<usize> = (0..k).collect();
+        if self.job.elem_skip && !all {
+            elements.retain(nonzero);
+            if elements.is_empty() {
+                elements.push(0);
+            }
+        }
+        let last = elements.len() - 1;
+        let words = self.config.feature_words;
+        let place = |e: usize| {
+            let (bank, addr) = (item.bank + self.table[e].0, item.addr + self.table[e].1);
+            if bank >= self.config.l {
+                (bank - self.config.l, (addr + self.job.wrap) % words)
+            } else {
+                (bank, addr % words)
+            }
+        };
+        let issue = |(n, &e): (usize, &usize)| Issue {
+            issue: true,
+            mac: true,
+            k: e,
+            position: item.position,
+            entry: item.entry,
+            place: Some(place(e)),
+            nonzero: nonzero(&e),
+            vector_first: self.job.wgrad || n == 0,
+            update: self.job.wgrad || n == last,
+            ..make
+        };
+        elements.iter().enumerate().map(issue).collect()
+    }
+
+    /// All cycles of a group from its first item to its last cycle.
+    fn group(&self, list: &[Item], k: usize) -> Vec<Issue> {
+        let (job, mut cycles) = (self.job, Vec::new());
+        let single = |item: &Item| Issue {
+            issue: true,
+            position: item.position,
+            entry: item.entry,
+            vector_first: true,
+            ..Issue::default()
+        };
+        let mut must_overwrite = job.wgrad && job.zero;
+        let mut entries: Vec<Item> = Vec::new();
+        for item in list {
+            match (item.kind, job.wgrad) {
+                (HIT, false) => cycles.push(Issue {
+                    update: true,
+                    reuse: true,
+                    zero: item.first,
+                    ..single(item)
+                }),
+                (CLEAR, _) => cycles.push(Issue {
+                    update: true,
+                    zero: true,
+                    ..single(item)
+                }),
+                (HIT | MAU, true) => {
+                    cycles.push(Issue {
+                        one: true,
+                        write: true,
+                        add: item.kind == HIT,
+                        ..single(item)
+                    });
+                    if item.kind == MAU {
+                        entries.push(*item);
+                    }
+                }
+                (_, false) => {
+                    let mut round = self.round(
+                        item,
+                        k,
+                        false,
+                        Issue {
+                            zero: item.first,
+                            ..Issue::default()
+                        },
+                    );
+                    round.last_mut().unwrap().write = item.kind == MAU;
+                    cycles.extend(round);
+                }
+                (_, true) => {
+                    let zero = std::mem::take(&mut must_overwrite);
+                    cycles.extend(self.round(
+                        item,
+                        k,
+                        zero,
+                        Issue {
+                            zero,
+                            ..Issue::default()
+                        },
+                    ));
+                }
+            }
+        }
+        if !entries.is_empty() {
+            cycles.extend([Issue::default(); 5]);
+        }
+        for item in &entries {
+            let rounds: &[_] = if self.wide[item.entry] {
+                &[(true, false), (false, true)]
+            } else {
+                &[(false, false)]
+            };
+            for factor in rounds {
+                let zero = std::mem::take(&mut must_overwrite);
+                cycles.extend(self.round(
+                    item,
+                    k,
+                    zero,
+                    Issue {
+                        zero,
+                        factor: Some(*factor),
+                        ..Issue::default()
+                    },
+                ));
+            }
+        }
+        if list.is_empty() {
+            if job.wgrad && job.zero {
+                cycles.extend((0..k).map(|k| Issue {
+                    issue: true,
+                    k,
+                    vector_first: true,
+                    update: true,
+                    zero: true,
+                    ..Issue::default()
+                }));
+            } else {
+                cycles.push(Issue::default());
+            }
+        }
+        cycles
+    }
+}
+
+/// The list of one group: entries are taken in order, and hit only after that.
+fn list(rng: &mut ChaCha8Rng, config: &Config, job: &Job, k: usize) -> Vec<Item> {
+    let mut taken: Vec<usize> = Vec::new();
+    let mut free: Vec<usize> = (0..config.mcache.entries()).collect();
+    let length = match rng.random_range(0..4) {
+        0 => 0,
+        1 => 1,
+        _ => rng.random_range(0..=job.positions),
+    };
+    let item = |position| {
+        let mut kind = [HIT, HIT, MAU, MNU, CLEAR][rng.random_range(0..5)];
+        if kind == CLEAR && (job.wgrad || !job.zero)
+            || kind == HIT && taken.is_empty()
+            || kind == MAU && free.is_empty()
+        {
+            kind = MNU;
+        }
+        let entry = match kind {
+            HIT => taken[rng.random_range(0..taken.len())],
+            MAU => {
+                taken.push(free.swap_remove(rng.random_range(0..free.len())));
+                *taken.last().unwrap()
+            }
+            _ => 0,
+        };
+        let full = (1 << k) - 1;
+        let mask = match rng.random_range(0..4) {
+            0 => full,
+            1 => 0,
+            2 => 1 << rng.random_range(0..k),
+            _ => rng.random_range(0..=full),
+        };
+        Item {
+            kind,
+            first: job.zero && !job.wgrad && rng.random(),
+            position,
+            entry,
+            bank: rng.random_range(0..config.l),
+            addr: rng.random_range(0..config.feature_words),
+            mask,
+        }
+    };
+    (0..length).map(item).collect()
+}
+
+/// Hitmap memory, reader and walker, as a PE set connects them.
+struct Bench {
+    reader: Sim<ListReader>,
+    walker: Sim<ItemWalker>,
+    memory: Vec<Item>,
+    counts: Vec<usize>,
+    read: Item,
+    /// Entries written, one a cycle, youngest first.
+    sums: [Option<usize>; 5],
+    consumes: bool,
+}
+
+impl Bench {
+    /// Outputs of the cycle with `go`.
+    fn settle(&mut self, go: bool, wide: &[bool]) {
+        let (reader, walker) = (&mut self.reader, &mut self.walker);
+        walker.token.next = reader.token.val();
+        walker.token_empty.next = reader.empty.val();
+        walker.token_last.next = reader.last.val();
+        set(&mut walker.item_kind, self.read.kind as i128);
+        walker.item_first.next = self.read.first;
+        set(&mut walker.item_position, self.read.position as i128);
+        set(&mut walker.item_entry, self.read.entry as i128);
+        set(&mut walker.item_bank, self.read.bank as i128);
+        set(&mut walker.item_addr, self.read.addr as i128);
+        set(&mut walker.item_mask, self.read.mask);
+        walker.go.next = go;
+        let written = self.sums[4];
+        walker.wide_write.next = written.is_some();
+        set(&mut walker.wide_entry, written.unwrap_or(0) as i128);
+        walker.wide_value.next = written.is_some_and(|e| wide[e]);
+        walker.settle();
+        self.consumes = walker.consume.val();
+        reader.consume.next = self.consumes;
+        reader.released.next = walker.released.val();
+        reader.settle();
+        let slot = reader.count_slot.val().to_i64() as usize;
+        set(&mut reader.item_count, self.counts[slot] as i128);
+        reader.settle();
+    }
+
+    fn clock(&mut self) {
+        let summed = self.walker.issue.val() && self.walker.one.val();
+        self.sums.rotate_right(1);
+        self.sums[0] = summed.then(|| self.walker.entry.val().to_i64() as usize);
+        let address = self.reader.read_addr.val().to_i64() as usize;
+        self.read = self.memory[address];
+        self.walker.clock();
+        self.reader.clock();
+    }
+
+    /// What the walker says that it issues, as far as it matters.
+    fn seen(&self, go: bool) -> Issue {
+        let w = &self.walker;
+        let number =
+            |s: &mercury::hdl::Sig<rust_hdl::core::prelude::Out>| s.val().to_i64() as usize;
+        if !go || !w.issue.val() {
+            assert!(!w.issue.val() && !w.mac.val(), "issues without go");
+            return Issue::default();
+        }
+        let mac = w.mac.val();
+        Issue {
+            issue: true,
+            mac,
+            k: number(&w.element),
+            position: number(&w.position),
+            entry: number(&w.entry),
+            place: mac.then(|| (number(&w.bank), number(&w.addr))),
+            nonzero: w.nonzero.val(),
+            one: w.one.val(),
+            vector_first: w.vector_first.val(),
+            update: w.psum_update.val(),
+            zero: w.psum_zero.val(),
+            write: w.cache_write.val(),
+            add: w.cache_write.val() && w.cache_add.val(),
+            reuse: w.cache_reuse.val(),
+            factor: w
+                .use_cache
+                .val()
+                .then(|| (w.cache_low.val(), w.cache_high.val())),
+        }
+    }
+}
+
+/// Drops what has no meaning in this cycle: zero without update, position and entry where nothing reads them.
+fn meant(issue: Issue, wgrad: bool) -> Issue {
+    let reads_entry = issue.write || issue.reuse || issue.factor.is_some();
+    let reads_position =
+        issue.issue && issue.factor.is_none() && (issue.mac || !wgrad || issue.one);
+    Issue {
+        zero: issue.zero && issue.update,
+        entry: if reads_entry { issue.entry } else { 0 },
+        position: if reads_position { issue.position } else { 0 },
+        ..issue
+    }
+}
+
+#[test]
+fn item_walker_issues_every_list() {
+    let config = tiny();
+    let (mut flushed_wide, mut overwrote, mut empty, mut waited) = (0, 0, 0, 0);
+    for seed in 0..160u64 {
+        let mut rng = rng(seed);
+        let chunks = if rng.random_ratio(1, 3) {
+            rng.random_range(2..=3)
+        } else {
+            1
+        };
+        let cgroups = rng.random_range(1..=3);
+        let wgrad = seed & 1 != 0;
+        let redetect = rng.random();
+        let positions = rng.random_range(1..=config.tile);
+        let most = config.list_words() / positions;
+        let groups = chunks * cgroups;
+        let slots = if redetect {
+            rng.random_range(1..=most.min(255))
+        } else {
+            rng.random_range(groups..=(groups + 3).max(most.min(255)))
+        };
+        // Lists as long as the ring has room for.
+        let positions = positions.min(config.list_words() / slots);
+        let k = |rng: &mut ChaCha8Rng| rng.random_range(1..=config.k_max);
+        let mut job = Job {
+            wgrad,
+            elem_skip: rng.random(),
+            redetect,
+            zero: false,
+            chunks,
+            cgroups,
+            passes: 1,
+            k: [k(&mut rng), k(&mut rng), k(&mut rng)],
+            positions,
+            slots,
+            wrap: rng.random_range(0..config.feature_words),
+        };
+        println!("seed {seed}: {job:?}");
+        let table: Vec<_> = (0..config.k_max)
+            .map(|_| {
+                (
+                    rng.random_range(0..config.l),
+                    rng.random_range(0..config.feature_words),
+                )
+            })
+            .collect();
+        let nothing = Item {
+            kind: 0,
+            first: false,
+            position: 0,
+            entry: 0,
+            bank: 0,
+            addr: 0,
+            mask: 0,
+        };
+        let mut bench = Bench {
+            reader: sim(ListReader::new(&config)),
+            walker: sim(ItemWalker::new(&config)),
+            memory: vec![nothing; config.list_words()],
+            counts: vec![0; 256],
+            read: nothing,
+            sums: [None; 5],
+            consumes: false,
+        };
+        let (r, w) = (&mut bench.reader, &mut bench.walker);
+        (w.wgrad.next, w.elem_skip.next, w.redetect.next) = (wgrad, job.elem_skip, redetect);
+        r.redetect.next = redetect;
+        for (input, value) in [
+            (&mut r.chunks, chunks),
+            (&mut r.cgroups, cgroups),
+            (&mut r.list_positions, positions),
+            (&mut r.list_slots, slots),
+            (&mut w.chunks, chunks),
+            (&mut w.cgroups, cgroups),
+            (&mut w.group_k, job.k[0]),
+            (&mut w.k_cg_last, job.k[1]),
+            (&mut w.k_kr_last, job.k[2]),
+            (&mut w.wrap_addr, job.wrap),
+        ] {
+            set(input, value as i128);
+        }
+        for (k, (bank, addr)) in table.iter().enumerate() {
+            w.element_write.next = true;
+            set(&mut w.element_number, k as i128);
+            set(&mut w.element_bank, *bank as i128);
+            set(&mut w.element_addr, *addr as i128);
+            w.clock();
+        }
+        w.element_write.next = false;
+
+        let (mut fill, mut cycle) = (0, 0u64);
+        for _tile in 0..4 {
+            job.zero = rng.random();
+            job.passes = if wgrad { 1 } else { rng.random_range(1..=3) };
+            let wide: Vec<bool> = (0..config.mcache.entries()).map(|_| rng.random()).collect();
+            // Lists in the order of detection; the use of a list is (group, number of the list).
+            let detections = if redetect { job.passes } else { 1 };
+            let k_of = |group: usize| {
+                if chunks > 1 {
+                    job.k[if group % chunks + 1 == chunks { 2 } else { 0 }]
+                } else {
+                    job.k[if group / chunks + 1 == cgroups { 1 } else { 0 }]
+                }
+            };
+            let lists: Vec<Vec<Item>> = (0..groups * detections)
+                .map(|n| list(&mut rng, &config, &job, k_of(n % groups)))
+                .collect();
+            let uses: Vec<usize> = (0..groups * job.passes)
+                .map(|n| if redetect { n } else { n % groups })
+                .collect();
+            // Lists that were complete before the tile begins, and when the others are.
+            let (mut filled, mut released) = (0, 0);
+            let mut done_at: Vec<u64> = Vec::new();
+            let early = rng.random_range(0..=lists.len());
+            let first_run = cycle + rng.random_range(1..60);
+            (bench.walker.tile_begins.next, bench.reader.tile_begins.next) = (false, false);
+
+            let (mut group, mut step) = (0, 0);
+            let mut work: Vec<Issue> = Vec::new();
+            let mut last_end = 0;
+            while group < uses.len() {
+                // At most one list a cycle becomes complete.
+                let room = filled - released < slots.min(255);
+                let writes = filled < lists.len()
+                    && room
+                    && (filled < early || rng.random_ratio(1, 40) && cycle >= first_run);
+                bench.reader.list_done.next = writes;
+                if writes {
+                    let base = fill * positions;
+                    bench.counts[fill] = lists[filled].len();
+                    bench.memory[base..][..lists[filled].len()].copy_from_slice(&lists[filled]);
+                    set(&mut bench.reader.list_last_position, positions as i128 - 1);
+                    fill = (fill + 1) % slots;
+                    filled += 1;
+                    done_at.push(cycle);
+                }
+                let takes = cycle + 1 == first_run;
+                (bench.walker.tile_begins.next, bench.reader.tile_begins.next) = (takes, takes);
+                if cycle >= first_run {
+                    bench.walker.zero.next = job.zero;
+                    set(&mut bench.walker.passes, job.passes as i128);
+                    set(&mut bench.reader.passes, job.passes as i128);
+                }
+                // z + 5 is the cycle of list_done; the set may issue from z + 8.
+                let there = done_at.get(uses[group]).is_some_and(|&d| cycle >= d + 3)
+                    && cycle >= first_run + 2
+                    && cycle > last_end;
+                let begins = step == 0;
+                let go = cycle >= first_run
+                    && if begins {
+                        there && rng.random_ratio(2, 3)
+                    } else {
+                        true
+                    };
+                bench.settle(go, &wide);
+                if cycle >= first_run {
+                    let at = format!("cycle {cycle}, group {group}, step {step}");
+                    assert_eq!(bench.walker.waits.val(), begins && !there, "waits: {at}");
+                    assert_eq!(bench.walker.begins.val(), begins && there, "begins: {at}");
+                    waited += u32::from(begins && !there);
+                    let mut ends = false;
+                    if go {
+                        if begins {
+                            let plain = Plain {
+                                config: &config,
+                                job: &job,
+                                table: &table,
+                                wide: &wide,
+                            };
+                            work = plain.group(&lists[uses[group]], k_of(group % groups));
+                            empty += u32::from(lists[uses[group]].is_empty());
+                            flushed_wide +=
+                                u32::from(work.iter().any(|i| i.factor == Some((false, true))));
+                            overwrote += u32::from(wgrad && work.iter().any(|i| i.zero && i.mac));
+                        }
+                        let (seen, expected) = (bench.seen(go), work[step]);
+                        assert_eq!(meant(seen, wgrad), meant(expected, wgrad), "{at}");
+                        step += 1;
+                        ends = step == work.len();
+                    }
+                    assert_eq!(bench.walker.ends.val(), ends, "ends: {at}");
+                    let last_pass = group + groups >= uses.len();
+                    assert_eq!(
+                        bench.walker.released.val(),
+                        ends && (redetect || last_pass),
+                        "{at}"
+                    );
+                    if ends {
+                        assert_eq!(bench.reader.rows_m1.val(), positions as u64 - 1);
+                        released += usize::from(redetect || last_pass);
+                        (group, step, last_end) = (group + 1, 0, cycle);
+                    }
+                }
+                bench.clock();
+                cycle += 1;
+            }
+            bench.reader.list_done.next = false;
+        }
+    }
+    assert!(
+        flushed_wide > 50 && overwrote > 50 && empty > 100 && waited > 1000,
+        "{flushed_wide} {overwrote} {empty} {waited}"
+    );
+}
