@@ -1,9 +1,10 @@
 //! The register file behind AXI4-Lite.
 
-use super::job_fields::{LoopCounts, PatchSteps};
+use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use super::requantizer::SHIFT_W;
+use super::reuse_fields::ReuseFields;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg as Csr, STATISTIC_BITS, identity};
@@ -88,10 +89,13 @@ pub struct AxilRegs {
     pub counts: LoopCounts<Out>,
     /// Job: what the steps of the loops add.
     pub steps: PatchSteps<Out>,
+    /// Job: reuse.
+    pub reuse: ReuseJob<Out>,
     /// Field SLOT_BEATS of SLOT.
     pub slot_beats: Sig<Out>,
     /// Field RING_SLOTS of RING.
     pub ring_slots: Sig<Out>,
+    reuse_fields: ReuseFields,
     job: Vec<Reg>,
     write: Bit<Local>,
     write_word: Sig<Local>,
@@ -127,7 +131,10 @@ pub struct AxilRegs {
     word_w: Param,
     slverr: Const,
     byte_ones: Const,
-    reserved: Const,
+    group_k_index: Param,
+    steps_index: Param,
+    rpq_index: Param,
+    lists_index: Param,
     mode_index: Param,
     max_shift: Param,
     wgrad_index: Param,
@@ -217,9 +224,6 @@ impl AxilRegs {
     pub fn new(config: &Config) -> Self {
         let word_bits = ADDRESS_BITS - 2;
         let mask = |r: &crate::regmap::Register| r.fields.iter().fold(0, |m, f| m | f.mask());
-        let reserved = ["ZERO_SKIP", "ELEM_SKIP", "REUSE"]
-            .iter()
-            .fold(0, |m, f| m | Csr::Mode.field(f).mask());
         let value32 = |x: u64| Const::new(Value::unsigned(32, x.into()));
         AxilRegs {
             s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
@@ -255,6 +259,8 @@ impl AxilRegs {
             shift: Sig::unsigned(SHIFT_W),
             counts: LoopCounts::new(),
             steps: PatchSteps::new(config),
+            reuse: ReuseJob::new(),
+            reuse_fields: ReuseFields::new(config),
             slot_beats: Sig::unsigned(ADDR_W),
             ring_slots: Sig::unsigned(COUNT_W),
             job: registers(Access::Job).map(|_| Reg::unsigned(32)).collect(),
@@ -308,7 +314,10 @@ impl AxilRegs {
             word_w: Param::new(32),
             slverr: Const::new(Value::unsigned(2, 2)),
             byte_ones: value32(0xff),
-            reserved: value32(reserved),
+            group_k_index: index("GROUP_K"),
+            steps_index: index("STEPS"),
+            rpq_index: index("RPQ"),
+            lists_index: index("LISTS"),
             mode_index: index("MODE"),
             max_shift: Param::new(config.acc_w - 1),
             wgrad_index: index("MODE"),
@@ -546,7 +555,15 @@ impl Logic for AxilRegs {
             unsigned_cast(self.job[self.slot_beats_index.val()].val() >> self.slot_beats_at.val());
         self.ring_slots.next =
             unsigned_cast(self.job[self.ring_slots_index.val()].val() >> self.ring_slots_at.val());
-        self.bad_job.next = (self.job[self.mode_index.val()].val() & self.reserved.val()).any()
+        self.reuse_fields.mode.next = self.job[self.mode_index.val()].val();
+        self.reuse_fields.group_k_word.next = self.job[self.group_k_index.val()].val();
+        self.reuse_fields.steps_word.next = self.job[self.steps_index.val()].val();
+        self.reuse_fields.rpq_word.next = self.job[self.rpq_index.val()].val();
+        self.reuse_fields.lists_word.next = self.job[self.lists_index.val()].val();
+        LoopCounts::<In>::join(&mut self.reuse_fields.counts, &mut self.counts);
+        self.reuse_fields.stream_features.next = self.stream_features.val();
+        ReuseJob::<Out>::join(&mut self.reuse, &mut self.reuse_fields.job);
+        self.bad_job.next = self.reuse_fields.bad_job.val()
             || (self.job[self.shift_index.val()].val() > self.max_shift.val())
             || (self.counts.cgroups.val() == 0)
             || (self.counts.chunks.val() == 0)

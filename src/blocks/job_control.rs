@@ -59,6 +59,8 @@ pub struct JobControl {
     pub idle: Vec<Bit<In>>,
     /// Per set: an element is issued.
     pub issue: Vec<Bit<In>>,
+    /// Per set: it is a product for a result.
+    pub mac: Vec<Bit<In>>,
     /// Per set: PEs that have a filter.
     pub pes_now: Vec<Sig<In>>,
     /// Per set: waiting for features.
@@ -69,8 +71,18 @@ pub struct JobControl {
     pub stall_operand: Vec<Bit<In>>,
     /// Per set: waiting for a psum bank.
     pub stall_bank: Vec<Bit<In>>,
+    /// Per set: waiting for a Hitmap.
+    pub stall_detect: Vec<Bit<In>>,
     /// Per set: an address is out of range.
     pub range_error: Vec<Bit<In>>,
+    /// Per detector: a step issues.
+    pub detect_busy: Vec<Bit<In>>,
+    /// Per detector: a position is decided.
+    pub detected: Vec<Bit<In>>,
+    /// Per detector: 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
+    pub detected_state: Vec<Sig<In>>,
+    /// Per detector: an address is out of range.
+    pub detect_range_error: Vec<Bit<In>>,
     /// A job runs.
     pub busy: Bit<Out>,
     /// The last job's trailer has left.
@@ -109,15 +121,23 @@ pub struct JobControl {
     weights: Sig<Local>,
     operands: Sig<Local>,
     banks: Sig<Local>,
+    hitmaps: Sig<Local>,
+    steps: Sig<Local>,
+    states: Vec<Sig<Local>>,
+    any_step: Bit<Local>,
     issues_q: Reg,
     active_pes_q: Reg,
     features_q: Reg,
     weights_q: Reg,
     operands_q: Reg,
     banks_q: Reg,
+    hitmaps_q: Reg,
+    steps_q: Reg,
+    states_q: Vec<Reg>,
     saturated_q: Reg,
     count: Vec<Reg>,
     sets: Param,
+    detectors: Param,
     statistics: Param,
     last_patience: Param,
     bad_job_code: Param,
@@ -131,6 +151,9 @@ pub struct JobControl {
     stalled_weights: Param,
     stalled_operand: Param,
     stalled_bank: Param,
+    stalled_detect: Param,
+    detecting: Param,
+    first_state: Param,
     in_beats: Param,
     out_beats: Param,
     saturations: Param,
@@ -152,7 +175,9 @@ impl JobControl {
     /// Job control of this configuration.
     pub fn new(config: &Config) -> Self {
         let sets = config.sets;
+        let detectors = if config.reuse { config.detectors } else { 0 };
         let per_set = || (0..sets).map(|_| Bit::new()).collect();
+        let per_detector = || (0..detectors).map(|_| Bit::new()).collect();
         let code = |e: Error| Param::new(e.code() as usize);
         let count = || Sig::unsigned(config.set_count_w());
         let count_q = || Reg::unsigned(config.set_count_w());
@@ -179,6 +204,7 @@ impl JobControl {
             out_last: Bit::new(),
             idle: per_set(),
             issue: per_set(),
+            mac: per_set(),
             pes_now: (0..sets)
                 .map(|_| Sig::unsigned(config.pe_count_w()))
                 .collect(),
@@ -186,7 +212,12 @@ impl JobControl {
             stall_weights: per_set(),
             stall_operand: per_set(),
             stall_bank: per_set(),
+            stall_detect: per_set(),
             range_error: per_set(),
+            detect_busy: per_detector(),
+            detected: per_detector(),
+            detected_state: (0..detectors).map(|_| Sig::unsigned(2)).collect(),
+            detect_range_error: per_detector(),
             busy: Bit::new(),
             done: Bit::new(),
             error_code: Sig::unsigned(8),
@@ -218,17 +249,25 @@ impl JobControl {
             weights: count(),
             operands: count(),
             banks: count(),
+            hitmaps: count(),
+            steps: count(),
+            states: (0..4).map(|_| count()).collect(),
+            any_step: Bit::new(),
             issues_q: count_q(),
             active_pes_q: Reg::unsigned(config.pe_total_w()),
             features_q: count_q(),
             weights_q: count_q(),
             operands_q: count_q(),
             banks_q: count_q(),
+            hitmaps_q: count_q(),
+            steps_q: count_q(),
+            states_q: (0..4).map(|_| count_q()).collect(),
             saturated_q: Reg::unsigned(config.pe_count_w()),
             count: (0..counters)
                 .map(|_| Reg::unsigned(STATISTIC_BITS))
                 .collect(),
             sets: Param::new(sets),
+            detectors: Param::new(detectors),
             statistics: Param::new(counters),
             last_patience: Param::new(PATIENCE - 1),
             bad_job_code: code(Error::BadJob),
@@ -242,6 +281,9 @@ impl JobControl {
             stalled_weights: index(Csr::StallWeights),
             stalled_operand: index(Csr::StallOperand),
             stalled_bank: index(Csr::StallBank),
+            stalled_detect: index(Csr::StallDetect),
+            detecting: index(Csr::DetectBusy),
+            first_state: index(Csr::Zero),
             in_beats: index(Csr::InBeats),
             out_beats: index(Csr::OutBeats),
             saturations: index(Csr::Saturations),
@@ -267,10 +309,13 @@ impl Logic for JobControl {
         self.weights.next = 0.into();
         self.operands.next = 0.into();
         self.banks.next = 0.into();
+        self.hitmaps.next = 0.into();
         for s in 0..self.sets.val() {
             if self.issue[s].val() {
                 self.any_issue.next = true;
                 self.issues.next = self.issues.val() + 1;
+            }
+            if self.mac[s].val() {
                 self.active_pes.next = self.active_pes.val() + unsigned_cast(self.pes_now[s].val());
             }
             if !self.idle[s].val() {
@@ -291,6 +336,30 @@ impl Logic for JobControl {
             if self.stall_bank[s].val() {
                 self.banks.next = self.banks.val() + 1;
             }
+            if self.stall_detect[s].val() {
+                self.hitmaps.next = self.hitmaps.val() + 1;
+            }
+        }
+
+        // Sums over the detectors.
+        self.any_step.next = false;
+        self.steps.next = 0.into();
+        for i in 0..4 {
+            self.states[i].next = 0.into();
+        }
+        for d in 0..self.detectors.val() {
+            if self.detect_busy[d].val() {
+                self.any_step.next = true;
+                self.steps.next = self.steps.val() + 1;
+            }
+            if self.detect_range_error[d].val() {
+                self.any_range_error.next = true;
+            }
+            for i in 0..4 {
+                if self.detected[d].val() && (self.detected_state[d].val() == i) {
+                    self.states[i].next = self.states[i].val() + 1;
+                }
+            }
         }
         self.issues_q.next = self.issues.val();
         self.active_pes_q.next = self.active_pes.val();
@@ -298,12 +367,18 @@ impl Logic for JobControl {
         self.weights_q.next = self.weights.val();
         self.operands_q.next = self.operands.val();
         self.banks_q.next = self.banks.val();
+        self.hitmaps_q.next = self.hitmaps.val();
+        self.steps_q.next = self.steps.val();
+        for i in 0..4 {
+            self.states_q[i].next = self.states[i].val();
+        }
         self.saturated_q.next = self.saturated.val();
         self.leaves.next = self.out_valid.val() && self.out_ready.val();
 
         // No progress: nothing moves, and nobody waits for the host.
         self.moving.next = self.loader_accepted.val()
             || self.any_issue.val()
+            || self.any_step.val()
             || !self.drain_idle.val()
             || self.loader_waits.val()
             || self.out_valid.val()
@@ -396,6 +471,15 @@ impl Logic for JobControl {
             self.count[self.stalled_operand.val()].val() + unsigned_cast(self.operands_q.val());
         self.count[self.stalled_bank.val()].next =
             self.count[self.stalled_bank.val()].val() + unsigned_cast(self.banks_q.val());
+        self.count[self.stalled_detect.val()].next =
+            self.count[self.stalled_detect.val()].val() + unsigned_cast(self.hitmaps_q.val());
+        self.count[self.detecting.val()].next =
+            self.count[self.detecting.val()].val() + unsigned_cast(self.steps_q.val());
+        for i in 0..4 {
+            self.count[self.first_state.val() + i].next = self.count[self.first_state.val() + i]
+                .val()
+                + unsigned_cast(self.states_q[i].val());
+        }
         if self.loader_accepted.val() {
             self.count[self.in_beats.val()].next = self.count[self.in_beats.val()].val() + 1;
         }

@@ -1,5 +1,7 @@
 //! Job register fields that travel together: bundles of ports.
 
+use super::item_walker::GROUP_K_W;
+use super::list_reader::LIST_SLOT_W;
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use crate::config::Config;
@@ -58,5 +60,41 @@ bundle! {
         chunk_bank: config.bank_w(),
         /// Words per bank wrap.
         wrap_addr: ADDR_W,
+    }
+}
+
+bundle! {
+    /// What a job says about reuse; flags are one bit wide.
+    pub struct ReuseJob() {
+        /// Mode, 0 = off.
+        reuse: 4,
+        /// Groups are detected again for every pass.
+        redetect: 1,
+        /// Vectors of zeros take no cycle.
+        zero_skip: 1,
+        /// Zero elements take no cycle.
+        elem_skip: 1,
+        /// Elements of a group.
+        group_k: GROUP_K_W,
+        /// Elements of a group of the last channel group.
+        k_cg_last: GROUP_K_W,
+        /// Elements of the last of several chunks.
+        k_kr_last: GROUP_K_W,
+        /// Detection steps of a vector.
+        steps: GROUP_K_W,
+        /// Steps in the last channel group.
+        steps_cg_last: GROUP_K_W,
+        /// Steps in the last of several chunks.
+        steps_kr_last: GROUP_K_W,
+        /// Projections.
+        projections: 8,
+        /// Bits of a projection.
+        sig_bits: 4,
+        /// Right shift of a projection.
+        sig_shift: 5,
+        /// Words of a list.
+        list_positions: COUNT_W,
+        /// Lists of the ring.
+        list_slots: LIST_SLOT_W,
     }
 }

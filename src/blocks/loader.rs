@@ -1,8 +1,9 @@
 //! The loader: parses the input stream and deals its beats to the PE sets.
 
+use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use super::{bits_of, lsb_of};
-use crate::config::Config;
+use crate::config::{Config, index_width};
 use crate::hdl::prelude::*;
 use crate::regmap::{Error, HEADER, SegmentKind, TILE_FIELD_BITS, TILE_SLOTS};
 
@@ -25,7 +26,7 @@ pub enum LoaderState {
 ///  s_axis ─► header? ── kind, bank, count, mask
 ///         └► payload ── room in all masked sets? ──► [write stage] ──► load_* , selected[s]
 ///                              ▲
-///  room_tile/features/weights/operand[s]
+///  room_tile/features/weights/operand/program[s]
 /// ```
 ///
 /// **Latency** a payload beat accepted in cycle t is in the write stage (`load_*` valid) in t+1.
@@ -63,6 +64,8 @@ pub struct Loader {
     pub room_weights: Vec<Bit<In>>,
     /// Per set: an operand may be written.
     pub room_operand: Vec<Bit<In>>,
+    /// Per set: neither tile nor detection is under way, so what detection reads may be written.
+    pub room_program: Vec<Bit<In>>,
     /// The beat in the write stage is for set s.
     pub load_selected: Vec<Bit<Out>>,
     /// It belongs to a tile descriptor.
@@ -73,6 +76,14 @@ pub struct Loader {
     pub load_weights: Bit<Out>,
     /// It holds an operand.
     pub load_operand: Bit<Out>,
+    /// It says where a detector lane reads in a step.
+    pub load_reads: Bit<Out>,
+    /// It is a column of the projection matrix.
+    pub load_matrix: Bit<Out>,
+    /// It is the offset of a projection.
+    pub load_offsets: Bit<Out>,
+    /// Its number in one of these segments.
+    pub load_index: Sig<Out>,
     /// It is the last of its segment.
     pub load_last: Bit<Out>,
     /// Its segment completes a feature slot.
@@ -111,6 +122,9 @@ pub struct Loader {
     is_features: BitReg,
     is_weights: BitReg,
     is_operand: BitReg,
+    is_reads: BitReg,
+    is_matrix: BitReg,
+    is_offsets: BitReg,
     slot_end: BitReg,
     bank: Reg,
     remaining: Reg,
@@ -130,10 +144,15 @@ pub struct Loader {
     w_features: BitReg,
     w_weights: BitReg,
     w_operand: BitReg,
+    w_reads: BitReg,
+    w_matrix: BitReg,
+    w_offsets: BitReg,
     w_last: BitReg,
     w_slot_end: BitReg,
     w_bank: Reg,
     w_beat: Reg,
+    index: Reg,
+    w_index: Reg,
     w_row: Reg,
     w_row_beat: Reg,
     w_row_last: BitReg,
@@ -148,7 +167,12 @@ pub struct Loader {
     kind_features: Param,
     kind_weights: Param,
     kind_operand: Param,
+    kind_reads: Param,
+    kind_matrix: Param,
+    kind_offsets: Param,
     kind_end: Param,
+    max_reads: Param,
+    max_offsets: Param,
     bank_at: Param,
     slot_end_at: Param,
     count_at: Param,
@@ -167,6 +191,13 @@ impl Loader {
         let flag = || BitReg::new().without_reset();
         let kind = |k: SegmentKind| Param::new(k.code() as usize);
         let code = |e: Error| Param::new(e.code() as usize);
+        // Without reuse no count of beats is legal for these segments.
+        let (max_reads, max_offsets) = if config.reuse {
+            (config.k_max * config.l, config.p_max)
+        } else {
+            (0, 0)
+        };
+        let index_w = index_width(max_reads.max(max_offsets));
         Loader {
             start: Bit::new(),
             flush: Bit::new(),
@@ -181,11 +212,16 @@ impl Loader {
             room_features: per_set(),
             room_weights: per_set(),
             room_operand: per_set(),
+            room_program: per_set(),
             load_selected: (0..config.sets).map(|_| Bit::new()).collect(),
             load_tile: Bit::new(),
             load_features: Bit::new(),
             load_weights: Bit::new(),
             load_operand: Bit::new(),
+            load_reads: Bit::new(),
+            load_matrix: Bit::new(),
+            load_offsets: Bit::new(),
+            load_index: Sig::unsigned(COUNT_W),
             load_last: Bit::new(),
             load_slot_end: Bit::new(),
             load_bank: Sig::unsigned(config.bank_w()),
@@ -210,6 +246,9 @@ impl Loader {
             is_features: flag(),
             is_weights: flag(),
             is_operand: flag(),
+            is_reads: flag(),
+            is_matrix: flag(),
+            is_offsets: flag(),
             slot_end: flag(),
             bank: Reg::unsigned(config.bank_w()).without_reset(),
             remaining: Reg::unsigned(bits_of(&HEADER, "COUNT")).without_reset(),
@@ -229,9 +268,14 @@ impl Loader {
             w_features: flag(),
             w_weights: flag(),
             w_operand: flag(),
+            w_reads: flag(),
+            w_matrix: flag(),
+            w_offsets: flag(),
             w_last: flag(),
             w_slot_end: flag(),
             w_bank: Reg::unsigned(config.bank_w()).without_reset(),
+            index: Reg::unsigned(index_w).without_reset(),
+            w_index: Reg::unsigned(index_w).without_reset(),
             w_beat: Reg::unsigned(config.bank_depth_w()).without_reset(),
             w_row: Reg::unsigned(config.tile_w()).without_reset(),
             w_row_beat: Reg::unsigned(config.row_beat_w()).without_reset(),
@@ -247,6 +291,11 @@ impl Loader {
             kind_features: kind(SegmentKind::Features),
             kind_weights: kind(SegmentKind::Weights),
             kind_operand: kind(SegmentKind::Operand),
+            kind_reads: kind(SegmentKind::Reads),
+            kind_matrix: kind(SegmentKind::Matrix),
+            kind_offsets: kind(SegmentKind::Offsets),
+            max_reads: Param::new(max_reads),
+            max_offsets: Param::new(max_offsets),
             kind_end: kind(SegmentKind::End),
             bank_at: lsb_of(&HEADER, "BANK"),
             slot_end_at: lsb_of(&HEADER, "SLOT_END"),
@@ -290,6 +339,14 @@ impl Logic for Loader {
             self.header_fits.next =
                 self.wgrad.val() && (self.header_count.val() <= self.max_operand.val());
         }
+        if (self.header_kind.val() == self.kind_reads.val())
+            || (self.header_kind.val() == self.kind_matrix.val())
+        {
+            self.header_fits.next = self.header_count.val() <= self.max_reads.val();
+        }
+        if self.header_kind.val() == self.kind_offsets.val() {
+            self.header_fits.next = self.header_count.val() <= self.max_offsets.val();
+        }
         if (self.header_count.val() == 0) || !self.header_mask.val().any() {
             self.header_fits.next = false;
         }
@@ -304,7 +361,9 @@ impl Logic for Loader {
                 && ((self.is_tile.val() && !self.room_tile[s].val())
                     || (self.is_features.val() && !self.room_features[s].val())
                     || (self.is_weights.val() && !self.room_weights[s].val())
-                    || (self.is_operand.val() && !self.room_operand[s].val()))
+                    || (self.is_operand.val() && !self.room_operand[s].val())
+                    || ((self.is_reads.val() || self.is_matrix.val() || self.is_offsets.val())
+                        && !self.room_program[s].val()))
             {
                 self.room.next = false;
             }
@@ -396,6 +455,10 @@ impl Logic for Loader {
             self.is_features.next = self.header_kind.val() == self.kind_features.val();
             self.is_weights.next = self.header_kind.val() == self.kind_weights.val();
             self.is_operand.next = self.header_kind.val() == self.kind_operand.val();
+            self.is_reads.next = self.header_kind.val() == self.kind_reads.val();
+            self.is_matrix.next = self.header_kind.val() == self.kind_matrix.val();
+            self.is_offsets.next = self.header_kind.val() == self.kind_offsets.val();
+            self.index.next = 0.into();
             self.slot_end.next = self.s_axis_tdata.val().get_bit(self.slot_end_at.val());
             self.bank.next = unsigned_cast(self.header_bank.val());
             self.remaining.next = self.header_count.val();
@@ -409,6 +472,7 @@ impl Logic for Loader {
         if self.take.val() && (self.state.val() == LoaderState::Payload) {
             self.remaining.next = self.remaining.val() - 1;
             self.beat.next = self.beat.val() + 1;
+            self.index.next = self.index.val() + 1;
             self.row_beat.next = self.row_beat.val() + 1;
             if self.row_last.val() {
                 self.row_beat.next = 0.into();
@@ -426,6 +490,10 @@ impl Logic for Loader {
         self.w_features.next = self.is_features.val();
         self.w_weights.next = self.is_weights.val();
         self.w_operand.next = self.is_operand.val();
+        self.w_reads.next = self.is_reads.val();
+        self.w_matrix.next = self.is_matrix.val();
+        self.w_offsets.next = self.is_offsets.val();
+        self.w_index.next = self.index.val();
         self.w_last.next = self.last.val();
         self.w_slot_end.next = self.slot_end.val();
         self.w_bank.next = self.bank.val();
@@ -447,6 +515,10 @@ impl Logic for Loader {
         self.load_features.next = self.w_features.val();
         self.load_weights.next = self.w_weights.val();
         self.load_operand.next = self.w_operand.val();
+        self.load_reads.next = self.w_reads.val();
+        self.load_matrix.next = self.w_matrix.val();
+        self.load_offsets.next = self.w_offsets.val();
+        self.load_index.next = unsigned_cast(self.w_index.val());
         self.load_last.next = self.w_last.val();
         self.load_slot_end.next = self.w_slot_end.val();
         self.load_bank.next = self.w_bank.val();

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`axil_regs`] | AXI4-Lite register file, made from the register table |
 //! | [`job_fields`] | bundles of job register fields |
+//! | [`reuse_fields`] | register fields of reuse |
 //! | [`job_control`] | START to trailer, errors, counters |
 //! | [`loader`] | parses the input stream, deals it to the PE sets |
 //! | [`pe_set`] | C processing elements in lockstep |
 //! | [`set_sequencer`] | what a PE set issues when |
+//! | [`set_reuse`] | what reuse adds to a set |
 //! | [`tile_queue`] | tile descriptors of a set |
 //! | [`loop_nest`] | the loop counters |
 //! | [`group_nest`] | the loop counters of groups |
@@ -27,23 +29,33 @@
 #![allow(clippy::collapsible_match)]
 
 pub mod axil_regs;
+pub mod detect_front;
+pub mod detector;
+pub mod detector_lane;
 pub mod drain;
 pub mod feature_buffer;
 pub mod feature_ring;
 pub mod group_nest;
+pub mod hitmap;
 pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;
 pub mod list_reader;
 pub mod loader;
 pub mod loop_nest;
+pub mod mcache;
 pub mod mcache_data;
 pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;
+pub mod position_walk;
 pub mod psum_banks;
 pub mod requantizer;
+pub mod reuse_fields;
+pub mod rpq;
+pub mod set_reuse;
 pub mod set_sequencer;
+pub mod signature_comparator;
 pub mod tile_queue;
 pub mod weight_ring;
 

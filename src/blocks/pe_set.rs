@@ -1,10 +1,13 @@
 //! One PE set: sequencer, feature buffer, C processing elements in lockstep.
 
 use super::feature_buffer::FeatureBuffer;
-use super::job_fields::{LoopCounts, PatchSteps};
+use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use super::loop_nest::COUNT_W;
+use super::mcache::STATE_W;
 use super::patch_agu::ADDR_W;
 use super::pe::Pe;
+use super::rpq::K_COUNT_W;
+use super::set_reuse::SetReuse;
 use super::set_sequencer::SetSequencer;
 use crate::config::Config;
 use crate::hdl::prelude::*;
@@ -119,7 +122,84 @@ pub struct PeSet {
     pub idle: Bit<Out>,
     /// An address is out of range.
     pub range_error: Bit<Out>,
+    /// Job: reuse.
+    pub job: ReuseJob<In>,
+    /// Loader: it is a beat of READS.
+    pub load_reads: Bit<In>,
+    /// Neither tile nor detection is under way.
+    pub room_program: Bit<Out>,
+    /// It is a product for a result.
+    pub mac: Bit<Out>,
+    /// Waiting for a Hitmap.
+    pub stall_detect: Bit<Out>,
+    /// Detector: starts with the requested group. This and what follows exists only with reuse.
+    pub det_grant: Vec<Bit<In>>,
+    /// Detector: issues the group's last step.
+    pub det_done: Vec<Bit<In>>,
+    /// Detector: a record for this set.
+    pub record_valid: Vec<Bit<In>>,
+    /// Its position.
+    pub record_position: Vec<Sig<In>>,
+    /// Its state.
+    pub record_state: Vec<Sig<In>>,
+    /// Its entry.
+    pub record_entry: Vec<Sig<In>>,
+    /// Bank of the position's first element.
+    pub record_bank: Vec<Sig<In>>,
+    /// Word of the position's first element.
+    pub record_addr: Vec<Sig<In>>,
+    /// Elements that are not 0.
+    pub record_mask: Vec<Sig<In>>,
+    /// Its group is the first of a pass.
+    pub record_first_group: Vec<Bit<In>>,
+    /// Its group is the last of a pass.
+    pub record_last_group: Vec<Bit<In>>,
+    /// Its psums start from 0.
+    pub record_zero: Vec<Bit<In>>,
+    /// It is the last of its group.
+    pub record_last: Vec<Bit<In>>,
+    /// A group is to be detected.
+    pub det_request: Vec<Bit<Out>>,
+    /// Its images.
+    pub det_images: Vec<Sig<Out>>,
+    /// Its output rows.
+    pub det_rows: Vec<Sig<Out>>,
+    /// Its output columns.
+    pub det_cols: Vec<Sig<Out>>,
+    /// Input rows sent.
+    pub det_in_rows: Vec<Sig<Out>>,
+    /// Input columns sent.
+    pub det_in_cols: Vec<Sig<Out>>,
+    /// First element of its position 0: bank.
+    pub det_bank: Vec<Sig<Out>>,
+    /// … word address.
+    pub det_addr: Vec<Sig<Out>>,
+    /// … input row.
+    pub det_row: Vec<Sig<Out>>,
+    /// … input column.
+    pub det_col: Vec<Sig<Out>>,
+    /// Its elements.
+    pub det_k: Vec<Sig<Out>>,
+    /// Steps of its vectors.
+    pub det_steps: Vec<Sig<Out>>,
+    /// It is the first of a pass.
+    pub det_first_group: Vec<Bit<Out>>,
+    /// It is the last of a pass.
+    pub det_last_group: Vec<Bit<Out>>,
+    /// Its psums start from 0.
+    pub det_zero: Vec<Bit<Out>>,
+    /// Detector: word address in each bank.
+    pub detect_addr: Vec<Sig<In>>,
+    /// Detector: the word of each bank, two cycles later.
+    pub detect_x: Vec<Sig<Out>>,
     sequencer: SetSequencer,
+    reuse: Vec<SetReuse>,
+    wide: Bit<Local>,
+    x: Sig<Local>,
+    program_data: Sig<Local>,
+    parts: Param,
+    lanes: Param,
+    one_word: Const,
     features: FeatureBuffer,
     pe: Vec<Pe>,
     operand_write: Bit<Local>,
@@ -170,6 +250,8 @@ impl PeSet {
         let tile_addr = || Sig::unsigned(config.tile_w());
         let psum_addr = || Reg::unsigned(config.tile_w()).without_reset();
         let flag = || BitReg::new().without_reset();
+        let parts = usize::from(config.reuse);
+        let bits = || (0..parts).map(|_| Bit::new()).collect();
         PeSet {
             clear: Bit::new(),
             reset_banks: Bit::new(),
@@ -217,7 +299,57 @@ impl PeSet {
             stall_bank: Bit::new(),
             idle: Bit::new(),
             range_error: Bit::new(),
+            job: ReuseJob::new(),
+            load_reads: Bit::new(),
+            room_program: Bit::new(),
+            mac: Bit::new(),
+            stall_detect: Bit::new(),
+            det_grant: bits(),
+            det_done: bits(),
+            record_valid: (0..parts).map(|_| Bit::new()).collect(),
+            record_position: (0..parts).map(|_| Sig::unsigned(config.tile_w())).collect(),
+            record_state: (0..parts).map(|_| Sig::unsigned(STATE_W)).collect(),
+            record_entry: (0..parts)
+                .map(|_| Sig::unsigned(config.mcache.entry_w()))
+                .collect(),
+            record_bank: (0..parts).map(|_| Sig::unsigned(config.bank_w())).collect(),
+            record_addr: (0..parts)
+                .map(|_| Sig::unsigned(config.feature_w()))
+                .collect(),
+            record_mask: (0..parts).map(|_| Sig::unsigned(config.k_max)).collect(),
+            record_first_group: (0..parts).map(|_| Bit::new()).collect(),
+            record_last_group: (0..parts).map(|_| Bit::new()).collect(),
+            record_zero: (0..parts).map(|_| Bit::new()).collect(),
+            record_last: (0..parts).map(|_| Bit::new()).collect(),
+            det_request: (0..parts).map(|_| Bit::new()).collect(),
+            det_images: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            det_rows: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            det_cols: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            det_in_rows: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            det_in_cols: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            det_bank: (0..parts).map(|_| Sig::unsigned(config.bank_w())).collect(),
+            det_addr: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
+            det_row: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
+            det_col: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
+            det_k: (0..parts).map(|_| Sig::unsigned(K_COUNT_W)).collect(),
+            det_steps: (0..parts).map(|_| Sig::unsigned(K_COUNT_W)).collect(),
+            det_first_group: (0..parts).map(|_| Bit::new()).collect(),
+            det_last_group: (0..parts).map(|_| Bit::new()).collect(),
+            det_zero: (0..parts).map(|_| Bit::new()).collect(),
+            detect_addr: (0..parts * config.l)
+                .map(|_| Sig::unsigned(config.feature_w()))
+                .collect(),
+            detect_x: (0..parts * config.l)
+                .map(|_| Sig::signed(config.data_w))
+                .collect(),
             sequencer: SetSequencer::new(config),
+            reuse: (0..parts).map(|_| SetReuse::new(config)).collect(),
+            wide: Bit::new(),
+            x: Sig::signed(config.data_w),
+            program_data: Sig::unsigned(64),
+            parts: Param::new(parts),
+            lanes: Param::new(parts * config.l),
+            one_word: Const::new(Value::signed(config.data_w, 1)),
             features: FeatureBuffer::new(config),
             pe: (0..config.pes).map(|_| Pe::new(config)).collect(),
             operand_write: Bit::new(),
@@ -316,7 +448,10 @@ impl Logic for PeSet {
         self.stall_weights.next = self.sequencer.stall_weights.val();
         self.stall_operand.next = self.sequencer.stall_operand.val();
         self.stall_bank.next = self.sequencer.stall_bank.val();
+        self.stall_detect.next = self.sequencer.stall_detect.val();
+        self.mac.next = self.sequencer.mac.val();
         self.idle.next = self.sequencer.idle.val();
+        self.room_program.next = self.sequencer.no_tile.val();
 
         // Feature buffer: read in cycle u, element in u+2.
         self.feature_beat.next =
@@ -362,6 +497,119 @@ impl Logic for PeSet {
             && (self.p4_bank.val() == self.p3_bank.val())
             && (self.p4_psum_addr.val() == self.p3_psum_addr.val());
 
+        // Reuse: detection and items.
+        self.wide.next = false;
+        self.x.next = self.features.x.val();
+        self.program_data.next = unsigned_cast(self.load_data.val());
+        for r in 0..self.parts.val() {
+            self.reuse[r].clear.next = self.clear.val();
+            self.reuse[r].wgrad.next = self.wgrad.val();
+            self.reuse[r].stream_features.next = self.stream_features.val();
+            LoopCounts::<In>::join(&mut self.reuse[r].counts, &mut self.counts);
+            PatchSteps::<In>::join(&mut self.reuse[r].steps, &mut self.steps);
+            ReuseJob::<In>::join(&mut self.reuse[r].job, &mut self.job);
+            self.reuse[r].slot_beats.next = self.slot_beats.val();
+            self.reuse[r].ring_slots.next = self.ring_slots.val();
+            self.reuse[r].tile_write.next =
+                self.load_selected.val() && self.load_tile.val() && self.job.reuse.val().any();
+            self.reuse[r].tile_data.next = unsigned_cast(self.load_data.val());
+            self.reuse[r].tile_last.next = self.load_last.val();
+            self.reuse[r].slot_loaded.next = self.load_selected.val()
+                && self.load_features.val()
+                && self.load_last.val()
+                && self.load_slot_end.val();
+            self.reuse[r].read_write.next = self.load_selected.val() && self.load_reads.val();
+            self.reuse[r].read_data.next = self.program_data.val();
+            self.reuse[r].det_grant.next = self.det_grant[r].val();
+            self.reuse[r].det_done.next = self.det_done[r].val();
+            self.reuse[r].record_valid.next = self.record_valid[r].val();
+            self.reuse[r].record_position.next = self.record_position[r].val();
+            self.reuse[r].record_state.next = self.record_state[r].val();
+            self.reuse[r].record_entry.next = self.record_entry[r].val();
+            self.reuse[r].record_bank.next = self.record_bank[r].val();
+            self.reuse[r].record_addr.next = self.record_addr[r].val();
+            self.reuse[r].record_mask.next = self.record_mask[r].val();
+            self.reuse[r].record_first_group.next = self.record_first_group[r].val();
+            self.reuse[r].record_last_group.next = self.record_last_group[r].val();
+            self.reuse[r].record_zero.next = self.record_zero[r].val();
+            self.reuse[r].record_last.next = self.record_last[r].val();
+            self.det_request[r].next = self.reuse[r].det_request.val();
+            self.det_images[r].next = self.reuse[r].det_images.val();
+            self.det_rows[r].next = self.reuse[r].det_rows.val();
+            self.det_cols[r].next = self.reuse[r].det_cols.val();
+            self.det_in_rows[r].next = self.reuse[r].det_in_rows.val();
+            self.det_in_cols[r].next = self.reuse[r].det_in_cols.val();
+            self.det_bank[r].next = self.reuse[r].det_bank.val();
+            self.det_addr[r].next = self.reuse[r].det_addr.val();
+            self.det_row[r].next = self.reuse[r].det_row.val();
+            self.det_col[r].next = self.reuse[r].det_col.val();
+            self.det_k[r].next = self.reuse[r].det_k.val();
+            self.det_steps[r].next = self.reuse[r].det_steps.val();
+            self.det_first_group[r].next = self.reuse[r].det_first_group.val();
+            self.det_last_group[r].next = self.reuse[r].det_last_group.val();
+            self.det_zero[r].next = self.reuse[r].det_zero.val();
+            self.sequencer.reuse[r].next = self.job.reuse.val().any();
+            self.sequencer.walk_waits[r].next = self.reuse[r].walk_waits.val();
+            self.sequencer.walk_begins[r].next = self.reuse[r].walk_begins.val();
+            self.sequencer.walk_ends[r].next = self.reuse[r].walk_ends.val();
+            self.sequencer.walk_issue[r].next = self.reuse[r].walk_issue.val();
+            self.sequencer.walk_mac[r].next = self.reuse[r].walk_mac.val();
+            self.sequencer.walk_element[r].next = self.reuse[r].walk_element.val();
+            self.sequencer.walk_position[r].next = self.reuse[r].walk_position.val();
+            self.sequencer.walk_k[r].next = self.reuse[r].walk_k.val();
+            self.sequencer.walk_step_cgroup[r].next = self.reuse[r].walk_step_cgroup.val();
+            self.sequencer.walk_step_pass[r].next = self.reuse[r].walk_step_pass.val();
+            self.sequencer.walk_step_tile[r].next = self.reuse[r].walk_step_tile.val();
+            self.sequencer.walk_first_group[r].next = self.reuse[r].walk_first_group.val();
+            self.sequencer.walk_last_pass[r].next = self.reuse[r].walk_last_pass.val();
+            self.sequencer.walk_pass[r].next = self.reuse[r].walk_pass.val();
+            self.sequencer.walk_rows_m1[r].next = self.reuse[r].walk_rows_m1.val();
+            self.reuse[r].tile_begins.next = self.sequencer.tile_begins[r].val();
+            self.reuse[r].tile_passes.next = self.sequencer.tile_passes[r].val();
+            self.reuse[r].tile_zero.next = self.sequencer.tile_zero[r].val();
+            self.reuse[r].go.next = self.sequencer.go[r].val();
+            if self.job.reuse.val().any() {
+                self.features.bank.next = self.reuse[r].bank.val();
+                self.features.addr.next = self.reuse[r].addr.val();
+                self.features.in_image.next = self.reuse[r].nonzero.val();
+                self.p1_first.next = self.reuse[r].vector_first.val();
+                self.p1_update.next = self.reuse[r].psum_update.val();
+                self.p1_zero.next = self.reuse[r].psum_zero.val();
+                self.p1_position.next = self.reuse[r].walk_position.val();
+                self.room_tile.next =
+                    self.sequencer.room_tile.val() && self.reuse[r].room_tile.val();
+                self.room_program.next = self.sequencer.no_tile.val() && self.reuse[r].idle.val();
+                self.range_error.next = self.sequencer.range_error.val()
+                    || self.reuse[r].range_error.val()
+                    || (self.load_selected.val()
+                        && self.load_features.val()
+                        && (self.feature_beat.val() >= self.bank_depth.val()));
+            }
+            if self.reuse[r].one.val() {
+                self.x.next = self.one_word.val();
+            }
+            for c in 0..self.pes.val() {
+                self.pe[c].cache_raddr[r].next = self.reuse[r].cache_raddr.val();
+                self.pe[c].cache_forward[r].next = self.reuse[r].cache_forward.val();
+                self.pe[c].cache_waddr[r].next = self.reuse[r].cache_waddr.val();
+                self.pe[c].cache_write[r].next = self.reuse[r].cache_write.val();
+                self.pe[c].cache_add[r].next = self.reuse[r].cache_add.val();
+                self.pe[c].cache_reuse[r].next = self.reuse[r].cache_reuse.val();
+                self.pe[c].use_cache[r].next = self.reuse[r].use_cache.val();
+                self.pe[c].cache_low[r].next = self.reuse[r].cache_low.val();
+                self.pe[c].cache_high[r].next = self.reuse[r].cache_high.val();
+                self.pe[c].shift_sum[r].next = self.reuse[r].shift_sum.val();
+                if self.pe[c].cache_wide[r].val() {
+                    self.wide.next = true;
+                }
+            }
+            self.reuse[r].wide.next = self.wide.val();
+        }
+        for b in 0..self.lanes.val() {
+            self.features.detect_addr[b].next = self.detect_addr[b].val();
+            self.detect_x[b].next = self.features.detect_x[b].val();
+        }
+
         // Psum banks: one bank accumulates; the other is drained, or holds the operand.
         self.operand_write.next = self.load_selected.val() && self.load_operand.val();
         self.accumulate0.next = self.p4_update.val() && !self.p4_bank.val();
@@ -394,7 +642,7 @@ impl Logic for PeSet {
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
         self.row_we.next = self.load_selected.val() && self.load_weights.val();
         for c in 0..self.pes.val() {
-            self.pe[c].x.next = self.features.x.val();
+            self.pe[c].x.next = self.x.val();
             self.pe[c].load_data.next =
                 signed_cast(self.load_data.val() >> self.lane_shift[c].val());
             self.pe[c].weight_we.next =

@@ -1,6 +1,7 @@
 //! The sequencer of one PE set: which element is issued when, and what is free when.
 
 use super::feature_ring::FeatureRing;
+use super::item_walker::GROUP_K_W;
 use super::job_fields::{LoopCounts, PatchSteps};
 use super::loop_nest::{COUNT_W, LoopNest};
 use super::patch_agu::{ADDR_W, PatchAgu};
@@ -70,6 +71,48 @@ pub struct SetSequencer {
     pub bank1_release: Bit<In>,
     /// Drain: the last beat of the requested bank was addressed.
     pub drain_addressed: Bit<In>,
+    /// Job: reuse is on. This and the walker's ports exist only with reuse.
+    pub reuse: Vec<Bit<In>>,
+    /// Walker: an item is needed and not there.
+    pub walk_waits: Vec<Bit<In>>,
+    /// Walker: the cycle is the first of a group.
+    pub walk_begins: Vec<Bit<In>>,
+    /// Walker: the cycle is the last of a group.
+    pub walk_ends: Vec<Bit<In>>,
+    /// Walker: something is issued.
+    pub walk_issue: Vec<Bit<In>>,
+    /// Walker: a product for a result.
+    pub walk_mac: Vec<Bit<In>>,
+    /// Walker: element of the vector.
+    pub walk_element: Vec<Sig<In>>,
+    /// Walker: position.
+    pub walk_position: Vec<Sig<In>>,
+    /// Walker: elements of the group.
+    pub walk_k: Vec<Sig<In>>,
+    /// Walker: the group is the last of its feature slot.
+    pub walk_step_cgroup: Vec<Bit<In>>,
+    /// Walker: … of the pass.
+    pub walk_step_pass: Vec<Bit<In>>,
+    /// Walker: … of the tile.
+    pub walk_step_tile: Vec<Bit<In>>,
+    /// Walker: the group is the first of the pass.
+    pub walk_first_group: Vec<Bit<In>>,
+    /// Walker: the pass is the tile's last.
+    pub walk_last_pass: Vec<Bit<In>>,
+    /// Walker: number of the pass.
+    pub walk_pass: Vec<Sig<In>>,
+    /// Walker: positions of the tile − 1.
+    pub walk_rows_m1: Vec<Sig<In>>,
+    /// Walker: a tile becomes active.
+    pub tile_begins: Vec<Bit<Out>>,
+    /// Walker: passes of the active tile.
+    pub tile_passes: Vec<Sig<Out>>,
+    /// Walker: its psums start from zero.
+    pub tile_zero: Vec<Bit<Out>>,
+    /// Walker: the cycle may be used.
+    pub go: Vec<Bit<Out>>,
+    /// No tile is pending or active.
+    pub no_tile: Bit<Out>,
     /// A tile descriptor may be written.
     pub room_tile: Bit<Out>,
     /// A feature slot is free.
@@ -86,6 +129,8 @@ pub struct SetSequencer {
     pub operand_write_bank: Bit<Out>,
     /// An element is issued (cycle u); the outputs below describe it.
     pub issue: Bit<Out>,
+    /// It is a product for a result.
+    pub mac: Bit<Out>,
     /// Its feature bank.
     pub bank: Sig<Out>,
     /// Its word address in the bank.
@@ -116,6 +161,8 @@ pub struct SetSequencer {
     pub stall_operand: Bit<Out>,
     /// Waiting for a psum bank.
     pub stall_bank: Bit<Out>,
+    /// Waiting for a Hitmap.
+    pub stall_detect: Bit<Out>,
     /// No tile, no drain outstanding.
     pub idle: Bit<Out>,
     /// The issued element lies beyond the feature buffer or the psum bank.
@@ -140,11 +187,26 @@ pub struct SetSequencer {
     banks: PsumBanks,
     running: BitReg,
     take: Bit<Local>,
+    begins: Bit<Local>,
+    input_ready: Bit<Local>,
+    stall_input: Bit<Local>,
     ready: Bit<Local>,
+    proceeds: Bit<Local>,
     advance: Bit<Local>,
     group_ends: Bit<Local>,
     slot_ends: Bit<Local>,
+    pass_ends: Bit<Local>,
     tile_ends: Bit<Local>,
+    steps_pass: Bit<Local>,
+    in_first_group: Bit<Local>,
+    in_last_pass: Bit<Local>,
+    pass_number: Sig<Local>,
+    element: Sig<Local>,
+    group_rows: Sig<Local>,
+    place: Sig<Local>,
+    rows_m1: Sig<Local>,
+    reuses: Bit<Local>,
+    reuse_count: Param,
     group_base: Reg,
     psum_index: Sig<Local>,
     pes_in_pass: Sig<Local>,
@@ -158,6 +220,10 @@ pub struct SetSequencer {
 impl SetSequencer {
     /// The sequencer for a configuration.
     pub fn new(config: &Config) -> Self {
+        let reuse_count = usize::from(config.reuse);
+        let walk = || (0..reuse_count).map(|_| Bit::new()).collect();
+        let walks = |width| (0..reuse_count).map(|_| Sig::unsigned(width)).collect();
+        let tells = || (0..reuse_count).map(|_| Bit::new()).collect();
         SetSequencer {
             clear: Bit::new(),
             reset_banks: Bit::new(),
@@ -178,6 +244,27 @@ impl SetSequencer {
             bank0_release: Bit::new(),
             bank1_release: Bit::new(),
             drain_addressed: Bit::new(),
+            reuse: walk(),
+            walk_waits: walk(),
+            walk_begins: walk(),
+            walk_ends: walk(),
+            walk_issue: walk(),
+            walk_mac: walk(),
+            walk_element: walks(config.k_w()),
+            walk_position: walks(config.tile_w()),
+            walk_k: walks(GROUP_K_W),
+            walk_step_cgroup: walk(),
+            walk_step_pass: walk(),
+            walk_step_tile: walk(),
+            walk_first_group: walk(),
+            walk_last_pass: walk(),
+            walk_pass: walks(COUNT_W),
+            walk_rows_m1: walks(config.tile_w()),
+            tile_begins: tells(),
+            tile_passes: (0..reuse_count).map(|_| Sig::unsigned(COUNT_W)).collect(),
+            tile_zero: tells(),
+            go: tells(),
+            no_tile: Bit::new(),
             room_tile: Bit::new(),
             room_features: Bit::new(),
             room_weights: Bit::new(),
@@ -186,6 +273,7 @@ impl SetSequencer {
             weight_write_addr: Sig::unsigned(config.weight_w()),
             operand_write_bank: Bit::new(),
             issue: Bit::new(),
+            mac: Bit::new(),
             bank: Sig::unsigned(config.bank_w()),
             addr: Sig::unsigned(config.feature_w()),
             in_image: Bit::new(),
@@ -201,6 +289,7 @@ impl SetSequencer {
             stall_weights: Bit::new(),
             stall_operand: Bit::new(),
             stall_bank: Bit::new(),
+            stall_detect: Bit::new(),
             idle: Bit::new(),
             range_error: Bit::new(),
             drain_request: Bit::new(),
@@ -217,11 +306,26 @@ impl SetSequencer {
             banks: PsumBanks::new(config),
             running: BitReg::new(),
             take: Bit::new(),
+            begins: Bit::new(),
+            input_ready: Bit::new(),
+            stall_input: Bit::new(),
             ready: Bit::new(),
+            proceeds: Bit::new(),
             advance: Bit::new(),
             group_ends: Bit::new(),
             slot_ends: Bit::new(),
+            pass_ends: Bit::new(),
             tile_ends: Bit::new(),
+            steps_pass: Bit::new(),
+            in_first_group: Bit::new(),
+            in_last_pass: Bit::new(),
+            pass_number: Sig::unsigned(COUNT_W),
+            element: Sig::unsigned(COUNT_W),
+            group_rows: Sig::unsigned(COUNT_W),
+            place: Sig::unsigned(COUNT_W),
+            rows_m1: Sig::unsigned(COUNT_W),
+            reuses: Bit::new(),
+            reuse_count: Param::new(reuse_count),
             group_base: Reg::unsigned(COUNT_W),
             psum_index: Sig::unsigned(COUNT_W),
             pes_in_pass: Sig::unsigned(config.pe_count_w()),
@@ -258,31 +362,79 @@ impl Logic for SetSequencer {
         self.nest.cols.next = self.tiles.cols.val();
         self.nest.passes.next = self.tiles.passes.val();
 
+        // Where the loops are: the nest knows it of every element, the walker of every item.
+        self.reuses.next = false;
+        self.begins.next = self.nest.group_first.val();
+        self.input_ready.next = self.features.ready.val();
+        self.steps_pass.next = self.nest.step_pass.val();
+        self.in_first_group.next = self.nest.in_first_group.val();
+        self.in_last_pass.next = self.nest.in_last_pass.val();
+        self.pass_number.next = self.nest.pass.val();
+        self.element.next = self.nest.k_index.val();
+        self.group_rows.next = self.nest.k_index.val() + 1;
+        self.place.next = self.nest.position.val();
+        self.rows_m1.next = self.nest.position.val();
+        for r in 0..self.reuse_count.val() {
+            if self.reuse[r].val() {
+                self.reuses.next = true;
+                self.begins.next = self.walk_begins[r].val() || self.walk_waits[r].val();
+                self.input_ready.next = !self.walk_waits[r].val();
+                self.steps_pass.next = self.walk_step_pass[r].val();
+                self.in_first_group.next = self.walk_first_group[r].val();
+                self.in_last_pass.next = self.walk_last_pass[r].val();
+                self.pass_number.next = self.walk_pass[r].val();
+                self.element.next = unsigned_cast(self.walk_element[r].val());
+                self.group_rows.next = unsigned_cast(self.walk_k[r].val());
+                self.place.next = unsigned_cast(self.walk_position[r].val());
+                self.rows_m1.next = unsigned_cast(self.walk_rows_m1[r].val());
+            }
+        }
+
         // What a group needs before its first element issues.
         self.ready.next = true;
-        self.stall_features.next = false;
+        self.stall_input.next = false;
         self.stall_weights.next = false;
         self.stall_operand.next = false;
         self.stall_bank.next = false;
-        if self.running.val() && self.nest.group_first.val() {
-            if !self.features.ready.val() {
+        if self.running.val() && self.begins.val() {
+            if !self.input_ready.val() {
                 self.ready.next = false;
-                self.stall_features.next = true;
+                self.stall_input.next = true;
             } else if !self.wgrad.val() && !self.weights.ready.val() {
                 self.ready.next = false;
                 self.stall_weights.next = true;
             } else if self.wgrad.val() && !self.banks.operand_ready.val() {
                 self.ready.next = false;
                 self.stall_operand.next = true;
-            } else if self.nest.pass_first.val() && self.banks.accumulates_busy.val() {
+            } else if self.in_first_group.val() && self.banks.accumulates_busy.val() {
                 self.ready.next = false;
                 self.stall_bank.next = true;
             }
         }
-        self.advance.next = self.running.val() && self.ready.val();
+        self.stall_features.next = self.stall_input.val() && !self.reuses.val();
+        self.stall_detect.next = self.stall_input.val() && self.reuses.val();
+        self.proceeds.next = self.running.val() && self.ready.val();
+        self.advance.next = self.proceeds.val() && !self.reuses.val();
         self.group_ends.next = self.advance.val() && self.nest.step_chunk.val();
         self.slot_ends.next = self.advance.val() && self.nest.step_cgroup.val();
+        self.pass_ends.next = self.advance.val() && self.nest.step_pass.val();
         self.tile_ends.next = self.advance.val() && self.nest.step_tile.val();
+        self.issue.next = self.advance.val();
+        self.mac.next = self.advance.val();
+        for r in 0..self.reuse_count.val() {
+            self.tile_begins[r].next = self.take.val();
+            self.tile_passes[r].next = self.tiles.passes.val();
+            self.tile_zero[r].next = self.tiles.zero.val();
+            self.go[r].next = self.proceeds.val() && self.reuses.val();
+            if self.reuse[r].val() {
+                self.group_ends.next = self.walk_ends[r].val();
+                self.slot_ends.next = self.walk_ends[r].val() && self.walk_step_cgroup[r].val();
+                self.pass_ends.next = self.walk_ends[r].val() && self.walk_step_pass[r].val();
+                self.tile_ends.next = self.walk_ends[r].val() && self.walk_step_tile[r].val();
+                self.issue.next = self.walk_issue[r].val();
+                self.mac.next = self.walk_mac[r].val();
+            }
+        }
 
         if self.take.val() {
             self.running.next = true;
@@ -301,8 +453,8 @@ impl Logic for SetSequencer {
         self.features.slot_loaded.next = self.slot_loaded.val();
         self.features.tile_begins.next = self.take.val();
         self.features.slot_used.next = self.slot_ends.val();
-        self.features.last_of_pass.next = self.nest.step_pass.val();
-        self.features.frees.next = self.stream_features.val() || self.nest.in_last_pass.val();
+        self.features.last_of_pass.next = self.steps_pass.val();
+        self.features.frees.next = self.stream_features.val() || self.in_last_pass.val();
         self.room_features.next = self.features.room.val();
         self.slot_write_base.next = self.features.write_base.val();
 
@@ -338,35 +490,36 @@ impl Logic for SetSequencer {
         self.weights.row_written.next = self.weight_row_written.val();
         self.weights.group_loaded.next = self.weights_loaded.val();
         self.weights.group_used.next = self.group_ends.val() && !self.wgrad.val();
-        self.weights.element.next = self.nest.k_index.val();
+        self.weights.element.next = self.element.val();
+        self.weights.group_rows.next = self.group_rows.val();
         self.room_weights.next = self.weights.room.val();
         self.weight_write_addr.next = self.weights.write_addr.val();
 
         // Psum addresses.
-        self.psum_index.next = self.nest.position.val();
+        self.psum_index.next = self.place.val();
         if self.wgrad.val() {
-            self.psum_index.next = self.group_base.val() + self.nest.k_index.val();
+            self.psum_index.next = self.group_base.val() + self.element.val();
+            self.rows_m1.next = self.group_base.val() + self.group_rows.val() - 1;
         }
         if self.group_ends.val() {
-            self.group_base.next = self.group_base.val() + self.nest.k_index.val() + 1;
+            self.group_base.next = self.group_base.val() + self.group_rows.val();
         }
         if self.take.val() {
             self.group_base.next = 0.into();
         }
         self.pes_in_pass.next = self.pes.val().into();
-        if self.nest.in_last_pass.val() {
+        if self.in_last_pass.val() {
             self.pes_in_pass.next = self.tiles.pes_last.val();
         }
 
         // Psum banks and operand.
         self.banks.clear.next = self.clear.val();
         self.banks.reset.next = self.reset_banks.val();
-        self.banks.pass_ends.next =
-            self.advance.val() && self.nest.step_pass.val() && self.tiles.drain.val();
-        self.banks.pass_rows_m1.next = unsigned_cast(self.psum_index.val());
+        self.banks.pass_ends.next = self.pass_ends.val() && self.tiles.drain.val();
+        self.banks.pass_rows_m1.next = unsigned_cast(self.rows_m1.val());
         self.banks.pass_pes.next = self.pes_in_pass.val();
         self.banks.pass_tag.next = self.tiles.tag.val();
-        self.banks.pass_number.next = self.nest.pass.val();
+        self.banks.pass_number.next = self.pass_number.val();
         self.banks.operand_loaded.next = self.operand_loaded.val();
         self.banks.operand_used.next = self.tile_ends.val();
         self.banks.bank0_release.next = self.bank0_release.val();
@@ -383,7 +536,6 @@ impl Logic for SetSequencer {
 
         // The element.
         self.room_tile.next = !self.tiles.pending_valid.val();
-        self.issue.next = self.advance.val();
         self.bank.next = self.agu.bank.val();
         self.addr.next = unsigned_cast(self.agu.addr.val());
         self.in_image.next = self.agu.in_image.val();
@@ -398,11 +550,13 @@ impl Logic for SetSequencer {
         }
         self.psum_bank.next = self.banks.accumulates.val();
         self.pes_now.next = self.pes_in_pass.val();
-        self.idle.next =
-            !self.running.val() && !self.tiles.pending_valid.val() && self.banks.all_free.val();
-        self.range_error.next = self.advance.val()
-            && ((self.agu.in_image.val() && (self.agu.addr.val() >= self.feature_words.val()))
-                || (self.psum_index.val() >= self.tile_size.val())
-                || (self.nest.position.val() >= self.tile_size.val()));
+        self.no_tile.next = !self.running.val() && !self.tiles.pending_valid.val();
+        self.idle.next = self.no_tile.val() && self.banks.all_free.val();
+        self.range_error.next = (self.advance.val()
+            && self.agu.in_image.val()
+            && (self.agu.addr.val() >= self.feature_words.val()))
+            || (self.issue.val()
+                && ((self.psum_index.val() >= self.tile_size.val())
+                    || (self.place.val() >= self.tile_size.val())));
     }
 }

@@ -31,6 +31,8 @@ pub struct WeightRing {
     pub group_used: Bit<In>,
     /// Number of the element in its group.
     pub element: Sig<In>,
+    /// Words of the group, when its last element is issued.
+    pub group_rows: Sig<In>,
     /// A complete group waits.
     pub ready: Bit<Out>,
     /// A word is free.
@@ -59,6 +61,7 @@ impl WeightRing {
             group_loaded: Bit::new(),
             group_used: Bit::new(),
             element: Sig::unsigned(COUNT_W),
+            group_rows: Sig::unsigned(COUNT_W),
             ready: Bit::new(),
             room: Bit::new(),
             read_addr: Sig::unsigned(config.weight_w()),
@@ -88,8 +91,8 @@ impl Logic for WeightRing {
         }
         self.w_freed.next = 0.into();
         if self.group_used.val() {
-            self.w_freed.next = unsigned_cast(self.element.val() + 1);
-            self.w_base.next = self.w_base.val() + unsigned_cast(self.element.val() + 1);
+            self.w_freed.next = unsigned_cast(self.group_rows.val());
+            self.w_base.next = self.w_base.val() + unsigned_cast(self.group_rows.val());
         }
         self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
         if self.row_written.val() {

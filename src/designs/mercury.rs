@@ -1,14 +1,34 @@
 //! The MERCURY accelerator: CSRs, loader, PE sets, drain, job control.
 
 use crate::blocks::axil_regs::AxilRegs;
+use crate::blocks::detector::Detector;
 use crate::blocks::drain::Drain;
 use crate::blocks::job_control::JobControl;
-use crate::blocks::job_fields::{LoopCounts, PatchSteps};
+use crate::blocks::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use crate::blocks::loader::Loader;
 use crate::blocks::pe_set::PeSet;
 use crate::config::Config;
+use crate::hdl::bundle;
 use crate::hdl::prelude::*;
 use crate::regmap::{ADDRESS_BITS, Access, REGISTERS};
+
+bundle! {
+    /// Hitmap records: detector d has bit d of `valid` and `first`, and number d, counted from bit 0, of the others.
+    pub struct Trace(config: &Config) {
+        /// There is a record in this cycle.
+        valid: config.detectors,
+        /// Its PE set.
+        set: config.detectors * config.set_w(),
+        /// Its state: 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
+        state: config.detectors * 2,
+        /// Its entry.
+        entry: config.detectors * config.mcache.entry_w(),
+        /// Its signature.
+        signature: config.detectors * config.sig_w,
+        /// It is the first of its group.
+        first: config.detectors,
+    }
+}
 
 /// The accelerator: S sets of C processing elements behind AXI4-Lite and two AXI4-Streams.
 ///
@@ -76,11 +96,27 @@ pub struct Mercury {
     pub m_axis_tready: Bit<In>,
     /// Results: it is the last of the job.
     pub m_axis_tlast: Bit<Out>,
+    /// Hitmap records for co-simulation: an option, so at most one.
+    pub trace: Vec<Trace<Out>>,
     regs: AxilRegs,
     control: JobControl,
     loader: Loader,
     set: Vec<PeSet>,
     drain: Drain,
+    detector: Vec<Detector>,
+    for_detector: Vec<Bit<Local>>,
+    program_data: Sig<Local>,
+    detectors: Param,
+    served: Param,
+    lanes: Param,
+    traces: Param,
+    set_w: Param,
+    entry_w: Param,
+    sig_w: Param,
+    sets_w: Param,
+    states_w: Param,
+    entries_w: Param,
+    signatures_w: Param,
     sets: Param,
     pes: Param,
     statistics: Param,
@@ -94,6 +130,8 @@ impl Mercury {
             .iter()
             .filter(|r| r.access == Access::Statistic)
             .count();
+        let detectors = if config.reuse { config.detectors } else { 0 };
+        let traces = usize::from(config.reuse && config.trace);
         Mercury {
             s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
             s_axil_awvalid: Bit::new(),
@@ -120,11 +158,26 @@ impl Mercury {
             m_axis_tvalid: Bit::new(),
             m_axis_tready: Bit::new(),
             m_axis_tlast: Bit::new(),
+            trace: (0..traces).map(|_| Trace::new(config)).collect(),
             regs: AxilRegs::new(config),
             control: JobControl::new(config),
             loader: Loader::new(config),
             set: (0..config.sets).map(|_| PeSet::new(config)).collect(),
             drain: Drain::new(config),
+            detector: (0..detectors).map(|_| Detector::new(config)).collect(),
+            for_detector: (0..detectors).map(|_| Bit::new()).collect(),
+            program_data: Sig::unsigned(64),
+            detectors: Param::new(detectors),
+            served: Param::new(config.sets_per_detector()),
+            lanes: Param::new(config.l),
+            traces: Param::new(traces),
+            set_w: Param::new(config.set_w()),
+            entry_w: Param::new(config.mcache.entry_w()),
+            sig_w: Param::new(config.sig_w),
+            sets_w: Param::new(config.detectors * config.set_w()),
+            states_w: Param::new(config.detectors * 2),
+            entries_w: Param::new(config.detectors * config.mcache.entry_w()),
+            signatures_w: Param::new(config.detectors * config.sig_w),
             sets: Param::new(config.sets),
             pes: Param::new(config.pes),
             statistics: Param::new(statistics),
@@ -214,6 +267,7 @@ impl Logic for Mercury {
             self.set[s].stream_features.next = self.regs.stream_features.val();
             LoopCounts::<In>::join(&mut self.set[s].counts, &mut self.regs.counts);
             PatchSteps::<In>::join(&mut self.set[s].steps, &mut self.regs.steps);
+            ReuseJob::<In>::join(&mut self.set[s].job, &mut self.regs.reuse);
             self.set[s].slot_beats.next = self.regs.slot_beats.val();
             self.set[s].ring_slots.next = self.regs.ring_slots.val();
             self.set[s].load_selected.next = self.loader.load_selected[s].val();
@@ -221,6 +275,7 @@ impl Logic for Mercury {
             self.set[s].load_features.next = self.loader.load_features.val();
             self.set[s].load_weights.next = self.loader.load_weights.val();
             self.set[s].load_operand.next = self.loader.load_operand.val();
+            self.set[s].load_reads.next = self.loader.load_reads.val();
             self.set[s].load_last.next = self.loader.load_last.val();
             self.set[s].load_slot_end.next = self.loader.load_slot_end.val();
             self.set[s].load_bank.next = self.loader.load_bank.val();
@@ -234,6 +289,7 @@ impl Logic for Mercury {
             self.loader.room_features[s].next = self.set[s].room_features.val();
             self.loader.room_weights[s].next = self.set[s].room_weights.val();
             self.loader.room_operand[s].next = self.set[s].room_operand.val();
+            self.loader.room_program[s].next = self.set[s].room_program.val();
             self.set[s].drain_raddr.next = self.drain.raddr.val();
             self.set[s].drain_read_bank.next = self.drain.read_bank.val();
             self.set[s].drain_addressed.next = self.drain.addressed[s].val();
@@ -250,12 +306,145 @@ impl Logic for Mercury {
             }
             self.control.idle[s].next = self.set[s].idle.val();
             self.control.issue[s].next = self.set[s].issue.val();
+            self.control.mac[s].next = self.set[s].mac.val();
+            self.control.stall_detect[s].next = self.set[s].stall_detect.val();
             self.control.pes_now[s].next = self.set[s].pes_now.val();
             self.control.stall_features[s].next = self.set[s].stall_features.val();
             self.control.stall_weights[s].next = self.set[s].stall_weights.val();
             self.control.stall_operand[s].next = self.set[s].stall_operand.val();
             self.control.stall_bank[s].next = self.set[s].stall_bank.val();
             self.control.range_error[s].next = self.set[s].range_error.val();
+        }
+
+        // Detectors: each serves `served` sets.
+        self.program_data.next = unsigned_cast(self.loader.load_data.val());
+        for d in 0..self.detectors.val() {
+            self.for_detector[d].next = false;
+            for i in 0..self.served.val() {
+                if self.loader.load_selected[d * self.served.val() + i].val() {
+                    self.for_detector[d].next = true;
+                }
+            }
+            self.detector[d].clear.next = self.control.clear_sets.val();
+            self.detector[d].reuse.next = self.regs.reuse.reuse.val();
+            self.detector[d].projections.next = self.regs.reuse.projections.val();
+            self.detector[d].sig_bits.next = self.regs.reuse.sig_bits.val();
+            self.detector[d].sig_shift.next = self.regs.reuse.sig_shift.val();
+            self.detector[d].zero_skip.next = self.regs.reuse.zero_skip.val().any();
+            self.detector[d].x_step.next = self.regs.steps.x_step.val();
+            self.detector[d].y_addr.next = self.regs.steps.y_addr.val();
+            self.detector[d].y_row.next = self.regs.steps.y_row.val();
+            self.detector[d].y_bank.next = self.regs.steps.y_bank.val();
+            self.detector[d].img_addr.next = self.regs.steps.img_addr.val();
+            self.detector[d].wrap_addr.next = self.regs.steps.wrap_addr.val();
+            self.detector[d].load_reads.next =
+                self.for_detector[d].val() && self.loader.load_reads.val();
+            self.detector[d].load_matrix.next =
+                self.for_detector[d].val() && self.loader.load_matrix.val();
+            self.detector[d].load_offsets.next =
+                self.for_detector[d].val() && self.loader.load_offsets.val();
+            self.detector[d].load_index.next = self.loader.load_index.val();
+            self.detector[d].load_data.next = self.program_data.val();
+            self.control.detect_busy[d].next = self.detector[d].busy.val();
+            self.control.detected[d].next = self.detector[d].record_valid.val();
+            self.control.detected_state[d].next = self.detector[d].record_state.val();
+            self.control.detect_range_error[d].next = self.detector[d].range_error.val();
+            for i in 0..self.served.val() {
+                self.detector[d].request[i].next =
+                    self.set[d * self.served.val() + i].det_request[0].val();
+                self.detector[d].images[i].next =
+                    self.set[d * self.served.val() + i].det_images[0].val();
+                self.detector[d].rows[i].next =
+                    self.set[d * self.served.val() + i].det_rows[0].val();
+                self.detector[d].cols[i].next =
+                    self.set[d * self.served.val() + i].det_cols[0].val();
+                self.detector[d].in_rows[i].next =
+                    self.set[d * self.served.val() + i].det_in_rows[0].val();
+                self.detector[d].in_cols[i].next =
+                    self.set[d * self.served.val() + i].det_in_cols[0].val();
+                self.detector[d].bank[i].next =
+                    self.set[d * self.served.val() + i].det_bank[0].val();
+                self.detector[d].addr[i].next =
+                    self.set[d * self.served.val() + i].det_addr[0].val();
+                self.detector[d].row[i].next = self.set[d * self.served.val() + i].det_row[0].val();
+                self.detector[d].col[i].next = self.set[d * self.served.val() + i].det_col[0].val();
+                self.detector[d].k[i].next = self.set[d * self.served.val() + i].det_k[0].val();
+                self.detector[d].steps[i].next =
+                    self.set[d * self.served.val() + i].det_steps[0].val();
+                self.detector[d].first_group[i].next =
+                    self.set[d * self.served.val() + i].det_first_group[0].val();
+                self.detector[d].last_group[i].next =
+                    self.set[d * self.served.val() + i].det_last_group[0].val();
+                self.detector[d].zero[i].next =
+                    self.set[d * self.served.val() + i].det_zero[0].val();
+                self.set[d * self.served.val() + i].det_grant[0].next =
+                    self.detector[d].grant[i].val();
+                self.set[d * self.served.val() + i].det_done[0].next =
+                    self.detector[d].done[i].val();
+                self.set[d * self.served.val() + i].record_valid[0].next =
+                    self.detector[d].record_valid.val() && (self.detector[d].record_set.val() == i);
+                self.set[d * self.served.val() + i].record_position[0].next =
+                    self.detector[d].record_position.val();
+                self.set[d * self.served.val() + i].record_state[0].next =
+                    self.detector[d].record_state.val();
+                self.set[d * self.served.val() + i].record_entry[0].next =
+                    self.detector[d].record_entry.val();
+                self.set[d * self.served.val() + i].record_bank[0].next =
+                    self.detector[d].record_bank.val();
+                self.set[d * self.served.val() + i].record_addr[0].next =
+                    self.detector[d].record_addr.val();
+                self.set[d * self.served.val() + i].record_mask[0].next =
+                    self.detector[d].record_mask.val();
+                self.set[d * self.served.val() + i].record_first_group[0].next =
+                    self.detector[d].record_first_group.val();
+                self.set[d * self.served.val() + i].record_last_group[0].next =
+                    self.detector[d].record_last_group.val();
+                self.set[d * self.served.val() + i].record_zero[0].next =
+                    self.detector[d].record_zero.val();
+                self.set[d * self.served.val() + i].record_last[0].next =
+                    self.detector[d].record_last.val();
+                for b in 0..self.lanes.val() {
+                    self.set[d * self.served.val() + i].detect_addr[b].next =
+                        self.detector[d].read_addr[b].val();
+                    self.detector[d].read_x[i * self.lanes.val() + b].next =
+                        self.set[d * self.served.val() + i].detect_x[b].val();
+                }
+            }
+        }
+
+        // What co-simulation looks at: record d at d·width of each port.
+        for t in 0..self.traces.val() {
+            self.trace[t].valid.next = 0.into();
+            self.trace[t].set.next = 0.into();
+            self.trace[t].state.next = 0.into();
+            self.trace[t].entry.next = 0.into();
+            self.trace[t].signature.next = 0.into();
+            self.trace[t].first.next = 0.into();
+            for d in 0..self.detectors.val() {
+                self.trace[t].valid.next = self.trace[t]
+                    .valid
+                    .val()
+                    .replace_bit(d, self.detector[d].record_valid.val());
+                self.trace[t].first.next = self.trace[t]
+                    .first
+                    .val()
+                    .replace_bit(d, self.detector[d].record_first.val());
+                self.trace[t].set.next = self.trace[t].set.val()
+                    | ((bit_cast_w(self.detector[d].record_set.val(), self.sets_w.val())
+                        + d * self.served.val())
+                        << (d * self.set_w.val()));
+                self.trace[t].state.next = self.trace[t].state.val()
+                    | (bit_cast_w(self.detector[d].record_state.val(), self.states_w.val())
+                        << (d * 2));
+                self.trace[t].entry.next = self.trace[t].entry.val()
+                    | (bit_cast_w(self.detector[d].record_entry.val(), self.entries_w.val())
+                        << (d * self.entry_w.val()));
+                self.trace[t].signature.next = self.trace[t].signature.val()
+                    | (bit_cast_w(
+                        self.detector[d].record_signature.val(),
+                        self.signatures_w.val(),
+                    ) << (d * self.sig_w.val()));
+            }
         }
     }
 }

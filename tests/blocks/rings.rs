@@ -142,6 +142,7 @@ fn weight_ring_counts_words() {
             None => 0,
         };
         set(&mut sim.element, element);
+        set(&mut sim.group_rows, element + 1);
         sim.settle();
         assert_eq!(sim.ready.val(), k.is_some());
         assert_eq!(sim.room.val(), accepted - freed < words);

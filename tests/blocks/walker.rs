@@ -62,15 +62,11 @@ struct Item {
 struct Job {
     wgrad: bool,
     elem_skip: bool,
-    redetect: bool,
     zero: bool,
-    chunks: usize,
-    cgroups: usize,
     passes: usize,
     /// Elements of a group, in the last channel group, in the last chunk.
     k: [usize; 3],
     positions: usize,
-    slots: usize,
     wrap: usize,
 }
 
@@ -413,17 +409,15 @@ fn item_walker_issues_every_list() {
         let mut job = Job {
             wgrad,
             elem_skip: rng.random(),
-            redetect,
             zero: false,
-            chunks,
-            cgroups,
             passes: 1,
             k: [k(&mut rng), k(&mut rng), k(&mut rng)],
             positions,
-            slots,
             wrap: rng.random_range(0..config.feature_words),
         };
-        println!("seed {seed}: {job:?}");
+        println!(
+            "seed {seed}: redetect {redetect}, {cgroups} × {chunks} groups, {slots} lists, {job:?}"
+        );
         let table: Vec<_> = (0..config.k_max)
             .map(|_| {
                 (
@@ -453,20 +447,16 @@ fn item_walker_issues_every_list() {
         let (r, w) = (&mut bench.reader, &mut bench.walker);
         (w.wgrad.next, w.elem_skip.next, w.redetect.next) = (wgrad, job.elem_skip, redetect);
         r.redetect.next = redetect;
-        for (input, value) in [
-            (&mut r.chunks, chunks),
-            (&mut r.cgroups, cgroups),
-            (&mut r.list_positions, positions),
-            (&mut r.list_slots, slots),
-            (&mut w.chunks, chunks),
-            (&mut w.cgroups, cgroups),
-            (&mut w.group_k, job.k[0]),
-            (&mut w.k_cg_last, job.k[1]),
-            (&mut w.k_kr_last, job.k[2]),
-            (&mut w.wrap_addr, job.wrap),
-        ] {
-            set(input, value as i128);
-        }
+        set(&mut r.chunks, chunks as i128);
+        set(&mut r.cgroups, cgroups as i128);
+        set(&mut r.list_positions, positions as i128);
+        set(&mut r.list_slots, slots as i128);
+        set(&mut w.chunks, chunks as i128);
+        set(&mut w.cgroups, cgroups as i128);
+        set(&mut w.group_k, job.k[0] as i128);
+        set(&mut w.k_cg_last, job.k[1] as i128);
+        set(&mut w.k_kr_last, job.k[2] as i128);
+        set(&mut w.wrap_addr, job.wrap as i128);
         for (k, (bank, addr)) in table.iter().enumerate() {
             w.element_write.next = true;
             set(&mut w.element_number, k as i128);
