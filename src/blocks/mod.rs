@@ -22,6 +22,14 @@
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
 //! | [`mcache_data`] | a PE's results that can be reused |
+//! | [`rpq`] | random projection with quantisation: signatures |
+//! | [`signature_comparator`] | a signature against all ways |
+//! | [`mcache`] | tags of the signature cache |
+//! | [`detect_front`] | detection side of a PE set: what to detect next |
+//! | [`hitmap`] | lists of the work that detection leaves |
+//! | [`detector`] | which vectors of a group need computing |
+//! | [`detector_lane`] | read program of one lane of a detector |
+//! | [`position_walk`] | positions of a tile in order |
 //! | [`drain`] | reads psum banks, sends results |
 //! | [`requantizer`] | one lane of rounding and saturation |
 
