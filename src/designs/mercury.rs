@@ -106,6 +106,10 @@ pub struct Mercury {
     detector: Vec<Detector>,
     for_detector: Vec<Bit<Local>>,
     program_data: Sig<Local>,
+    trace_set: Vec<Sig<Local>>,
+    trace_state: Vec<Sig<Local>>,
+    trace_entry: Vec<Sig<Local>>,
+    trace_signature: Vec<Sig<Local>>,
     detectors: Param,
     served: Param,
     lanes: Param,
@@ -113,10 +117,6 @@ pub struct Mercury {
     set_w: Param,
     entry_w: Param,
     sig_w: Param,
-    sets_w: Param,
-    states_w: Param,
-    entries_w: Param,
-    signatures_w: Param,
     sets: Param,
     pes: Param,
     statistics: Param,
@@ -132,6 +132,12 @@ impl Mercury {
             .count();
         let detectors = if config.reuse { config.detectors } else { 0 };
         let traces = usize::from(config.reuse && config.trace);
+        // A record's field in the width of all detectors' fields, before it is shifted to its place.
+        let place = |width: usize| -> Vec<Sig<Local>> {
+            (0..traces * detectors)
+                .map(|_| Sig::unsigned(width * detectors))
+                .collect()
+        };
         Mercury {
             s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
             s_axil_awvalid: Bit::new(),
@@ -167,6 +173,10 @@ impl Mercury {
             detector: (0..detectors).map(|_| Detector::new(config)).collect(),
             for_detector: (0..detectors).map(|_| Bit::new()).collect(),
             program_data: Sig::unsigned(64),
+            trace_set: place(config.set_w()),
+            trace_state: place(2),
+            trace_entry: place(config.mcache.entry_w()),
+            trace_signature: place(config.sig_w),
             detectors: Param::new(detectors),
             served: Param::new(config.sets_per_detector()),
             lanes: Param::new(config.l),
@@ -174,10 +184,6 @@ impl Mercury {
             set_w: Param::new(config.set_w()),
             entry_w: Param::new(config.mcache.entry_w()),
             sig_w: Param::new(config.sig_w),
-            sets_w: Param::new(config.detectors * config.set_w()),
-            states_w: Param::new(config.detectors * 2),
-            entries_w: Param::new(config.detectors * config.mcache.entry_w()),
-            signatures_w: Param::new(config.detectors * config.sig_w),
             sets: Param::new(config.sets),
             pes: Param::new(config.pes),
             statistics: Param::new(statistics),
@@ -429,21 +435,19 @@ impl Logic for Mercury {
                     .first
                     .val()
                     .replace_bit(d, self.detector[d].record_first.val());
+                self.trace_set[d].next = unsigned_cast(self.detector[d].record_set.val());
+                self.trace_state[d].next = unsigned_cast(self.detector[d].record_state.val());
+                self.trace_entry[d].next = unsigned_cast(self.detector[d].record_entry.val());
+                self.trace_signature[d].next =
+                    unsigned_cast(self.detector[d].record_signature.val());
                 self.trace[t].set.next = self.trace[t].set.val()
-                    | ((bit_cast_w(self.detector[d].record_set.val(), self.sets_w.val())
-                        + d * self.served.val())
-                        << (d * self.set_w.val()));
-                self.trace[t].state.next = self.trace[t].state.val()
-                    | (bit_cast_w(self.detector[d].record_state.val(), self.states_w.val())
-                        << (d * 2));
+                    | ((self.trace_set[d].val() + d * self.served.val()) << (d * self.set_w.val()));
+                self.trace[t].state.next =
+                    self.trace[t].state.val() | (self.trace_state[d].val() << (d * 2));
                 self.trace[t].entry.next = self.trace[t].entry.val()
-                    | (bit_cast_w(self.detector[d].record_entry.val(), self.entries_w.val())
-                        << (d * self.entry_w.val()));
+                    | (self.trace_entry[d].val() << (d * self.entry_w.val()));
                 self.trace[t].signature.next = self.trace[t].signature.val()
-                    | (bit_cast_w(
-                        self.detector[d].record_signature.val(),
-                        self.signatures_w.val(),
-                    ) << (d * self.sig_w.val()));
+                    | (self.trace_signature[d].val() << (d * self.sig_w.val()));
             }
         }
     }
