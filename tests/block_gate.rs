@@ -2,6 +2,8 @@
 //!
 //! A block is added by one test of one line: `Gate::new("name").check(Block::new(…))`.
 
+#[path = "block_gate/detection.rs"]
+mod detection;
 mod gate;
 mod hdl_blocks;
 

@@ -9,12 +9,16 @@ use crate::hdl::prelude::*;
 ///  write (bank, beat address, BUS bits) ─► [bank 0] ─┐
 ///                                          [bank 1] ─┼─► bank mux ─► lane mux ─► and in_image ─► x
 ///  read word address ── upper bits ──────► [bank L-1]┘      u+1         u+1          u+1         (u+2)
+///
+///  same writes ─► [copy 0…L-1] ─► lane mux ─► detect_x[b]      only with `reuse`: the detector's port, one word a bank
+///  detect_addr[b] ────▲                         (u+2)
 /// ```
 ///
-/// **Latency** an address given in cycle u gives `x` in u+2. A beat written in cycle t can be read from t+1.
-/// **Back-pressure** none: one read and one write every cycle.
+/// **Latency** an address given in cycle u gives `x` in u+2, `detect_addr[b]` gives `detect_x[b]` in u+2. A beat written
+/// in cycle t can be read from t+1.
+/// **Back-pressure** none: one read by each port and one write every cycle.
 /// **Parameters** `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
-/// `feature_words` words per bank, a power of two and at least 2·LANES.
+/// `feature_words` words per bank, a power of two and at least 2·LANES; `reuse`: the detection port exists.
 ///
 /// The test `feature_buffer_reads_every_word` fills it and reads it back.
 #[derive(LogicBlock)]
@@ -35,7 +39,16 @@ pub struct FeatureBuffer {
     pub in_image: Bit<In>,
     /// The element (cycle u+2).
     pub x: Sig<Out>,
+    /// Detection: word address in each bank (cycle u). Empty without `reuse`.
+    pub detect_addr: Vec<Sig<In>>,
+    /// Detection: the word of each bank (cycle u+2).
+    pub detect_x: Vec<Sig<Out>>,
     banks: Vec<Ram>,
+    copies: Vec<Ram>,
+    copy_lane: Vec<Reg>,
+    copy_shift: Vec<Sig<Local>>,
+    copy_x: Vec<Reg>,
+    copy_count: Param,
     bank_read: Reg,
     lane_read: Reg,
     in_image_read: BitReg,
@@ -51,6 +64,8 @@ pub struct FeatureBuffer {
 impl FeatureBuffer {
     /// The buffer of this configuration.
     pub fn new(config: &Config) -> Self {
+        let copies = if config.reuse { config.l } else { 0 };
+        let bank = || Ram::unsigned(config.bus_w, config.bank_depth());
         FeatureBuffer {
             write: Bit::new(),
             write_bank: Sig::unsigned(config.bank_w()),
@@ -60,9 +75,22 @@ impl FeatureBuffer {
             addr: Sig::unsigned(config.feature_w()),
             in_image: Bit::new(),
             x: Sig::signed(config.data_w),
-            banks: (0..config.l)
-                .map(|_| Ram::unsigned(config.bus_w, config.bank_depth()))
+            detect_addr: (0..copies)
+                .map(|_| Sig::unsigned(config.feature_w()))
                 .collect(),
+            detect_x: (0..copies).map(|_| Sig::signed(config.data_w)).collect(),
+            banks: (0..config.l).map(|_| bank()).collect(),
+            copies: (0..copies).map(|_| bank()).collect(),
+            copy_lane: (0..copies)
+                .map(|_| Reg::unsigned(config.lane_w()).without_reset())
+                .collect(),
+            copy_shift: (0..copies)
+                .map(|_| Sig::unsigned(config.lane_w() + config.data_w.ilog2() as usize))
+                .collect(),
+            copy_x: (0..copies)
+                .map(|_| Reg::signed(config.data_w).without_reset())
+                .collect(),
+            copy_count: Param::new(copies),
             bank_read: Reg::unsigned(config.bank_w()).without_reset(),
             lane_read: Reg::unsigned(config.lane_w()).without_reset(),
             in_image_read: BitReg::new().without_reset(),
@@ -110,5 +138,21 @@ impl Logic for FeatureBuffer {
             );
         }
         self.x.next = self.x_out.val();
+
+        for b in 0..self.copy_count.val() {
+            self.copies[b].write_enable.next = self.write.val() && (self.write_bank.val() == b);
+            self.copies[b].write_address.next = self.write_addr.val();
+            self.copies[b].write_data.next = self.write_data.val();
+            self.copies[b].read_enable.next = true;
+            self.copies[b].read_address.next =
+                unsigned_cast(self.detect_addr[b].val() >> self.lane_w.val());
+            self.copy_lane[b].next = unsigned_cast(self.detect_addr[b].val());
+            self.copy_shift[b].next = unsigned_cast(self.copy_lane[b].val());
+            self.copy_x[b].next = signed_cast(
+                self.copies[b].read_data.val()
+                    >> (self.copy_shift[b].val() << self.data_bits.val()),
+            );
+            self.detect_x[b].next = self.copy_x[b].val();
+        }
     }
 }

@@ -16,6 +16,14 @@
 //! | [`psum_banks`] | account of the psum banks and the operand of a set |
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
+//! | [`rpq`] | random projection with quantisation: signatures |
+//! | [`signature_comparator`] | a signature against all ways |
+//! | [`mcache`] | tags of the signature cache |
+//! | [`detect_front`] | detection side of a PE set: what to detect next |
+//! | [`hitmap`] | lists of the work that detection leaves |
+//! | [`detector`] | which vectors of a group need computing |
+//! | [`detector_lane`] | read program of one lane of a detector |
+//! | [`position_walk`] | positions of a tile in order |
 //! | [`drain`] | reads psum banks, sends results |
 //! | [`requantizer`] | one lane of rounding and saturation |
 
@@ -23,19 +31,27 @@
 #![allow(clippy::collapsible_match)]
 
 pub mod axil_regs;
+pub mod detect_front;
+pub mod detector;
+pub mod detector_lane;
 pub mod drain;
 pub mod feature_buffer;
 pub mod feature_ring;
+pub mod hitmap;
 pub mod job_control;
 pub mod job_fields;
 pub mod loader;
 pub mod loop_nest;
+pub mod mcache;
 pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;
+pub mod position_walk;
 pub mod psum_banks;
 pub mod requantizer;
+pub mod rpq;
 pub mod set_sequencer;
+pub mod signature_comparator;
 pub mod tile_queue;
 pub mod weight_ring;
 

@@ -5,6 +5,7 @@
 mod addresses;
 mod compute;
 mod design;
+mod detection;
 mod drain;
 mod loader;
 mod queues;

@@ -1,0 +1,639 @@
+//! A detector: decides for every vector of a group whether its result is there already.
+
+use super::detector_lane::DetectorLane;
+use super::loop_nest::COUNT_W;
+use super::mcache::{Mcache, STATE_W};
+use super::patch_agu::ADDR_W;
+use super::position_walk::PositionWalk;
+use super::rpq::{K_COUNT_W, MODE_W, OFFSET_W, PROJECTIONS_W, Rpq, SIG_BITS_W, SIG_SHIFT_W, code};
+use crate::config::{Config, index_width};
+use crate::hdl::prelude::*;
+use crate::reuse::Mode;
+
+/// Registers from a vector's last step to its record.
+const RECORD_STAGES: usize = 5;
+
+/// Serves S / DETECTORS PE sets in turn, one group at a time, L elements a cycle.
+///
+/// ```text
+///  request[s] ─► cyclic choice ─► grant[s] (a) … done[s] (z)
+///  group of s ─► position_walk ─► L detector_lanes ─► read_addr[b] ─► the sets' feature buffers, 2 cycles
+///                                      │   ▲                                  │
+///                 non-zero mask ◄──────┼───┴──────────────────────────────────┘ read_x[s·L + b] (z+2)
+///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5)
+/// ```
+///
+/// **Latency** a grant in cycle a issues the steps in a+1 … z = a + M·T; the last position's record is on the ports in
+/// z+5, others 5 cycles after their last step. The next grant can be in z+1. **Back-pressure** a request waits for its
+/// grant; records are never held up. Context ports of a set stay from its request to `done`.
+/// **Parameters** `sets` / `detectors` sets served; `l` 1…15, `k_max` 1…64, `p_max` 1…32, `sig_w`, `mcache`, `data_w`,
+/// `feature_words`. The rules are in `docs/reuse.md`.
+///
+/// The test `detection_follows_the_contract` runs it with fronts, feature buffers and Hitmaps against that page.
+#[derive(LogicBlock)]
+pub struct Detector {
+    /// START, or an error: idle, nothing on its way, set 0 first.
+    pub clear: Bit<In>,
+    /// Job: REUSE mode.
+    pub reuse: Sig<In>,
+    /// Job: projections n.
+    pub projections: Sig<In>,
+    /// Job: bits b of a projection.
+    pub sig_bits: Sig<In>,
+    /// Job: right shift q.
+    pub sig_shift: Sig<In>,
+    /// Job: vectors of zeros are skipped.
+    pub zero_skip: Bit<In>,
+    /// Job: words and columns per output column.
+    pub x_step: Sig<In>,
+    /// Job: words per output row.
+    pub y_addr: Sig<In>,
+    /// Job: input rows per output row.
+    pub y_row: Sig<In>,
+    /// Job: banks per output row.
+    pub y_bank: Sig<In>,
+    /// Job: words per image.
+    pub img_addr: Sig<In>,
+    /// Job: words per bank wrap.
+    pub wrap_addr: Sig<In>,
+    /// A beat of READS.
+    pub load_reads: Bit<In>,
+    /// A beat of MATRIX.
+    pub load_matrix: Bit<In>,
+    /// A beat of OFFSETS.
+    pub load_offsets: Bit<In>,
+    /// Number of the beat in its segment.
+    pub load_index: Sig<In>,
+    /// Low 64 bits of the beat.
+    pub load_data: Sig<In>,
+    /// A set asks for a group.
+    pub request: Vec<Bit<In>>,
+    /// Images of its tile.
+    pub images: Vec<Sig<In>>,
+    /// Output rows.
+    pub rows: Vec<Sig<In>>,
+    /// Output columns.
+    pub cols: Vec<Sig<In>>,
+    /// Input rows sent.
+    pub in_rows: Vec<Sig<In>>,
+    /// Input columns sent.
+    pub in_cols: Vec<Sig<In>>,
+    /// First element of the group's position 0: bank.
+    pub bank: Vec<Sig<In>>,
+    /// … word address, slot included.
+    pub addr: Vec<Sig<In>>,
+    /// … input row.
+    pub row: Vec<Sig<In>>,
+    /// … input column.
+    pub col: Vec<Sig<In>>,
+    /// Elements K of the group.
+    pub k: Vec<Sig<In>>,
+    /// Steps T of a vector.
+    pub steps: Vec<Sig<In>>,
+    /// It is the first group of a pass.
+    pub first_group: Vec<Bit<In>>,
+    /// It is the last group of a pass.
+    pub last_group: Vec<Bit<In>>,
+    /// Its psums start from 0, one for each position.
+    pub zero: Vec<Bit<In>>,
+    /// The set's group begins (cycle a).
+    pub grant: Vec<Bit<Out>>,
+    /// The last step of the set's group issues (cycle z).
+    pub done: Vec<Bit<Out>>,
+    /// Word address in each bank, for all sets.
+    pub read_addr: Vec<Sig<Out>>,
+    /// Word of bank b of set s at s·L + b, two cycles after its address.
+    pub read_x: Vec<Sig<In>>,
+    /// A record (z+5 for the last position).
+    pub record_valid: Bit<Out>,
+    /// Set, among those served.
+    pub record_set: Sig<Out>,
+    /// Position.
+    pub record_position: Sig<Out>,
+    /// 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
+    pub record_state: Sig<Out>,
+    /// MCACHE entry.
+    pub record_entry: Sig<Out>,
+    /// Signature.
+    pub record_signature: Sig<Out>,
+    /// Bank of the position's first element.
+    pub record_bank: Sig<Out>,
+    /// Word of the position's first element.
+    pub record_addr: Sig<Out>,
+    /// Bit k: element k is not 0.
+    pub record_mask: Sig<Out>,
+    /// Its group is the first of a pass.
+    pub record_first_group: Bit<Out>,
+    /// Its group is the last of a pass.
+    pub record_last_group: Bit<Out>,
+    /// Its psums start from 0.
+    pub record_zero: Bit<Out>,
+    /// First position of its group.
+    pub record_first: Bit<Out>,
+    /// Last position of its group.
+    pub record_last: Bit<Out>,
+    /// A step issues.
+    pub busy: Bit<Out>,
+    /// An element beyond the feature buffer, two of a step in one bank, or a position beyond the tile.
+    pub range_error: Bit<Out>,
+    lane: Vec<DetectorLane>,
+    walk: PositionWalk,
+    rpq: Rpq,
+    mcache: Mcache,
+    offset: Vec<Reg>,
+    // Program load.
+    load_lane: Reg,
+    load_step: Reg,
+    lane_now: Sig<Local>,
+    step_now: Sig<Local>,
+    // Choice of a set.
+    running: BitReg,
+    active: Reg,
+    served: Reg,
+    found_after: Bit<Local>,
+    found_any: Bit<Local>,
+    after: Sig<Local>,
+    any: Sig<Local>,
+    set: Sig<Local>,
+    begins: Bit<Local>,
+    // Group of that set.
+    in_rows_now: Sig<Local>,
+    in_cols_now: Sig<Local>,
+    k_now: Sig<Local>,
+    steps_now: Sig<Local>,
+    first_group_now: Bit<Local>,
+    last_group_now: Bit<Local>,
+    zero_now: Bit<Local>,
+    // Steps.
+    step: Reg,
+    last_step: Bit<Local>,
+    group_ends: Bit<Local>,
+    taken: Bit<Local>,
+    collides: Bit<Local>,
+    p1_step: BitReg,
+    p1_first: BitReg,
+    p1_last: BitReg,
+    p2_step: BitReg,
+    p2_first: BitReg,
+    p2_last: BitReg,
+    p1_set: Reg,
+    p2_set: Reg,
+    mask_now: Sig<Local>,
+    p3_mask: Reg,
+    p4_mask: Reg,
+    p5_mask: Reg,
+    p4_all_zero: BitReg,
+    // What travels along with a vector: position, place, set, flags, K.
+    info_now: Sig<Local>,
+    info: Vec<Reg>,
+    record: Sig<Local>,
+    sets: Param,
+    last_set: Param,
+    lanes: Param,
+    last_lane: Param,
+    k_max: Param,
+    k_count_w: Param,
+    p_max: Param,
+    feature_words: Param,
+    tile: Param,
+    stages: Param,
+    position_w: Param,
+    feature_w: Param,
+    info_w: Param,
+    addr_at: Param,
+    bank_at: Param,
+    set_at: Param,
+    k_at: Param,
+    first_at: Param,
+    last_at: Param,
+    first_group_at: Param,
+    last_group_at: Param,
+    zero_at: Param,
+    zero_mode: Param,
+    about: About,
+}
+
+impl Detector {
+    /// A detector of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let sets = config.sets_per_detector();
+        let set_w = index_width(sets);
+        let bank_w = config.bank_w();
+        let step_w = address_width(config.k_max);
+        let lane_w = index_width(config.l);
+        let each =
+            |width: usize| -> Vec<Sig<In>> { (0..sets).map(|_| Sig::unsigned(width)).collect() };
+        let bits = || -> Vec<Bit<In>> { (0..sets).map(|_| Bit::new()).collect() };
+        let pulses = || -> Vec<Bit<Out>> { (0..sets).map(|_| Bit::new()).collect() };
+        let job_addr = || Sig::unsigned(ADDR_W);
+        let flag = || BitReg::new().without_reset();
+        let set_reg = || Reg::unsigned(set_w).without_reset();
+        let mask = || Reg::unsigned(config.k_max).without_reset();
+        let addr_at = config.tile_w();
+        let bank_at = addr_at + config.feature_w();
+        let set_at = bank_at + bank_w;
+        let k_at = set_at + set_w;
+        let flags_at = k_at + K_COUNT_W;
+        let info_w = flags_at + 5;
+        Detector {
+            clear: Bit::new(),
+            reuse: Sig::unsigned(MODE_W),
+            projections: Sig::unsigned(PROJECTIONS_W),
+            sig_bits: Sig::unsigned(SIG_BITS_W),
+            sig_shift: Sig::unsigned(SIG_SHIFT_W),
+            zero_skip: Bit::new(),
+            x_step: job_addr(),
+            y_addr: job_addr(),
+            y_row: job_addr(),
+            y_bank: Sig::unsigned(bank_w),
+            img_addr: job_addr(),
+            wrap_addr: job_addr(),
+            load_reads: Bit::new(),
+            load_matrix: Bit::new(),
+            load_offsets: Bit::new(),
+            load_index: Sig::unsigned(COUNT_W),
+            load_data: Sig::unsigned(64),
+            request: bits(),
+            images: each(COUNT_W),
+            rows: each(COUNT_W),
+            cols: each(COUNT_W),
+            in_rows: each(COUNT_W),
+            in_cols: each(COUNT_W),
+            bank: each(bank_w),
+            addr: each(ADDR_W),
+            row: each(ADDR_W),
+            col: each(ADDR_W),
+            k: each(K_COUNT_W),
+            steps: each(K_COUNT_W),
+            first_group: bits(),
+            last_group: bits(),
+            zero: bits(),
+            grant: pulses(),
+            done: pulses(),
+            read_addr: (0..config.l)
+                .map(|_| Sig::unsigned(config.feature_w()))
+                .collect(),
+            read_x: (0..sets * config.l)
+                .map(|_| Sig::signed(config.data_w))
+                .collect(),
+            record_valid: Bit::new(),
+            record_set: Sig::unsigned(set_w),
+            record_position: Sig::unsigned(config.tile_w()),
+            record_state: Sig::unsigned(STATE_W),
+            record_entry: Sig::unsigned(config.mcache.entry_w()),
+            record_signature: Sig::unsigned(config.sig_w),
+            record_bank: Sig::unsigned(bank_w),
+            record_addr: Sig::unsigned(config.feature_w()),
+            record_mask: Sig::unsigned(config.k_max),
+            record_first_group: Bit::new(),
+            record_last_group: Bit::new(),
+            record_zero: Bit::new(),
+            record_first: Bit::new(),
+            record_last: Bit::new(),
+            busy: Bit::new(),
+            range_error: Bit::new(),
+            lane: (0..config.l).map(|_| DetectorLane::new(config)).collect(),
+            walk: PositionWalk::new(config),
+            rpq: Rpq::new(config),
+            mcache: Mcache::new(config),
+            offset: (0..config.p_max)
+                .map(|_| Reg::unsigned(OFFSET_W).without_reset())
+                .collect(),
+            load_lane: Reg::unsigned(lane_w).without_reset(),
+            load_step: Reg::unsigned(K_COUNT_W).without_reset(),
+            lane_now: Sig::unsigned(lane_w),
+            step_now: Sig::unsigned(K_COUNT_W),
+            running: BitReg::new(),
+            active: set_reg(),
+            served: Reg::unsigned(set_w).reset_to(sets as u32 - 1),
+            found_after: Bit::new(),
+            found_any: Bit::new(),
+            after: Sig::unsigned(set_w),
+            any: Sig::unsigned(set_w),
+            set: Sig::unsigned(set_w),
+            begins: Bit::new(),
+            in_rows_now: Sig::unsigned(COUNT_W),
+            in_cols_now: Sig::unsigned(COUNT_W),
+            k_now: Sig::unsigned(K_COUNT_W),
+            steps_now: Sig::unsigned(K_COUNT_W),
+            first_group_now: Bit::new(),
+            last_group_now: Bit::new(),
+            zero_now: Bit::new(),
+            step: Reg::unsigned(step_w).without_reset(),
+            last_step: Bit::new(),
+            group_ends: Bit::new(),
+            taken: Bit::new(),
+            collides: Bit::new(),
+            p1_step: BitReg::new(),
+            p1_first: flag(),
+            p1_last: flag(),
+            p2_step: BitReg::new(),
+            p2_first: flag(),
+            p2_last: flag(),
+            p1_set: set_reg(),
+            p2_set: set_reg(),
+            mask_now: Sig::unsigned(config.k_max),
+            p3_mask: mask(),
+            p4_mask: mask(),
+            p5_mask: mask(),
+            p4_all_zero: flag(),
+            info_now: Sig::unsigned(info_w),
+            info: (0..RECORD_STAGES)
+                .map(|_| Reg::unsigned(info_w).without_reset())
+                .collect(),
+            record: Sig::unsigned(info_w),
+            sets: Param::new(sets),
+            last_set: Param::new(sets - 1),
+            lanes: Param::new(config.l),
+            last_lane: Param::new(config.l - 1),
+            k_max: Param::new(config.k_max),
+            k_count_w: Param::new(K_COUNT_W),
+            p_max: Param::new(config.p_max),
+            feature_words: Param::new(config.feature_words),
+            tile: Param::new(config.tile),
+            stages: Param::new(RECORD_STAGES),
+            position_w: Param::new(config.tile_w()),
+            feature_w: Param::new(config.feature_w()),
+            info_w: Param::new(info_w),
+            addr_at: Param::new(addr_at),
+            bank_at: Param::new(bank_at),
+            set_at: Param::new(set_at),
+            k_at: Param::new(k_at),
+            first_at: Param::new(flags_at),
+            last_at: Param::new(flags_at + 1),
+            first_group_at: Param::new(flags_at + 2),
+            last_group_at: Param::new(flags_at + 3),
+            zero_at: Param::new(flags_at + 4),
+            zero_mode: code(Mode::Zero),
+            about: About::new(
+                "detector",
+                "Detector: reads the vectors of a group of one of its PE sets, a few elements a cycle, and decides for \
+                 each whether it is zero, known (HIT), new (MAU) or not kept (MNU).",
+            ),
+        }
+    }
+}
+
+impl Logic for Detector {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Program: beat t·L + lane; counted along, as L is no power of two.
+        self.lane_now.next = self.load_lane.val();
+        self.step_now.next = self.load_step.val();
+        if !self.load_index.val().any() {
+            self.lane_now.next = 0.into();
+            self.step_now.next = 0.into();
+        }
+        if self.load_reads.val() || self.load_matrix.val() {
+            self.load_lane.next = self.lane_now.val() + 1;
+            self.load_step.next = self.step_now.val();
+            if self.lane_now.val() == self.last_lane.val() {
+                self.load_lane.next = 0.into();
+                self.load_step.next = self.step_now.val() + 1;
+            }
+        }
+        for j in 0..self.p_max.val() {
+            if self.load_offsets.val() && (self.load_index.val() == j) {
+                self.offset[j].next = unsigned_cast(self.load_data.val());
+            }
+            self.rpq.offset[j].next = self.offset[j].val();
+        }
+
+        // Which set: the first that asks after the one served last, else the first that asks.
+        self.found_after.next = false;
+        self.found_any.next = false;
+        self.after.next = 0.into();
+        self.any.next = 0.into();
+        for s in 0..self.sets.val() {
+            if self.request[s].val() && !self.found_any.val() {
+                self.found_any.next = true;
+                self.any.next = s.into();
+            }
+        }
+        for s in 1..self.sets.val() {
+            if self.request[s].val() && !self.found_after.val() && (self.served.val() < s) {
+                self.found_after.next = true;
+                self.after.next = s.into();
+            }
+        }
+        self.set.next = self.active.val();
+        if !self.running.val() {
+            self.set.next = self.any.val();
+            if self.found_after.val() {
+                self.set.next = self.after.val();
+            }
+        }
+        self.begins.next = !self.running.val() && self.found_any.val();
+        if self.begins.val() {
+            self.running.next = true;
+            self.active.next = self.set.val();
+            self.served.next = self.set.val();
+        }
+
+        // Its group.
+        self.walk.images.next = self.images[0].val();
+        self.walk.rows.next = self.rows[0].val();
+        self.walk.cols.next = self.cols[0].val();
+        self.walk.start_bank.next = self.bank[0].val();
+        self.walk.start_addr.next = self.addr[0].val();
+        self.walk.start_row.next = self.row[0].val();
+        self.walk.start_col.next = self.col[0].val();
+        self.in_rows_now.next = self.in_rows[0].val();
+        self.in_cols_now.next = self.in_cols[0].val();
+        self.k_now.next = self.k[0].val();
+        self.steps_now.next = self.steps[0].val();
+        self.first_group_now.next = self.first_group[0].val();
+        self.last_group_now.next = self.last_group[0].val();
+        self.zero_now.next = self.zero[0].val();
+        for s in 1..self.sets.val() {
+            if self.set.val() == s {
+                self.walk.images.next = self.images[s].val();
+                self.walk.rows.next = self.rows[s].val();
+                self.walk.cols.next = self.cols[s].val();
+                self.walk.start_bank.next = self.bank[s].val();
+                self.walk.start_addr.next = self.addr[s].val();
+                self.walk.start_row.next = self.row[s].val();
+                self.walk.start_col.next = self.col[s].val();
+                self.in_rows_now.next = self.in_rows[s].val();
+                self.in_cols_now.next = self.in_cols[s].val();
+                self.k_now.next = self.k[s].val();
+                self.steps_now.next = self.steps[s].val();
+                self.first_group_now.next = self.first_group[s].val();
+                self.last_group_now.next = self.last_group[s].val();
+                self.zero_now.next = self.zero[s].val();
+            }
+        }
+
+        // Steps.
+        self.last_step.next =
+            bit_cast_w(self.step.val(), self.k_count_w.val()) + 1 == self.steps_now.val();
+        self.group_ends.next = self.running.val() && self.last_step.val() && self.walk.last.val();
+        self.step.next = self.step.val() + 1;
+        if self.begins.val() || self.last_step.val() {
+            self.step.next = 0.into();
+        }
+        if self.group_ends.val() {
+            self.running.next = false;
+        }
+        self.walk.load.next = self.begins.val();
+        self.walk.advance.next = self.running.val() && self.last_step.val();
+        self.walk.x_step.next = self.x_step.val();
+        self.walk.y_addr.next = self.y_addr.val();
+        self.walk.y_row.next = self.y_row.val();
+        self.walk.y_bank.next = self.y_bank.val();
+        self.walk.img_addr.next = self.img_addr.val();
+        self.walk.wrap_addr.next = self.wrap_addr.val();
+        for s in 0..self.sets.val() {
+            self.grant[s].next = self.begins.val() && (self.set.val() == s);
+            self.done[s].next = self.group_ends.val() && (self.active.val() == s);
+        }
+        self.busy.next = self.running.val();
+
+        // Cycle z: addresses. In every bank at most one lane reads.
+        self.range_error.next = self.running.val() && (self.walk.position.val() >= self.tile.val());
+        for l in 0..self.lanes.val() {
+            self.lane[l].load_reads.next = self.load_reads.val()
+                && (self.lane_now.val() == l)
+                && (self.step_now.val() < self.k_max.val());
+            self.lane[l].load_matrix.next = self.load_matrix.val()
+                && (self.lane_now.val() == l)
+                && (self.step_now.val() < self.k_max.val());
+            self.lane[l].load_step.next = unsigned_cast(self.step_now.val());
+            self.lane[l].load_data.next = self.load_data.val();
+            self.lane[l].step.next = self.step.val();
+            self.lane[l].k.next = self.k_now.val();
+            self.lane[l].base_bank.next = self.walk.bank.val();
+            self.lane[l].base_addr.next = self.walk.addr.val();
+            self.lane[l].base_row.next = self.walk.row.val();
+            self.lane[l].base_col.next = self.walk.col.val();
+            self.lane[l].in_rows.next = self.in_rows_now.val();
+            self.lane[l].in_cols.next = self.in_cols_now.val();
+            self.lane[l].wrap_addr.next = self.wrap_addr.val();
+            if self.running.val()
+                && self.lane[l].reads.val()
+                && (self.lane[l].addr.val() >= self.feature_words.val())
+            {
+                self.range_error.next = true;
+            }
+        }
+        self.collides.next = false;
+        for b in 0..self.lanes.val() {
+            self.read_addr[b].next = unsigned_cast(self.lane[0].addr.val());
+            self.taken.next = false;
+            for l in 0..self.lanes.val() {
+                if self.lane[l].present.val() && (self.lane[l].bank.val() == b) {
+                    if self.taken.val() {
+                        self.collides.next = true;
+                    }
+                    self.taken.next = true;
+                    self.read_addr[b].next = unsigned_cast(self.lane[l].addr.val());
+                }
+            }
+        }
+        if self.running.val() && self.collides.val() {
+            self.range_error.next = true;
+        }
+        self.p1_step.next = self.running.val();
+        self.p1_first.next = !self.step.val().any();
+        self.p1_last.next = self.last_step.val();
+        self.p1_set.next = self.active.val();
+        self.p2_step.next = self.p1_step.val();
+        self.p2_first.next = self.p1_first.val();
+        self.p2_last.next = self.p1_last.val();
+        self.p2_set.next = self.p1_set.val();
+
+        // Cycle z+2: elements, projections, non-zero mask.
+        self.rpq.clear.next = self.clear.val();
+        self.rpq.mode.next = self.reuse.val();
+        self.rpq.projections.next = self.projections.val();
+        self.rpq.sig_bits.next = self.sig_bits.val();
+        self.rpq.sig_shift.next = self.sig_shift.val();
+        self.rpq.step.next = self.p2_step.val();
+        self.rpq.first.next = self.p2_first.val();
+        self.rpq.last.next = self.p2_last.val();
+        self.mask_now.next = self.p3_mask.val();
+        if self.p2_first.val() {
+            self.mask_now.next = 0.into();
+        }
+        for l in 0..self.lanes.val() {
+            for b in 0..self.lanes.val() {
+                self.lane[l].word[b].next = self.read_x[b].val();
+                for s in 1..self.sets.val() {
+                    if self.p2_set.val() == s {
+                        self.lane[l].word[b].next = self.read_x[s * self.lanes.val() + b].val();
+                    }
+                }
+            }
+            self.rpq.x[l].next = self.lane[l].x.val();
+            self.rpq.column[l].next = self.lane[l].column.val();
+            if self.lane[l].x_any.val() {
+                self.mask_now.next = self
+                    .mask_now
+                    .val()
+                    .replace_bit(self.lane[l].x_k.val().index(), true);
+            }
+        }
+        if self.p2_step.val() {
+            self.p3_mask.next = self.mask_now.val();
+        }
+
+        // Cycles z+3 and z+4: signature, zero; then the MCACHE.
+        self.rpq.k.next = unsigned_cast(self.info[2].val() >> self.k_at.val());
+        self.p4_all_zero.next = !self.p3_mask.val().any();
+        self.p4_mask.next = self.p3_mask.val();
+        self.p5_mask.next = self.p4_mask.val();
+        self.mcache.clear.next = self.clear.val();
+        self.mcache.looks_up.next = self.reuse.val() > self.zero_mode.val();
+        self.mcache.valid.next = self.rpq.valid.val();
+        self.mcache.first.next = self.info[3].val().get_bit(self.first_at.val());
+        self.mcache.zero.next = self.p4_all_zero.val() && self.zero_skip.val();
+        self.mcache.signature.next = self.rpq.signature.val();
+
+        // What travels along.
+        self.info_now.next = bit_cast_w(
+            bit_cast_w(self.walk.position.val(), self.position_w.val()),
+            self.info_w.val(),
+        ) | (bit_cast_w(
+            bit_cast_w(self.walk.addr.val(), self.feature_w.val()),
+            self.info_w.val(),
+        ) << self.addr_at.val())
+            | (bit_cast_w(self.walk.bank.val(), self.info_w.val()) << self.bank_at.val())
+            | (bit_cast_w(self.active.val(), self.info_w.val()) << self.set_at.val())
+            | (bit_cast_w(self.k_now.val(), self.info_w.val()) << self.k_at.val());
+        self.info[0].next = self
+            .info_now
+            .val()
+            .replace_bit(self.first_at.val(), self.walk.first.val())
+            .replace_bit(self.last_at.val(), self.walk.last.val())
+            .replace_bit(self.first_group_at.val(), self.first_group_now.val())
+            .replace_bit(self.last_group_at.val(), self.last_group_now.val())
+            .replace_bit(self.zero_at.val(), self.zero_now.val());
+        for i in 1..self.stages.val() {
+            self.info[i].next = self.info[i - 1].val();
+        }
+
+        if self.clear.val() {
+            self.running.next = false;
+            self.p1_step.next = false;
+            self.p2_step.next = false;
+            self.served.next = self.last_set.val().into();
+        }
+
+        // Cycle z+5: the record.
+        self.record.next = self.info[self.stages.val() - 1].val();
+        self.record_valid.next = self.mcache.decided.val();
+        self.record_state.next = self.mcache.state.val();
+        self.record_entry.next = self.mcache.entry.val();
+        self.record_signature.next = self.mcache.tag.val();
+        self.record_mask.next = self.p5_mask.val();
+        self.record_position.next = unsigned_cast(self.record.val());
+        self.record_addr.next = unsigned_cast(self.record.val() >> self.addr_at.val());
+        self.record_bank.next = unsigned_cast(self.record.val() >> self.bank_at.val());
+        self.record_set.next = unsigned_cast(self.record.val() >> self.set_at.val());
+        self.record_first.next = self.record.val().get_bit(self.first_at.val());
+        self.record_last.next = self.record.val().get_bit(self.last_at.val());
+        self.record_first_group.next = self.record.val().get_bit(self.first_group_at.val());
+        self.record_last_group.next = self.record.val().get_bit(self.last_group_at.val());
+        self.record_zero.next = self.record.val().get_bit(self.zero_at.val());
+    }
+}

@@ -1,0 +1,238 @@
+//! Random projection with quantisation: the signature of a vector.
+
+use crate::config::Config;
+use crate::hdl::prelude::*;
+use crate::reuse::{MAX_BITS, Mode};
+
+/// Bits of the REUSE mode, as in its register.
+pub const MODE_W: usize = 4;
+/// Bits of the number of projections, as in its register.
+pub const PROJECTIONS_W: usize = 8;
+/// Bits of SIG_BITS, as in its register.
+pub const SIG_BITS_W: usize = 4;
+/// Bits of SIG_SHIFT, as in its register.
+pub const SIG_SHIFT_W: usize = 5;
+/// Bits of numbers of elements and of steps of a group, as in their registers.
+pub const K_COUNT_W: usize = 8;
+/// Bits of an offset o_j: below 2^q, q at most 20.
+pub const OFFSET_W: usize = 20;
+
+/// Adds up P_MAX ternary projections of a vector, L elements a step, and packs them into a signature.
+///
+/// ```text
+///  x[0…L-1] ─────► 0, +x, −x ─► Σ ─► + ─► p_j ─► >> q, low b bits ─► mask ─► pack ─► signature
+///  column[l] ─────────▲             ▲  │          or p_j < 0
+///  offset[j] ── first step ─────────┴──┘                                    × P_MAX projections
+///  (z+2)                              (z+3)                                       (z+4)
+/// ```
+///
+/// **Latency** the words of a vector's last step in cycle z+2 make the sums complete in z+3 (`k` is read there) and
+/// give `signature` and `valid` in z+4. A vector may follow the one before without a gap.
+/// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64:
+/// sums have max(projection, 21) + 1 bits, so p_j + o_j never wraps.
+/// Bits of projections j ≥ n, in `grid` also of j ≥ k, are 0; in `sign` offsets are ignored and b is 1; in `zero` the
+/// signature is 0.
+///
+/// The test `rpq_packs_quantised_projections` compares it with the formula of `docs/reuse.md`.
+#[derive(LogicBlock)]
+pub struct Rpq {
+    /// START, or an error: nothing is on its way.
+    pub clear: Bit<In>,
+    /// Job: REUSE mode.
+    pub mode: Sig<In>,
+    /// Job: projections n.
+    pub projections: Sig<In>,
+    /// Job: bits b of a projection.
+    pub sig_bits: Sig<In>,
+    /// Job: right shift q.
+    pub sig_shift: Sig<In>,
+    /// Offsets o_j.
+    pub offset: Vec<Sig<In>>,
+    /// The words of a step are here (z+2).
+    pub step: Bit<In>,
+    /// It is the vector's first step.
+    pub first: Bit<In>,
+    /// It is the vector's last step.
+    pub last: Bit<In>,
+    /// Element of each lane, 0 where there is none.
+    pub x: Vec<Sig<In>>,
+    /// Its column of R: bits 2j+1…2j are 0 → 0, 1 → +1, 3 → −1.
+    pub column: Vec<Sig<In>>,
+    /// Elements K of the vector's group (z+3).
+    pub k: Sig<In>,
+    /// A signature is complete (z+4).
+    pub valid: Bit<Out>,
+    /// The signature (z+4).
+    pub signature: Sig<Out>,
+    sum: Vec<Reg>,
+    next_sum: Vec<Sig<Local>>,
+    complete: BitReg,
+    field: Vec<Sig<Local>>,
+    sig: Sig<Local>,
+    sig_valid: BitReg,
+    sig_out: Reg,
+    is_sign: Bit<Local>,
+    is_grid: Bit<Local>,
+    looks_up: Bit<Local>,
+    lanes: Param,
+    p_max: Param,
+    fit2: Param,
+    fit3: Param,
+    fit4: Param,
+    sign_code: Param,
+    step_code: Param,
+    grid_code: Param,
+    about: About,
+}
+
+/// Literal of a mode's number.
+pub(super) fn code(mode: Mode) -> Param {
+    Param::new(mode.code() as usize)
+}
+
+impl Rpq {
+    /// The block of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let sum_w = config.projection_w().max(OFFSET_W + 1) + 1;
+        let fit = |bits: usize| Param::new(config.p_max.min(config.sig_w / bits));
+        Rpq {
+            clear: Bit::new(),
+            mode: Sig::unsigned(MODE_W),
+            projections: Sig::unsigned(PROJECTIONS_W),
+            sig_bits: Sig::unsigned(SIG_BITS_W),
+            sig_shift: Sig::unsigned(SIG_SHIFT_W),
+            offset: (0..config.p_max).map(|_| Sig::unsigned(OFFSET_W)).collect(),
+            step: Bit::new(),
+            first: Bit::new(),
+            last: Bit::new(),
+            x: (0..config.l).map(|_| Sig::signed(config.data_w)).collect(),
+            column: (0..config.l)
+                .map(|_| Sig::unsigned(2 * config.p_max))
+                .collect(),
+            k: Sig::unsigned(K_COUNT_W),
+            valid: Bit::new(),
+            signature: Sig::unsigned(config.sig_w),
+            sum: (0..config.p_max)
+                .map(|_| Reg::signed(sum_w).without_reset())
+                .collect(),
+            next_sum: (0..config.p_max).map(|_| Sig::signed(sum_w)).collect(),
+            complete: BitReg::new(),
+            field: (0..config.p_max).map(|_| Sig::unsigned(MAX_BITS)).collect(),
+            sig: Sig::unsigned(config.sig_w),
+            sig_valid: BitReg::new(),
+            sig_out: Reg::unsigned(config.sig_w).without_reset(),
+            is_sign: Bit::new(),
+            is_grid: Bit::new(),
+            looks_up: Bit::new(),
+            lanes: Param::new(config.l),
+            p_max: Param::new(config.p_max),
+            fit2: fit(2),
+            fit3: fit(3),
+            fit4: fit(4),
+            sign_code: code(Mode::Sign),
+            step_code: code(Mode::Step),
+            grid_code: code(Mode::Grid),
+            about: About::new(
+                "rpq",
+                "Random projection with quantisation: sums of ternary projections of a vector, a few elements a cycle, \
+                 packed into its signature.",
+            ),
+        }
+    }
+}
+
+impl Logic for Rpq {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.is_sign.next = self.mode.val() == self.sign_code.val();
+        self.is_grid.next = self.mode.val() == self.grid_code.val();
+        self.looks_up.next =
+            self.is_sign.val() || self.is_grid.val() || (self.mode.val() == self.step_code.val());
+
+        // z+2: one step of every projection.
+        for j in 0..self.p_max.val() {
+            self.next_sum[j].next = self.sum[j].val();
+            if self.first.val() {
+                self.next_sum[j].next = 0.into();
+                if !self.is_sign.val() {
+                    self.next_sum[j].next = signed_cast(self.offset[j].val());
+                }
+            }
+            for l in 0..self.lanes.val() {
+                if self.column[l].val().get_bit(2 * j + 1) {
+                    self.next_sum[j].next = self.next_sum[j].val() - signed_cast(self.x[l].val());
+                } else if self.column[l].val().get_bit(2 * j) {
+                    self.next_sum[j].next = self.next_sum[j].val() + signed_cast(self.x[l].val());
+                }
+            }
+            if self.step.val() {
+                self.sum[j].next = self.next_sum[j].val();
+            }
+        }
+        self.complete.next = self.step.val() && self.last.val();
+
+        // z+3: b bits of each.
+        for j in 0..self.p_max.val() {
+            self.field[j].next = 0.into();
+            if self.looks_up.val()
+                && (self.projections.val() > j)
+                && (!self.is_grid.val() || (self.k.val() > j))
+            {
+                self.field[j].next = unsigned_cast(self.sum[j].val() >> self.sig_shift.val());
+                if self.is_sign.val() {
+                    self.field[j].next = 0.into();
+                    if self.sum[j].val() < 0 {
+                        self.field[j].next = 1.into();
+                    }
+                }
+            }
+        }
+        self.sig.next = 0.into();
+        if self.is_sign.val() || (self.sig_bits.val() == 1) {
+            for j in 0..self.p_max.val() {
+                self.sig.next = self
+                    .sig
+                    .val()
+                    .replace_bit(j, self.field[j].val().get_bit(0));
+            }
+        } else if self.sig_bits.val() == 2 {
+            for j in 0..self.fit2.val() {
+                for u in 0..2 {
+                    self.sig.next = self
+                        .sig
+                        .val()
+                        .replace_bit(j * 2 + u, self.field[j].val().get_bit(u));
+                }
+            }
+        } else if self.sig_bits.val() == 3 {
+            for j in 0..self.fit3.val() {
+                for u in 0..3 {
+                    self.sig.next = self
+                        .sig
+                        .val()
+                        .replace_bit(j * 3 + u, self.field[j].val().get_bit(u));
+                }
+            }
+        } else {
+            for j in 0..self.fit4.val() {
+                for u in 0..4 {
+                    self.sig.next = self
+                        .sig
+                        .val()
+                        .replace_bit(j * 4 + u, self.field[j].val().get_bit(u));
+                }
+            }
+        }
+        self.sig_valid.next = self.complete.val() && !self.clear.val();
+        if self.complete.val() {
+            self.sig_out.next = self.sig.val();
+        }
+        if self.clear.val() {
+            self.complete.next = false;
+        }
+
+        // z+4.
+        self.valid.next = self.sig_valid.val();
+        self.signature.next = self.sig_out.val();
+    }
+}
