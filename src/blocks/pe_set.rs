@@ -158,6 +158,7 @@ pub struct PeSet {
     waddr0: Sig<Local>,
     waddr1: Sig<Local>,
     pes: Param,
+    detect_banks: Param,
     bank_depth: Param,
     lane_shift: Vec<Param>,
     row_beat_of: Vec<Param>,
@@ -256,6 +257,7 @@ impl PeSet {
             waddr0: Sig::unsigned(config.tile_w()),
             waddr1: Sig::unsigned(config.tile_w()),
             pes: Param::new(config.pes),
+            detect_banks: Param::new(if config.reuse { config.l } else { 0 }),
             bank_depth: Param::new(config.bank_depth()),
             lane_shift: (0..config.pes)
                 .map(|c| Param::new(c % config.lanes() * config.data_w))
@@ -332,6 +334,9 @@ impl Logic for PeSet {
         self.features.bank.next = self.sequencer.bank.val();
         self.features.addr.next = self.sequencer.addr.val();
         self.features.in_image.next = self.sequencer.in_image.val();
+        for b in 0..self.detect_banks.val() {
+            self.features.detect_addr[b].next = 0.into();
+        }
 
         // Control pipeline.
         self.p1_valid.next = self.sequencer.issue.val();
