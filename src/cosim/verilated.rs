@@ -296,7 +296,7 @@ mod tests {
         let modes = [Mode::Zero, Mode::Sign, Mode::Step, Mode::Grid];
         let mut hits = 0;
         for index in 0..24u64 {
-            let case = Case::new(&config, 5, index).unwrap();
+            let case = Case::new(&config, Draw::Mode(Mode::Off), 5, index).unwrap();
             let reuse = Reuse {
                 bits: 2,
                 elem_skip: index % 3 == 0,
