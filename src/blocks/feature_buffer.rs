@@ -20,7 +20,8 @@ use crate::hdl::prelude::*;
 /// **Parameters** `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
 /// `feature_words` words per bank, a power of two and at least 2·LANES; `reuse`: the detection port exists.
 ///
-/// The test `feature_buffer_reads_every_word` fills it and reads it back.
+/// The test `feature_buffer_reads_every_word` fills it and reads it back; `detection_follows_the_contract` reads by the
+/// detection port.
 #[derive(LogicBlock)]
 pub struct FeatureBuffer {
     /// Write the beat.

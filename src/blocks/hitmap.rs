@@ -37,7 +37,7 @@ pub const LIST_SLOT_W: usize = 8;
 /// **Parameters** `tile` 2…4096, `lists` 1…128 (words: lists · tile), `k_max`, `mcache`, `l`, `feature_words`.
 /// A word that is written is not read in the same cycle.
 ///
-/// The test `hitmap_lists_the_remaining_work` compares it with the table of `docs/reuse.md`, "Items of a list".
+/// The test `detection_follows_the_contract` compares every list with the table of `docs/reuse.md`, "Items of a list".
 #[derive(LogicBlock)]
 pub struct Hitmap {
     /// START, or an error: all lists are empty.

@@ -81,10 +81,7 @@ fn golden(config: &Config) -> Box<dyn Engine> {
     let plans = Mutex::new(Plans::new(config));
     let costs = move |op: &Op, hitmaps: Option<&Hitmaps>| {
         let mut plans = plans.lock().expect("planning does not panic");
-        match hitmaps {
-            None => plans.costs(op.geometry, op.pass, op.drain),
-            Some(hitmaps) => plans.reuse_costs(op, hitmaps),
-        }
+        plans.costs(op, hitmaps)
     };
     Box::new(Golden::of(config).with_costs(Box::new(costs)))
 }

@@ -84,6 +84,7 @@ pub fn reuse_line(stats: &OpStats) -> String {
     let all = zero + hit + mau + mnu;
     let shares = match all {
         0 => "dense".into(),
+        _ if mau == 0 => format!("{:5.1} % zero", percent(zero, all)),
         _ => format!(
             "{:5.1} % zero {:5.1} % hit {:5.1} % no room",
             percent(zero, all),

@@ -98,11 +98,11 @@ fn values_outside_of_their_range_are_refused() {
     );
     refused(
         edited("p_max", "65"),
-        &["p_max = 65", "1…64", "nearest legal value is 64"],
+        &["p_max = 65", "1…32", "nearest legal value is 32"],
     );
     refused(
         edited("sig_w", "300"),
-        &["sig_w = 300", "1…256", "nearest legal value is 256"],
+        &["sig_w = 300", "1…128", "nearest legal value is 128"],
     );
     refused(
         edited("acc_w", "54"),
@@ -258,7 +258,7 @@ fn devices_that_are_too_small_are_refused() {
     refused(
         on("LFE5U-85F", |c| c.pes = 32),
         &[
-            "248 EBR (18 kbit) are needed and it has 208",
+            "350 EBR (18 kbit) are needed and it has 208",
             "psum RAM",
             "lower tile",
         ],
@@ -281,18 +281,21 @@ fn block_rams_are_counted_in_their_best_shape() {
     assert_eq!(ecp5.blocks_for(2048, 9), 1, "one 2048 x 9");
     assert_eq!(ecp5.blocks_for(64, 48), 0, "LUT RAM");
     assert_eq!(ecp5.blocks_for(65, 48), 2, "block RAM from 65 words on");
-    assert_eq!(virtex.blocks_for(512, 512), 8, "eight 512 x 72");
-    assert_eq!(virtex.blocks_for(1024, 48), 2, "two 1024 x 36");
+    assert_eq!(virtex.blocks_for(512, 512), 15, "fifteen 512 x 36");
+    assert_eq!(virtex.blocks_for(1024, 48), 3, "three 1024 x 18");
     let total = |name: &str| Config::preset(name).unwrap().estimate().blocks();
-    assert_eq!(total("ecp5"), 2 * 16 * 3 + 16 + 3 * 8);
-    assert_eq!(total("paper"), 2 * 168 * 2 + 168 + 36 * 8);
+    assert_eq!(total("ecp5"), 2 * 16 * 3 + 16 + 6 * 8 + 16 * 2 + 12 + 2);
+    assert_eq!(
+        total("paper"),
+        2 * 168 * 3 + 168 + 72 * 15 + 168 * 3 + 12 * (8 + 4)
+    );
 }
 
 #[test]
 fn the_estimate_prints_use_and_limit() {
     let text = Config::preset("paper").unwrap().estimate().to_string();
     assert!(
-        text.contains("XC7VX690T: 1128 of 1470 RAMB36 (36 kbit) (77 %)"),
+        text.contains("XC7VX690T: 2904 of 2940 RAMB18 (18 kbit) (99 %)"),
         "{text}"
     );
     assert!(text.contains("168 of 3600 multipliers (5 %)"), "{text}");

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::engine::{Drain, Pass};
 use crate::plan::{Job, Mechanisms, Payload, TileDescriptor};
 use crate::regmap::Statistics;
+use crate::reuse::Mode;
 
 /// Counts by name, in the order of first listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,9 @@ impl Bins {
         self.mechanisms(config, job, number);
         self.tiles(config, job);
         self.groups(config, job);
+        if config.reuse {
+            self.reuse(case, number);
+        }
         for (name, count) in [
             ("stalled: features", statistics.stall_features),
             ("stalled: weights", statistics.stall_weights),
@@ -97,6 +101,23 @@ impl Bins {
         );
         self.add("several images", g.batch > 1);
         self.add("several jobs", case.random.plan.jobs.len() > 1);
+    }
+
+    /// What the job meets of reuse; the numbers of a job without it stay.
+    fn reuse(&mut self, case: &Case, number: usize) {
+        let setting = &case.random.reuse;
+        for (name, mode) in [
+            ("reuse: off", Mode::Off),
+            ("reuse: zero", Mode::Zero),
+            ("reuse: sign", Mode::Sign),
+            ("reuse: step", Mode::Step),
+            ("reuse: grid", Mode::Grid),
+        ] {
+            self.add(name, setting.mode == mode);
+        }
+        for (name, met) in case.jobs[number].met.named() {
+            self.add(name, met);
+        }
     }
 
     fn mechanisms(&mut self, config: &Config, job: &Job, number: usize) {

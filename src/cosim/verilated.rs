@@ -59,7 +59,7 @@ pub fn open(dir: &Path, config: &Config) -> Result<Driver<Pump>> {
     Driver::open(Pump::new(model, Stalls::default())?, config)
 }
 
-/// Plans by operation; the shift of a drain, which changes from batch to batch, needs no plan of its own.
+/// Plans by operation; operands and the shift of a drain, which change from batch to batch, need no plan of their own.
 pub struct Plans {
     config: Config,
     known: HashMap<(Geometry, Pass, bool, Reuse), Arc<Plan>>,
@@ -78,21 +78,14 @@ impl Plans {
     ///
     /// # Errors
     /// An operation that the configuration cannot run.
-    pub fn get(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<Arc<Plan>> {
-        self.get_reuse(geometry, pass, drain, &Reuse::default())
-    }
-
-    /// The plan of an operation with reuse; its jobs have no projections yet ([`Plan::for_operand`]).
-    ///
-    /// # Errors
-    /// As [`Plans::get`].
-    pub fn get_reuse(
-        &mut self,
-        geometry: &Geometry,
-        pass: Pass,
-        drain: Drain,
-        reuse: &Reuse,
-    ) -> Result<Arc<Plan>> {
+    pub fn get(&mut self, op: &Op) -> Result<Arc<Plan>> {
+        let Op {
+            geometry,
+            pass,
+            drain,
+            ref reuse,
+            ..
+        } = *op;
         let key = (geometry.clone(), pass, drain != Drain::Raw, *reuse);
         if let Some(plan) = self.known.get(&key) {
             return Ok(plan.clone());
@@ -102,44 +95,33 @@ impl Plans {
         Ok(plan)
     }
 
-    /// What an operation costs by the cycle model; `max_abs` and `saturations` stay 0.
-    ///
-    /// # Errors
-    /// As [`Plans::get`].
-    pub fn costs(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<OpStats> {
-        let plan = self.get(geometry, pass, drain)?;
-        let sum = plan
-            .modelled
-            .iter()
-            .fold(Statistics::default(), |sum, job| sum.with(job));
-        Ok(op_stats(&sum, &self.config))
-    }
-
-    /// What an operation with reuse costs by the cycle model, from its Hitmaps; `max_abs` and `saturations` stay 0.
+    /// What an operation costs by the cycle model, with reuse that of its Hitmaps; `max_abs` and `saturations` stay 0.
     ///
     /// # Errors
     /// As [`Plans::get`]; Hitmaps of another operation.
-    pub fn reuse_costs(&mut self, op: &Op, hitmaps: &Hitmaps) -> Result<OpStats> {
-        let plan = self.get_reuse(op.geometry, op.pass, op.drain, &op.reuse)?;
-        let jobs = plan.jobs.iter();
-        let work = jobs.map(|job| hitmaps.job_work(op, job, &self.config));
-        let counters = plan.counters(&work.collect::<Result<Vec<_>>>()?, &self.config)?;
+    pub fn costs(&mut self, op: &Op, hitmaps: Option<&Hitmaps>) -> Result<OpStats> {
+        let plan = self.get(op)?;
+        let counters = match hitmaps {
+            None => plan.modelled.clone(),
+            Some(hitmaps) => {
+                let jobs = plan.jobs.iter();
+                let work = jobs.map(|job| hitmaps.job_work(op, job, &self.config));
+                plan.counters(&work.collect::<Result<Vec<_>>>()?, &self.config)?
+            }
+        };
         let sum = counters
             .iter()
             .fold(Statistics::default(), |sum, job| sum.with(job));
-        Ok(OpStats {
-            dense_cycles: plan.dense_cycles,
-            ..op_stats(&sum, &self.config)
-        })
+        Ok(op_stats(&sum, &plan, &self.config))
     }
 }
 
 /// Costs of an operation from the counters of its jobs, summed.
-fn op_stats(sum: &Statistics, config: &Config) -> OpStats {
+fn op_stats(sum: &Statistics, plan: &Plan, config: &Config) -> OpStats {
     let bytes = config.bus_bytes() as u64;
     OpStats {
         cycles: sum.cycles,
-        dense_cycles: sum.cycles,
+        dense_cycles: plan.dense_cycles,
         compute_cycles: sum.compute_busy,
         macs: sum.macs,
         max_abs: sum.max_abs,
@@ -203,7 +185,7 @@ impl<B: Bus> Engine for Accelerator<B> {
 
     fn run(&mut self, op: &Op) -> Result<OpResult> {
         op.validate(self.data_bits())?;
-        let plan = self.plans.get(op.geometry, op.pass, op.drain)?;
+        let plan = self.plans.get(op)?.for_operand(op.a, &self.config)?;
         let [.., shape] = op.geometry.shapes(op.pass);
         let (mut y, mut sum) = (Array4::<i64>::zeros(shape), Statistics::default());
         for (number, (job, modelled)) in plan.jobs.iter().zip(&plan.modelled).enumerate() {
@@ -227,7 +209,7 @@ impl<B: Bus> Engine for Accelerator<B> {
             stream::unpack(job, &self.config, &answer.packet, &mut y).with_context(context)?;
             sum = sum.with(&answer.statistics);
         }
-        let mut stats = op_stats(&sum, &self.config);
+        let mut stats = op_stats(&sum, &plan, &self.config);
         if op.drain == Drain::Raw || plan.requantise.is_some() {
             // The host may have added partial sums that the hardware's register saw one by one.
             stats.max_abs = y.fold(0, |max, v| max.max(v.unsigned_abs()));
@@ -284,7 +266,7 @@ mod tests {
                     (got.stats.max_abs, got.stats.saturations),
                     (want.stats.max_abs, want.stats.saturations)
                 );
-                let costs = Plans::new(&config).costs(geometry, pass, drain).unwrap();
+                let costs = Plans::new(&config).costs(&op, None).unwrap();
                 let modelled = OpStats {
                     cycles: 0,
                     dense_cycles: 0,
@@ -302,6 +284,55 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Golden model with cycle model, and planned jobs with the interpreter, meet only in the contract.
+    #[test]
+    fn random_operations_with_reuse_give_what_the_golden_engine_gives() {
+        use crate::reuse::{Mode, Reuse};
+        let config = Config::preset("tiny").unwrap();
+        let driver = Driver::open(SoftwareDevice::new(&config), &config).unwrap();
+        let mut engine = Accelerator::new("software", driver, &config);
+        let modes = [Mode::Zero, Mode::Sign, Mode::Step, Mode::Grid];
+        let mut hits = 0;
+        for index in 0..24u64 {
+            let case = Case::new(&config, Draw::Mode(Mode::Off), 5, index).unwrap();
+            let reuse = Reuse {
+                bits: 2,
+                elem_skip: index % 3 == 0,
+                zero_skip: index % 5 != 0,
+                ..Reuse::of(modes[index as usize % modes.len()])
+            };
+            // Few different values: vectors meet.
+            let (a, b) = (case.a.mapv(|v| v % 2), case.b.mapv(|v| v % 500));
+            let op = Op {
+                pass: case.random.pass,
+                geometry: &case.random.geometry,
+                a: a.view(),
+                b: b.view(),
+                drain: Drain::Raw,
+                reuse,
+            };
+            let plans = std::sync::Mutex::new(Plans::new(&config));
+            let costs =
+                move |op: &Op, hitmaps: Option<&Hitmaps>| plans.lock().unwrap().costs(op, hitmaps);
+            let mut golden = Golden::of(&config).with_costs(Box::new(costs));
+            let what = format!("operation {index}: {reuse:?} {}", case.describe());
+            let got = engine.run(&op).unwrap_or_else(|e| panic!("{e:#}: {what}"));
+            let want = golden.run(&op).unwrap_or_else(|e| panic!("{e:#}: {what}"));
+            assert_eq!(got.y, want.y, "{what}");
+            // The software device has no clock.
+            let timeless = OpStats {
+                cycles: 0,
+                stall_detect: 0,
+                detect_busy: 0,
+                ..want.stats
+            };
+            assert_eq!(got.stats, timeless, "{what}");
+            assert!(want.stats.cycles > 0, "{what}");
+            hits += want.stats.hit;
+        }
+        assert!(hits > 500, "{hits}");
     }
 
     #[test]

@@ -35,19 +35,19 @@ impl Met {
     /// Every mechanism with its name.
     pub fn named(&self) -> [(&'static str, bool); 13] {
         [
-            ("zero", self.zero),
-            ("hit", self.hit),
-            ("mau", self.mau),
-            ("full_set", self.full_set),
-            ("clear", self.clear),
-            ("empty_list", self.empty_list),
-            ("zero_writes", self.zero_writes),
-            ("wide_sum", self.wide_sum),
-            ("one_vector", self.one_vector),
-            ("skipped_elements", self.skipped_elements),
-            ("zero_vector", self.zero_vector),
-            ("redetected", self.redetected),
-            ("short_group", self.short_group),
+            ("reuse: ZERO", self.zero),
+            ("reuse: HIT", self.hit),
+            ("reuse: MAU", self.mau),
+            ("reuse: MCACHE set full", self.full_set),
+            ("reuse: psum cleared", self.clear),
+            ("reuse: empty list", self.empty_list),
+            ("reuse: gradient of zeros only", self.zero_writes),
+            ("reuse: sum of dY in two rounds", self.wide_sum),
+            ("reuse: one vector throughout", self.one_vector),
+            ("reuse: zero elements skipped", self.skipped_elements),
+            ("reuse: zero vector computed", self.zero_vector),
+            ("reuse: detected again", self.redetected),
+            ("reuse: shorter last group", self.short_group),
         ]
     }
 
