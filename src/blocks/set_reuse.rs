@@ -518,12 +518,13 @@ impl Logic for SetReuse {
         self.p1_add.next = self.walker.cache_add.val();
         self.p1_reuse.next = self.walker.cache_reuse.val();
         self.p2_entry.next = self.p1_entry.val();
-        self.p2_one.next = self.p1_one.val();
+        // A dense job goes on beside an idle walker.
+        self.p2_one.next = self.p1_valid.val() && self.p1_one.val();
         self.p2_factor.next = self.p1_factor.val();
         self.p2_low.next = self.p1_low.val();
         self.p2_high.next = self.p1_high.val();
         self.p2_add.next = self.p1_add.val();
-        self.p2_reuse.next = self.p1_reuse.val();
+        self.p2_reuse.next = self.p1_valid.val() && self.p1_reuse.val();
         self.p2_write.next = self.p1_valid.val() && self.p1_write.val();
         self.p3_entry.next = self.p2_entry.val();
         self.p3_high.next = self.p2_high.val();
