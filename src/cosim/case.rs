@@ -92,7 +92,7 @@ impl Case {
             a: a.view(),
             b: b.view(),
             drain: random.drain,
-            reuse: crate::reuse::Reuse::default(),
+            reuse: random.reuse,
         };
         let (golden, hitmaps) = golden(&op, scopes, config)?;
         let mut interpreter = Interpreter::new(config);

@@ -276,6 +276,7 @@ mod tests {
                 };
                 assert_eq!(
                     OpStats {
+                        dense_cycles: 0,
                         max_abs: 0,
                         saturations: 0,
                         ..got.stats

@@ -112,7 +112,7 @@ fn stream_words_survive_packing() {
         assert_eq!(SegmentHeader::unpack(header.pack()), Some(header), "{name}");
         assert!(!doc.is_empty());
     }
-    assert_eq!(SegmentHeader::unpack(5), None);
+    assert_eq!(SegmentHeader::unpack(8), None);
     let out = OutHeader {
         shift_mode: true,
         set: 11,
