@@ -86,3 +86,14 @@ fn golden(config: &Config) -> Box<dyn Engine> {
     };
     Box::new(Golden::with_costs(config.data_w as u32, Box::new(costs)))
 }
+
+/// Says what `--check` has shown; silent without it.
+pub fn report_check(engine: &dyn Engine) {
+    if let Some(operations) = engine.compared() {
+        println!(
+            "check: {} operations, results and counts equal on {} and golden, cycles as modelled",
+            super::grouped(operations),
+            engine.name()
+        );
+    }
+}

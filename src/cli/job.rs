@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use ndarray::{Array4, ArrayView4, Ix4, OwnedRepr, arr0};
 use ndarray_npy::{NpzReader, NpzWriter};
 
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, report_check};
 use super::{Outcome, check_output, grouped};
 use crate::engine::{Drain, Geometry, Op, OpResult, Padding, Pass};
 use crate::nn::{Pads, Pair};
@@ -142,6 +142,7 @@ impl Args {
             grouped(result.stats.macs),
             args.output.display()
         );
+        report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
 }

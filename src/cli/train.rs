@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, report_check};
 use super::progress::Progress;
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
@@ -23,6 +23,8 @@ use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Repo
   mercury train --net digits-cnn --data data/digits --epochs 8 --seed 1
   mercury train --net photos-cnn --data data/photos --train-images 800 --lr 0.02
   mercury train --net my-net.toml --data ~/mnist --json report.json
+
+The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
 
 Networks are TOML layer lists (see nets/): kinds conv, fully_connected, relu, max_pool, avg_pool, flatten.
 Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
@@ -155,6 +157,7 @@ impl Args {
         )?;
         drop(progress);
         finish(args, &config, &report)?;
+        report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
 }

@@ -16,7 +16,7 @@ use super::verilate::{Builder, Options};
 use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::numeric;
-use crate::plan::{Plan, plan, stream};
+use crate::plan::{Plan, check_drain, plan, stream};
 use crate::regmap::Statistics;
 
 /// Folder that `gen-verilog` writes a configuration into when it is not told another.
@@ -77,6 +77,7 @@ impl Plans {
     /// # Errors
     /// An operation that the configuration cannot run.
     pub fn get(&mut self, geometry: &Geometry, pass: Pass, drain: Drain) -> Result<Arc<Plan>> {
+        check_drain(drain, &self.config)?;
         let key = (geometry.clone(), pass, drain != Drain::Raw);
         if let Some(plan) = self.known.get(&key) {
             return Ok(plan.clone());

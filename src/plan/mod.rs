@@ -30,7 +30,7 @@ pub use job::{
     TileDescriptor, WeightSource,
 };
 pub use layout::{Grouping, Layout};
-pub use planner::{Plan, plan};
+pub use planner::{Plan, check_drain, plan};
 pub use program::{Program, Step, Unit};
 pub use random::{Mechanisms, RandomCase, random_case};
 

@@ -66,6 +66,7 @@ impl Plan {
 /// An operation that the configuration cannot run, however it is cut: value, limit and fix.
 pub fn plan(geometry: &Geometry, pass: Pass, drain: Drain, config: &Config) -> Result<Plan> {
     geometry.validate()?;
+    check_drain(drain, config)?;
     let views = views(geometry, pass, config);
     let long = |v: &Correlation| v.terms() as u64 > config.max_terms();
     let split = pass != Pass::WeightGrad && views.iter().any(long);
@@ -91,6 +92,22 @@ pub fn plan(geometry: &Geometry, pass: Pass, drain: Drain, config: &Config) -> R
         plan.choices.push((view, choices));
     }
     Ok(plan)
+}
+
+/// Refuses a shift beyond the configuration's accumulator.
+///
+/// # Errors
+/// Value, limit and fix.
+pub fn check_drain(drain: Drain, config: &Config) -> Result<()> {
+    if let Drain::Shift(shift) = drain {
+        let limit = config.acc_w - 1;
+        anyhow::ensure!(
+            shift as usize <= limit,
+            "drain shift is {shift}, the limit is {limit} (acc_w = {}): use a smaller shift",
+            config.acc_w
+        );
+    }
+    Ok(())
 }
 
 /// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once.
