@@ -474,6 +474,11 @@ pub trait Engine {
     /// Width of an operand in bits: 16 or 8.
     fn data_bits(&self) -> u32;
 
+    /// Operations that this engine compared with another one, all of them equal; none if it compares nothing.
+    fn compared(&self) -> Option<u64> {
+        None
+    }
+
     /// Computes one operation.
     ///
     /// # Errors

@@ -203,3 +203,30 @@ fn missing_verilog_and_bad_probabilities_are_refused() {
         "--p-stall is 1.5, must be at least 0 and below 1",
     ));
 }
+
+#[test]
+fn narrow_operands_and_accumulators_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/tiny.toml"))
+        .unwrap();
+    let own = own.replace("\"tiny\"", "\"narrow\"");
+    let own = own
+        .replace("data_w = 16", "data_w = 8")
+        .replace("acc_w = 48", "acc_w = 27");
+    let config = folder.path().join("narrow.toml");
+    fs::write(&config, own).unwrap();
+    let run = |name: &str, arguments: &[&str]| {
+        let mut command = Command::cargo_bin(name).unwrap();
+        command
+            .current_dir(folder.path())
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .assert()
+    };
+    run("gen-verilog", &[]).success();
+    run("mercury", &["cosim", "--jobs", "300", "--seed", "1"])
+        .success()
+        .stdout(predicate::str::contains("no mismatch"));
+    run("mercury", &["cosim", "--jobs", "0"]).code(2);
+}

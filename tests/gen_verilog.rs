@@ -176,7 +176,7 @@ fn a_single_file_holds_every_module() {
     );
     assert_eq!(
         single.keys().collect::<Vec<_>>(),
-        ["manifest.json", "tiny.f", "tiny.v"]
+        ["manifest.json", "mercury_regs.h", "tiny.f", "tiny.v"]
     );
     let sorted = |files: &BTreeMap<String, String>| {
         let verilog = files.iter().filter(|(name, _)| name.ends_with(".v"));
@@ -229,10 +229,24 @@ fn another_size_replaces_the_modules_of_the_one_before() {
     let split = run(&[]);
     assert_eq!(
         run(&["--single-file"]).len(),
-        3,
+        4,
         "no file of the run before stays"
     );
     assert_eq!(run(&[]), split);
+}
+
+#[test]
+fn a_size_of_the_users_own_does_not_take_a_presets_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = include_str!("../configs/tiny.toml").replace("pes = 2", "pes = 3");
+    fs::write(folder.path().join("my.toml"), text).unwrap();
+    gen_verilog()
+        .current_dir(folder.path())
+        .args(["--config", "my.toml"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("name = \"tiny\"").and(predicate::str::contains("--out")));
+    assert!(!folder.path().join("rtl_out").exists());
 }
 
 #[test]

@@ -38,6 +38,9 @@ def operands(layer, rng):
 
 
 def main():
+    if sys.argv[1:] and sys.argv[1].startswith("-"):
+        print(__doc__)
+        return
     preset = sys.argv[1] if len(sys.argv) > 1 else "paper"
     rng = np.random.default_rng(1)
     wrong = 0

@@ -421,12 +421,12 @@ module set_reuse (
         p1_add <= walker_cache_add;
         p1_reuse <= walker_cache_reuse;
         p2_entry <= p1_entry;
-        p2_one <= p1_one;
+        p2_one <= p1_valid && p1_one;
         p2_factor <= p1_factor;
         p2_low <= p1_low;
         p2_high <= p1_high;
         p2_add <= p1_add;
-        p2_reuse <= p1_reuse;
+        p2_reuse <= p1_valid && p1_reuse;
         p3_entry <= p2_entry;
         p3_high <= p2_high;
         p3_add <= p2_add;

@@ -89,6 +89,10 @@ impl Args {
             None => Config::preset(&self.preset)?,
         };
         ensure!(
+            self.jobs > 0,
+            "--jobs is 0: nothing would be compared; ask for at least 1"
+        );
+        ensure!(
             (0.0..1.0).contains(&self.p_stall),
             "--p-stall is {}, must be at least 0 and below 1: use 0.3 for example",
             self.p_stall

@@ -85,3 +85,14 @@ fn golden(config: &Config) -> Box<dyn Engine> {
     };
     Box::new(Golden::of(config).with_costs(Box::new(costs)))
 }
+
+/// Says what `--check` has shown; silent without it.
+pub fn report_check(engine: &dyn Engine) {
+    if let Some(operations) = engine.compared() {
+        println!(
+            "check: {} operations, results and counts equal on {} and golden, cycles as modelled",
+            super::grouped(operations),
+            engine.name()
+        );
+    }
+}

@@ -73,6 +73,11 @@ impl Args {
             .filter(|finding| finding.caught_by.is_some())
             .count();
         println!("{caught} of {} faults caught", findings.len());
+        if caught < findings.len() {
+            println!(
+                "a fault is missed when too few jobs meet it: try more --jobs (400 catch all on tiny)"
+            );
+        }
         if let Some(path) = &self.json {
             write_json(path, &findings)?;
         }

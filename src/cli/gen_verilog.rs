@@ -1,6 +1,7 @@
 //! The `gen-verilog` command: a configuration in, a folder of Verilog out.
 
 use super::{Outcome, exit_code};
+use crate::regmap::c_header;
 use crate::{
     config::Config,
     cosim::rtl::{Direction, Manifest, PortSpec},
@@ -14,6 +15,9 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+
+/// Folder that Verilog goes to when no other is named.
+const DEFAULT_OUT: &str = "rtl_out";
 
 /// Generate the Verilog of an accelerator
 ///
@@ -40,7 +44,7 @@ pub struct Args {
     #[arg(long)]
     list: bool,
     /// Folder that gets the folder NAME
-    #[arg(long, value_name = "DIR", default_value = "rtl_out")]
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
     out: PathBuf,
     /// Write all modules into one file, NAME.v
     #[arg(long)]
@@ -65,12 +69,28 @@ impl Args {
             Some(file) => Config::load(file)?,
             None => Config::preset(self.preset.as_deref().unwrap_or(Config::DEFAULT_PRESET))?,
         };
+        refuse_preset_name(&config, self.config.is_some(), &self.out)?;
         let manifest = generate(&config, &self.out, self.single_file)?;
         if !self.quiet {
             summarise(&manifest, &self.out, self.config.as_deref());
         }
         Ok(Outcome::Good)
     }
+}
+
+/// A file of the user's own must not take the place of a preset's reviewed Verilog.
+fn refuse_preset_name(config: &Config, own: bool, out: &Path) -> Result<()> {
+    let preset = Config::preset_names().find(|name| own && *name == config.name);
+    if let Some(name) = preset
+        && out == Path::new(DEFAULT_OUT)
+        && Config::preset(name)?.hash() != config.hash()
+    {
+        anyhow::bail!(
+            "name = \"{name}\" is that of a preset with other sizes, whose Verilog stands in {DEFAULT_OUT}/{name}: \
+             give the configuration a name of its own, or another folder with --out"
+        );
+    }
+    Ok(())
 }
 
 fn list(names_only: bool) -> Result<()> {
@@ -126,6 +146,7 @@ pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manife
     let extra = [
         (format!("{}.f", config.name), list),
         (Manifest::FILE.into(), json),
+        (c_header::FILE_NAME.into(), c_header::render(config)),
     ];
     for (name, text) in files.into_iter().chain(extra) {
         let path = folder.join(name);
@@ -204,6 +225,10 @@ fn summarise(manifest: &Manifest, out: &Path, file: Option<&Path>) {
         "  {} inputs, {} outputs, listed in manifest.json",
         ends(Direction::Input),
         ends(Direction::Output)
+    );
+    println!(
+        "  C header of registers and streams: {}",
+        folder.join(c_header::FILE_NAME).display()
     );
     println!(
         "estimate of memories and multipliers:\n{}",

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView4, Ix4, OwnedRepr, arr0, arr1};
 use ndarray_npy::{NpzReader, NpzWriter};
 
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, report_check};
 use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped};
 use crate::config::Config;
@@ -160,6 +160,7 @@ impl Args {
         if hitmaps.is_some() {
             println!("{}", reuse_line(&result.stats));
         }
+        report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
 }

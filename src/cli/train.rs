@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::engine::EngineArgs;
+use super::engine::{EngineArgs, report_check};
 use super::progress::Progress;
 use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped, write_json};
@@ -27,6 +27,8 @@ use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Repo
   mercury train --net my-net.toml --data ~/mnist --json report.json
   mercury train --reuse step --bits 3 --elem-skip          skip alike vectors; see what it costs in accuracy
   mercury train --reuse step --reuse-file reuse.toml       with [layer.conv1.weight_grad] mode = 'off'
+
+The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
 
 Networks are TOML layer lists (see nets/): kinds conv, fully_connected, relu, max_pool, avg_pool, flatten.
 Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
@@ -170,6 +172,7 @@ impl Args {
         )?;
         drop(progress);
         finish(args, &config, &report)?;
+        report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
 }

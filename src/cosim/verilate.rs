@@ -375,7 +375,7 @@ impl Build<'_> {
     /// A bar on a terminal, one line elsewhere.
     fn progress(&self, work: &Path) -> Result<ProgressBar> {
         let title = format!(
-            "building Verilator model of {} (about {} s, once)",
+            "building Verilator model of {} (about {} s; kept for the next time)",
             self.rtl.name,
             compile_seconds(work)?
         );

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::golden::reuse::Hitmaps;
 use crate::numeric;
-use crate::plan::{Plan, plan, stream};
+use crate::plan::{Plan, check_drain, plan, stream};
 use crate::regmap::Statistics;
 use crate::reuse::Reuse;
 
@@ -86,6 +86,7 @@ impl Plans {
             ref reuse,
             ..
         } = *op;
+        check_drain(drain, &self.config)?;
         let key = (geometry.clone(), pass, drain != Drain::Raw, *reuse);
         if let Some(plan) = self.known.get(&key) {
             return Ok(plan.clone());

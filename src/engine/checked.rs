@@ -64,11 +64,6 @@ impl Checked {
         })
     }
 
-    /// Operations compared so far, all of them equal.
-    pub fn operations(&self) -> u64 {
-        self.operations
-    }
-
     /// Place and both values of the first difference.
     fn difference(got: &OpResult, want: &OpResult) -> Option<(String, i128, i128)> {
         if got.y.shape() != want.y.shape() {
@@ -105,6 +100,10 @@ impl Engine for Checked {
 
     fn data_bits(&self) -> u32 {
         self.subject.data_bits()
+    }
+
+    fn compared(&self) -> Option<u64> {
+        Some(self.operations)
     }
 
     fn run(&mut self, op: &Op) -> Result<OpResult> {
@@ -241,7 +240,7 @@ mod tests {
                 (mismatch.place.as_str(), mismatch.got, mismatch.want),
                 (place, got, want)
             );
-            assert_eq!((mismatch.operation, engine.operations()), (2, 2));
+            assert_eq!((mismatch.operation, engine.compared()), (2, Some(2)));
             let text = error.to_string();
             assert!(
                 text.contains("mismatch in forward (operation 2)") && text.contains("faulty has"),

@@ -33,7 +33,7 @@ pub use job::{
     Tile, TileDescriptor, WeightSource,
 };
 pub use layout::{Grouping, Layout};
-pub use planner::{Plan, plan};
+pub use planner::{Plan, check_drain, plan};
 pub use program::{Program, Step, Unit};
 pub use random::{Mechanisms, RandomCase, ReuseCase, random_case, random_reuse_case};
 pub use scope::{Scope, scope};

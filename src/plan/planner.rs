@@ -127,6 +127,7 @@ pub fn plan(
     config: &Config,
 ) -> Result<Plan> {
     geometry.validate()?;
+    check_drain(drain, config)?;
     let views: Vec<(Arc<Correlation>, Option<Detect>)> = if reuse.is_on() {
         let cuts = scope::cuts(geometry, pass, reuse, config)?.into_iter();
         cuts.map(|(view, parts)| (view, Some(detect(reuse, Some(parts)))))
@@ -227,6 +228,23 @@ fn projections(
 
 /// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once. The pieces have whole
 /// groups.
+/// Refuses a shift beyond the configuration's accumulator.
+///
+/// # Errors
+/// Value, limit and fix.
+pub fn check_drain(drain: Drain, config: &Config) -> Result<()> {
+    if let Drain::Shift(shift) = drain {
+        let limit = config.acc_w - 1;
+        anyhow::ensure!(
+            shift as usize <= limit,
+            "drain shift is {shift}, the limit is {limit} (acc_w = {}): use a smaller shift",
+            config.acc_w
+        );
+    }
+    Ok(())
+}
+
+/// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once.
 pub(super) fn views(geometry: &Geometry, pass: Pass, config: &Config) -> Vec<Correlation> {
     let all = Correlation::of(geometry, pass).into_iter();
     let pieces = |view: Correlation| {

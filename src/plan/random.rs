@@ -59,7 +59,12 @@ pub fn random_case(config: &Config, seed: u64) -> Result<RandomCase> {
         let shifted = pass != Pass::WeightGrad && maker.rng.random_bool(0.12);
         let drain = if shifted {
             // Every shift, and none more often.
-            Drain::Shift(maker.rng.random_range(0..56u32).saturating_sub(8))
+            Drain::Shift(
+                maker
+                    .rng
+                    .random_range(0..config.acc_w as u32 + 8)
+                    .saturating_sub(8),
+            )
         } else {
             Drain::Raw
         };

@@ -50,7 +50,7 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
                 config,
                 packet,
                 |p| matches!(p, Payload::Features { .. }),
-                |header| *header = *header & !0xf | 7,
+                |header| *header = *header & !0xf | 9,
             )
         },
     ),
