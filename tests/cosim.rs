@@ -146,12 +146,12 @@ fn a_fault_is_located_repeated_and_drawn() {
 }
 
 #[test]
-fn ten_of_ten_faults_are_caught() {
+fn twenty_of_twenty_faults_are_caught() {
     let (folder, rtl) = generated();
     let run = mercury(folder.path(), &rtl, &["faults", "--json", "faults.json"])
         .assert()
         .success();
-    run.stdout(predicate::str::contains("10 of 10 faults caught"));
+    run.stdout(predicate::str::contains("20 of 20 faults caught"));
 }
 
 #[test]

@@ -7,16 +7,16 @@ use anyhow::Result;
 use super::progress::Progress;
 use super::{Outcome, check_output, write_json};
 use crate::config::Config;
-use crate::cosim::faults::FAULTS;
+use crate::cosim::faults::faults;
 use crate::cosim::verilate::Builder;
 use crate::cosim::verilated;
 
-/// Put ten faults into the generated Verilog, one at a time, and see that co-simulation catches each.
+/// Put faults, ten of the dense array and ten of reuse, into the generated Verilog, one at a time, and see that co-simulation catches each.
 ///
 /// The folder of the Verilog is not changed. Exit code 1 when a fault is missed.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
-  mercury faults --preset tiny --jobs 300 --seed 1")]
+  mercury faults --preset tiny --jobs 400 --seed 1")]
 pub struct Args {
     /// Sizes of the accelerator: tiny, small, ecp5 or paper
     #[arg(long, default_value = "tiny")]
@@ -49,8 +49,8 @@ impl Args {
         let builder = Builder::find()?;
         let mut findings = Vec::new();
         {
-            let mut progress = Progress::new(FAULTS.len() as u64, "faults");
-            for fault in &FAULTS {
+            let mut progress = Progress::new(faults(&config).count() as u64, "faults");
+            for fault in faults(&config) {
                 progress.set(findings.len() as u64, fault.name);
                 findings.push(fault.run(&builder, &rtl, &config, self.jobs, self.seed)?);
             }

@@ -24,7 +24,7 @@ pub struct Fault {
     pub to: &'static str,
 }
 
-/// Ten faults: signs, widths, addresses, counters, multiplexers, rounding, timing, protocol.
+/// Ten faults of the dense array: signs, widths, addresses, counters, multiplexers, rounding, timing, protocol.
 pub const FAULTS: [Fault; 10] = [
     Fault {
         name: "sign: operands multiplied unsigned",
@@ -87,6 +87,76 @@ pub const FAULTS: [Fault; 10] = [
         to: "assign enable = 1'b1;",
     },
 ];
+
+/// Ten faults of reuse: signature, comparator, cache, Hitmap, gradient sums, flush.
+pub const REUSE_FAULTS: [Fault; 10] = [
+    Fault {
+        name: "signature: one projection shifted too far",
+        file: "rpq.v",
+        from: "assign field_1_shifted = sum_1 >>> sig_shift;",
+        to: "assign field_1_shifted = sum_1 >>> (sig_shift + 5'd1);",
+    },
+    Fault {
+        name: "comparator: the tag of a way not compared",
+        file: "signature_comparator.v",
+        from: "(tag_1 == signature)",
+        to: "1'b1",
+    },
+    Fault {
+        name: "MCACHE: a miss in a full set replaces an entry",
+        file: "mcache.v",
+        from: "assign insert = looked_up && !comparator_hit && comparator_free;",
+        to: "assign insert = looked_up && !comparator_hit;",
+    },
+    Fault {
+        name: "MCACHE: zero vectors skipped whatever the job says",
+        file: "detector.v",
+        from: "assign mcache_zero = p4_all_zero && zero_skip;",
+        to: "assign mcache_zero = p4_all_zero;",
+    },
+    Fault {
+        name: "detection: one row too many in the image",
+        file: "detector_lane.v",
+        from: "(row < in_rows)",
+        to: "(row <= in_rows)",
+    },
+    Fault {
+        name: "Hitmap: first items of a pass add to the pass before",
+        file: "hitmap.v",
+        from: "assign touched_before = !record_first_group && touched_read_data;",
+        to: "assign touched_before = touched_read_data;",
+    },
+    Fault {
+        name: "Hitmap: psums of zero positions not cleared",
+        file: "hitmap.v",
+        from: "has_item = record_zero && record_last_group && !touched_before;",
+        to: "has_item = 1'b0;",
+    },
+    Fault {
+        name: "MCACHE data: an entry just written not forwarded",
+        file: "mcache_data.v",
+        from: "if (forward) begin",
+        to: "if (1'b0) begin",
+    },
+    Fault {
+        name: "gradient sums: wide ones flushed in one round",
+        file: "mcache_data.v",
+        from: "wide_q <= (|high) && !(&high);",
+        to: "wide_q <= 1'b0;",
+    },
+    Fault {
+        name: "flush: first entry read a cycle early",
+        file: "item_walker.v",
+        from: "(gap == 3'd4)",
+        to: "(gap == 3'd3)",
+    },
+];
+
+/// The faults that can be put into the Verilog of a configuration.
+pub fn faults(config: &Config) -> impl Iterator<Item = &'static Fault> {
+    let reuse = if config.reuse { &REUSE_FAULTS[..] } else { &[] };
+    FAULTS.iter().chain(reuse)
+}
 
 impl Fault {
     /// The Verilog with the fault.
