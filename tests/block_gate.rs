@@ -6,6 +6,8 @@
 mod detection;
 mod gate;
 mod hdl_blocks;
+#[path = "block_gate/reuse.rs"]
+mod reuse;
 
 use gate::{Gate, Inputs};
 use hdl_blocks::{Pe, Row};

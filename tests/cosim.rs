@@ -204,17 +204,16 @@ fn missing_verilog_and_bad_probabilities_are_refused() {
     ));
 }
 
-#[test]
-fn narrow_operands_and_accumulators_agree() {
+/// Generates `tiny` with these changes of its text, and co-simulates it.
+fn agrees(name: &str, changes: &[(&str, &str)], jobs: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/tiny.toml"))
-        .unwrap();
-    let own = own.replace("\"tiny\"", "\"narrow\"");
-    let own = own
-        .replace("data_w = 16", "data_w = 8")
-        .replace("acc_w = 48", "acc_w = 27");
-    let config = folder.path().join("narrow.toml");
-    fs::write(&config, own).unwrap();
+    let own = include_str!("../configs/tiny.toml").replace("\"tiny\"", &format!("\"{name}\""));
+    let change = |text: String, (from, to): &(&str, &str)| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    };
+    let config = folder.path().join("own.toml");
+    fs::write(&config, changes.iter().fold(own, change)).unwrap();
     let run = |name: &str, arguments: &[&str]| {
         let mut command = Command::cargo_bin(name).unwrap();
         command
@@ -225,8 +224,28 @@ fn narrow_operands_and_accumulators_agree() {
             .assert()
     };
     run("gen-verilog", &[]).success();
-    run("mercury", &["cosim", "--jobs", "300", "--seed", "1"])
+    run("mercury", &["cosim", "--jobs", jobs, "--seed", "1"])
         .success()
         .stdout(predicate::str::contains("no mismatch"));
     run("mercury", &["cosim", "--jobs", "0"]).code(2);
+}
+
+#[test]
+fn narrow_operands_and_accumulators_agree() {
+    let narrow = [("data_w = 16", "data_w = 8"), ("acc_w = 48", "acc_w = 27")];
+    agrees("narrow", &narrow, "300");
+}
+
+#[test]
+fn a_dense_accelerator_agrees() {
+    agrees("dense", &[("[mcache]", "reuse = false\n[mcache]")], "100");
+}
+
+#[test]
+fn an_accelerator_without_trace_agrees() {
+    agrees(
+        "untraced",
+        &[("[mcache]", "trace = false\n[mcache]")],
+        "100",
+    );
 }

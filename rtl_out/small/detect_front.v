@@ -82,11 +82,15 @@ module detect_front (
     wire [1:0] tiles_pending_bank;
     wire [15:0] tiles_pending_addr;
     wire [15:0] tiles_pending_row;
+    wire [15:0] tiles_pending_col;
     wire [15:0] tiles_row_start;
     wire [1:0] tiles_start_bank;
     wire [15:0] tiles_start_addr;
     wire [15:0] tiles_passes;
+    wire [2:0] tiles_pes_last;
+    wire [15:0] tiles_tag;
     wire tiles_zero;
+    wire tiles_drain;
     wire [2:0] bank_difference;
 
     tile_queue tiles (
@@ -101,7 +105,7 @@ module detect_front (
         .pending_bank(tiles_pending_bank),
         .pending_addr(tiles_pending_addr),
         .pending_row(tiles_pending_row),
-        .pending_col(),
+        .pending_col(tiles_pending_col),
         .images(det_images),
         .rows(det_rows),
         .cols(det_cols),
@@ -112,10 +116,10 @@ module detect_front (
         .start_bank(tiles_start_bank),
         .start_addr(tiles_start_addr),
         .passes(tiles_passes),
-        .pes_last(),
-        .tag(),
+        .pes_last(tiles_pes_last),
+        .tag(tiles_tag),
         .zero(tiles_zero),
-        .drain()
+        .drain(tiles_drain)
     );
 
     assign bank_difference = bank_sum - 3'd3;
@@ -253,5 +257,5 @@ module detect_front (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, bank_difference[2]};
+    wire unused = &{1'b0, tiles_pending_col, tiles_pes_last, tiles_tag, tiles_drain, bank_difference[2]};
 endmodule

@@ -45,9 +45,13 @@ module list_reader (
     wire ends;
     wire rewinds;
     wire [11:0] address;
+    wire nest_step_cgroup;
     wire nest_step_pass;
     wire nest_step_tile;
+    wire nest_in_first_group;
+    wire nest_in_last_cgroup;
     wire nest_in_last_pass;
+    wire [15:0] nest_pass;
     wire [7:0] last_position_read_data;
 
     group_nest nest (
@@ -58,13 +62,13 @@ module list_reader (
         .chunks(chunks),
         .cgroups(cgroups),
         .passes(passes),
-        .step_cgroup(),
+        .step_cgroup(nest_step_cgroup),
         .step_pass(nest_step_pass),
         .step_tile(nest_step_tile),
-        .in_first_group(),
-        .in_last_cgroup(),
+        .in_first_group(nest_in_first_group),
+        .in_last_cgroup(nest_in_last_cgroup),
         .in_last_pass(nest_in_last_pass),
-        .pass()
+        .pass(nest_pass)
     );
 
     lut_ram_w8_d256 last_position (
@@ -187,5 +191,5 @@ module list_reader (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, list_positions[15:12]};
+    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_in_last_cgroup, nest_pass};
 endmodule

@@ -30,7 +30,6 @@ module loop_nest (
     output wire step_tile,
     output wire vector_first,
     output wire group_first,
-    output wire pass_first,
     output wire in_first_group,
     output wire in_last_pass,
     output wire [15:0] k_index,
@@ -64,7 +63,6 @@ module loop_nest (
     assign step_tile = step_pass && in_last_pass;
     assign vector_first = k_count == 16'd0;
     assign group_first = vector_first && (position_count == 16'd0);
-    assign pass_first = group_first && in_first_group;
     assign in_first_group = (cgroup_count == 16'd0) && (chunk_count == 16'd0);
     assign in_last_pass = (pass_count + 16'd1) == passes;
     assign k_index = k_count;

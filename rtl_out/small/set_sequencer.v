@@ -228,7 +228,6 @@ module set_sequencer (
         .step_tile(nest_step_tile),
         .vector_first(nest_vector_first),
         .group_first(nest_group_first),
-        .pass_first(),
         .in_first_group(nest_in_first_group),
         .in_last_pass(nest_in_last_pass),
         .k_index(nest_k_index),

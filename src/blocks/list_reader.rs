@@ -27,7 +27,7 @@ pub const LIST_SLOT_W: usize = 8;
 /// one token a cycle.
 /// **Parameters** `lists`, `tile` of the configuration: widths.
 ///
-/// The test `list_reader_keeps_the_order` holds it to a queue.
+/// The test `item_walker_issues_every_list` drives it together with the walker, list by list.
 #[derive(LogicBlock)]
 pub struct ListReader {
     /// START, or an error: forget everything.

@@ -60,8 +60,6 @@ pub struct LoopNest {
     pub vector_first: Bit<Out>,
     /// First element of a group.
     pub group_first: Bit<Out>,
-    /// First element of a pass.
-    pub pass_first: Bit<Out>,
     /// Within the first group of a pass.
     pub in_first_group: Bit<Out>,
     /// Within the last pass.
@@ -115,7 +113,6 @@ impl LoopNest {
             step_tile: Bit::new(),
             vector_first: Bit::new(),
             group_first: Bit::new(),
-            pass_first: Bit::new(),
             in_first_group: Bit::new(),
             in_last_pass: Bit::new(),
             k_index: output(),
@@ -180,7 +177,6 @@ impl Logic for LoopNest {
         self.vector_first.next = self.k_count.val() == 0;
         self.group_first.next = self.vector_first.val() && (self.position_count.val() == 0);
         self.in_first_group.next = (self.cgroup_count.val() == 0) && (self.chunk_count.val() == 0);
-        self.pass_first.next = self.group_first.val() && self.in_first_group.val();
         self.k_index.next = self.k_count.val();
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_count.val();

@@ -1,5 +1,6 @@
 //! Error paths: jobs spoilt on purpose must end with the right code, and the next good job must be right.
 
+mod reuse;
 mod spoil;
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,7 @@ use crate::config::Config;
 use crate::regmap::{Access, Error, JobRegs, REGISTERS, Reg, words};
 use crate::reuse::Mode;
 
-use spoil::SPOILT;
+use spoil::Spoil;
 
 /// Operations searched for one that an error path can be made of.
 const SEARCHED: u64 = 500;
@@ -45,10 +46,13 @@ pub struct Path {
 /// What keeps operations from being drawn. A path that fails is no error.
 pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> Result<Vec<Path>> {
     let mut paths = Vec::new();
-    for (name, expected, spoil) in SPOILT {
+    let reused: &[(&str, Error, Spoil)] = if config.reuse { reuse::SPOILT } else { &[] };
+    let dense = spoil::SPOILT.iter().map(|path| (Mode::Off, path));
+    let reused = reused.iter().map(|path| (Mode::Step, path));
+    for (mode, (name, expected, spoil)) in dense.chain(reused) {
         let mut found = None;
         for index in 0..SEARCHED {
-            let case = Case::new(config, Draw::Mode(Mode::Off), seed, index)?;
+            let case = Case::new(config, Draw::Mode(mode), seed, index)?;
             let Some(job) = case.random.plan.jobs.first() else {
                 continue;
             };

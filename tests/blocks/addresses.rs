@@ -145,7 +145,6 @@ fn check_element(sim: &Sim<LoopNest>, limits: &Limits, elements: &[[usize; LEVEL
     assert_eq!(sim.pass.val(), element[PASS]);
     assert_eq!(sim.vector_first.val(), k == 0);
     assert_eq!(sim.group_first.val(), in_group == 0);
-    assert_eq!(sim.pass_first.val(), since(elements, i, PASS) == 0);
     let first_group = element[CGROUP] == 0 && element[CHUNK] == 0;
     assert_eq!(sim.in_first_group.val(), first_group);
     assert_eq!(sim.in_last_pass.val(), element[PASS] + 1 == limits.passes);

@@ -1,6 +1,7 @@
 //! Processing element and requantiser.
 
 use crate::{rng, set, sim, tiny};
+use mercury::blocks::mcache_data::McacheData;
 use mercury::blocks::pe::Pe;
 use mercury::blocks::requantizer::Requantizer;
 use mercury::config::Config;
@@ -280,4 +281,67 @@ fn requantizer_rounds_half_to_even() {
         }
         assert!(ties > 1000, "{ties} ties");
     }
+}
+
+#[test]
+fn mcache_data_adds_and_forwards() {
+    let config = tiny();
+    let entries = config.mcache.entries();
+    let mut sim = sim(McacheData::new(&config));
+    let mut rng = rng(3);
+    let wraps = |sum: i128| {
+        let above = 128 - config.mcache_data_w();
+        sum << above >> above
+    };
+    let operand = 1i128 << (config.data_w - 1);
+    let mut words = vec![0i128; entries];
+    // What each entry held before the word of the last cycle was written, which is what a read in that cycle gives.
+    let (mut read, mut written): (Option<usize>, Option<(usize, i128)>) = (None, None);
+    let (mut forwarded, mut wide) = (0, [0; 2]);
+    for cycle in 0..5000 {
+        let vector_sum = match rng.random_range(0..3) {
+            0 => rng.random_range(-2..=2),
+            1 => rng.random_range(-operand - 1..=operand),
+            _ => rng.random_range(-(operand * operand)..=operand * operand),
+        };
+        // The entry that was read in the cycle before is the one that the result goes to.
+        let entry = read.unwrap_or(0);
+        let forward = written.is_some_and(|(e, _)| e == entry);
+        let (add, write) = (rng.random::<bool>(), rng.random::<bool>());
+        let next = rng.random_range(0..entries);
+        sim.forward.next = forward;
+        sim.add.next = add;
+        sim.write.next = write;
+        set(&mut sim.vector_sum, vector_sum);
+        set(&mut sim.write_addr, entry as i128);
+        set(&mut sim.read_addr, next as i128);
+        sim.settle();
+        if let Some((_, value)) = written {
+            let fits = (-operand..operand).contains(&value);
+            assert_eq!(sim.wide.val(), !fits, "cycle {cycle}: {value}");
+            wide[usize::from(fits)] += 1;
+        }
+        if read.is_some() {
+            assert_eq!(
+                sim.stored.val(),
+                words[entry] as i64,
+                "cycle {cycle}, forward {forward}"
+            );
+            if !forward {
+                assert_eq!(sim.read_data.val(), words[entry] as i64, "cycle {cycle}");
+            }
+            forwarded += u32::from(forward);
+        }
+        written = None;
+        if write {
+            words[entry] = wraps(vector_sum + if add { words[entry] } else { 0 });
+            written = Some((entry, words[entry]));
+        }
+        read = Some(next);
+        sim.clock();
+    }
+    assert!(
+        forwarded > 100 && wide.iter().all(|n| *n > 100),
+        "{forwarded} {wide:?}"
+    );
 }

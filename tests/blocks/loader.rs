@@ -12,6 +12,9 @@ const TILE: u64 = 1;
 const FEATURES: u64 = 2;
 const WEIGHTS: u64 = 3;
 const OPERAND: u64 = 4;
+const READS: u64 = 5;
+const MATRIX: u64 = 6;
+const OFFSETS: u64 = 7;
 const END: u64 = 15;
 
 const BAD_HEADER: u64 = 2;
@@ -24,6 +27,11 @@ const SLOT_BEATS: u64 = 6;
 
 fn config() -> Config {
     Config { pes: 5, ..tiny() }
+}
+
+/// Beats of a detector's whole program.
+fn program_beats() -> u64 {
+    (config().k_max * config().l) as u64
 }
 
 /// A segment header.
@@ -46,7 +54,10 @@ impl Segment {
     }
 
     fn random(rng: &mut ChaCha8Rng, wgrad: bool) -> Segment {
-        let kind = rng.random_range(TILE..=if wgrad { OPERAND } else { WEIGHTS });
+        let mut kind = rng.random_range(TILE..=OFFSETS);
+        while kind == OPERAND && !wgrad {
+            kind = rng.random_range(TILE..=OFFSETS);
+        }
         let features = kind == FEATURES;
         let rows = rng.random_range(1..=4);
         Segment {
@@ -58,6 +69,9 @@ impl Segment {
                 rng.random_range(1..=SLOT_BEATS),
                 rows * ROW_BEATS,
                 rows * ROW_BEATS,
+                rng.random_range(1..=program_beats()),
+                rng.random_range(1..=program_beats()),
+                rng.random_range(1..=config().p_max as u64),
             ][kind as usize - 1],
             mask: rng.random_range(1..4),
         }
@@ -81,7 +95,11 @@ struct Load {
 }
 
 fn start(wgrad: bool) -> Sim<Loader> {
-    let mut sim = sim(Loader::new(&config()));
+    start_with(&config(), wgrad)
+}
+
+fn start_with(config: &Config, wgrad: bool) -> Sim<Loader> {
+    let mut sim = sim(Loader::new(config));
     sim.wgrad.next = wgrad;
     set(&mut sim.slot_beats, SLOT_BEATS);
     assert!(sim.done.val());
@@ -95,16 +113,17 @@ fn selected(sim: &Sim<Loader>) -> u64 {
     u64::from(sim.load_selected[0].val()) | u64::from(sim.load_selected[1].val()) << 1
 }
 
-/// Random room, in both sets.
-fn random_room(rng: &mut ChaCha8Rng, sim: &mut Sim<Loader>) -> [[bool; 2]; 4] {
-    let room: [[bool; 2]; 4] =
+/// Random room for tiles, features, weights, operands and programs, in both sets.
+fn random_room(rng: &mut ChaCha8Rng, sim: &mut Sim<Loader>) -> [[bool; 2]; 5] {
+    let room: [[bool; 2]; 5] =
         std::array::from_fn(|_| std::array::from_fn(|_| rng.random_ratio(2, 3)));
-    let [tile, features, weights, operand] = room;
+    let [tile, features, weights, operand, program] = room;
     for (s, room_tile) in tile.into_iter().enumerate() {
         sim.room_tile[s].next = room_tile;
         sim.room_features[s].next = features[s];
         sim.room_weights[s].next = weights[s];
         sim.room_operand[s].next = operand[s];
+        sim.room_program[s].next = program[s];
     }
     room
 }
@@ -121,6 +140,9 @@ fn check_load(sim: &Sim<Loader>, load: &Load) {
         &sim.load_features,
         &sim.load_weights,
         &sim.load_operand,
+        &sim.load_reads,
+        &sim.load_matrix,
+        &sim.load_offsets,
     ];
     for (kind, port) in (TILE..).zip(kinds) {
         assert_eq!(port.val(), segment.kind == kind, "kind of {load:?}");
@@ -138,6 +160,7 @@ fn check_load(sim: &Sim<Loader>, load: &Load) {
             assert_eq!(sim.load_row_beat.val(), number % ROW_BEATS);
             assert_eq!(sim.load_row_last.val(), number % ROW_BEATS == ROW_BEATS - 1);
         }
+        READS.. => assert_eq!(sim.load_index.val(), *number),
         _ => {}
     }
 }
@@ -178,7 +201,9 @@ fn loader_deals_every_beat() {
             sim.settle();
             assert!(!sim.done.val() && !sim.error.val());
             let ready = load.as_ref().is_none_or(|l| {
-                (0..2).all(|s| l.segment.mask >> s & 1 == 0 || room[l.segment.kind as usize - 1][s])
+                (0..2).all(|s| {
+                    l.segment.mask >> s & 1 == 0 || room[l.segment.kind.min(READS) as usize - 1][s]
+                })
             });
             assert_eq!(sim.s_axis_tready.val(), ready);
             assert_eq!(sim.accepted.val(), ready && offered);
@@ -216,6 +241,7 @@ fn errors(sim: &mut Sim<Loader>, beats: &[(u64, bool)]) -> Vec<(usize, u64)> {
         sim.room_features[s].next = true;
         sim.room_weights[s].next = true;
         sim.room_operand[s].next = true;
+        sim.room_program[s].next = true;
     }
     let mut found = Vec::new();
     sim.s_axis_tvalid.next = true;
@@ -246,7 +272,10 @@ fn errors(sim: &mut Sim<Loader>, beats: &[(u64, bool)]) -> Vec<(usize, u64)> {
 
 /// A packet whose beat `at` is illegal: the code comes there, once; the rest up to TLAST is dropped.
 fn refused(name: &str, wgrad: bool, beats: &[(u64, bool)], at: usize, code: u64) {
-    let mut sim = start(wgrad);
+    refused_by(start(wgrad), name, beats, at, code);
+}
+
+fn refused_by(mut sim: Sim<Loader>, name: &str, beats: &[(u64, bool)], at: usize, code: u64) {
     assert_eq!(errors(&mut sim, beats), [(at, code)], "{name}");
     assert!(sim.done.val(), "{name}: done after TLAST");
     // The next job is not disturbed.
@@ -263,6 +292,10 @@ fn refused(name: &str, wgrad: bool, beats: &[(u64, bool)], at: usize, code: u64)
 
 /// A good segment, then one with this header, then beats up to TLAST.
 fn refused_header(name: &str, wgrad: bool, segment: Segment) {
+    refused_header_by(start(wgrad), name, segment);
+}
+
+fn refused_header_by(sim: Sim<Loader>, name: &str, segment: Segment) {
     let mut beats = vec![
         (FEATURES | 1 << 12 | 1 << 32, false),
         (7, false),
@@ -270,7 +303,7 @@ fn refused_header(name: &str, wgrad: bool, segment: Segment) {
     ];
     // What is dropped may look like anything.
     beats.extend([(END, false), (FEATURES, false), (END_SEGMENT.word(), true)]);
-    refused(name, wgrad, &beats, 2, BAD_HEADER);
+    refused_by(sim, name, &beats, 2, BAD_HEADER);
 }
 
 #[test]
@@ -282,7 +315,7 @@ fn loader_reports_every_error() {
         count: SLOT_BEATS,
         mask: 3,
     };
-    for kind in [0, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] {
+    for kind in [0, 8, 9, 10, 11, 12, 13, 14] {
         refused_header("unknown kind", false, Segment { kind, ..good });
     }
     refused_header("no set", false, Segment { mask: 0, ..good });
@@ -305,6 +338,33 @@ fn loader_reports_every_error() {
             "more beats than a slot has",
             false,
             Segment { count, ..good },
+        );
+    }
+    let too_many = [program_beats(), program_beats(), config().p_max as u64];
+    for (kind, most) in [READS, MATRIX, OFFSETS].into_iter().zip(too_many) {
+        let count = most + 1;
+        refused_header(
+            "a program too long",
+            false,
+            Segment {
+                kind,
+                count,
+                ..good
+            },
+        );
+        let dense = Config {
+            reuse: false,
+            ..config()
+        };
+        let sim = start_with(&dense, false);
+        refused_header_by(
+            sim,
+            "no reuse",
+            Segment {
+                kind,
+                count: 1,
+                ..good
+            },
         );
     }
     for count in [1, 3, 5] {

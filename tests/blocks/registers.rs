@@ -2,6 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::axil_regs::AxilRegs;
+use mercury::config::Config;
 use mercury::hdl::{Direction, Sim, Value};
 use mercury::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg, words};
 use rand::RngExt;
@@ -140,18 +141,11 @@ fn job_registers() -> impl Iterator<Item = Reg> {
 }
 
 /// Fields without a port: their only legal value is 0.
-const RESERVED: [&str; 1] = ["REUSE"];
-
 /// Every field's port shows the field.
 fn check_fields(bus: &mut Bus, held: &HashMap<Reg, u32>) {
     let outputs = bus.outputs();
     for (reg, word) in held {
-        for field in reg
-            .register()
-            .fields
-            .iter()
-            .filter(|f| !RESERVED.contains(&f.name))
-        {
+        for field in reg.register().fields {
             let port = &outputs[&field.signal()];
             let bits = field.bits.min(port.width() as u32);
             let value = u64::from(*word) >> field.lsb & ((1 << bits) - 1);
@@ -324,7 +318,7 @@ fn axil_regs_know_a_bad_job() {
         let value = match field.name {
             name if must_not_be_zero.contains(&name) => 1,
             "SHIFT" => 47,
-            name if RESERVED.contains(&name) => 0,
+            "REUSE" => 0,
             _ => bus.rng.random::<u16>().into(),
         };
         *legal.get_mut(&reg).expect("every register is there") |= field.place(value) as u32;
@@ -339,7 +333,7 @@ fn axil_regs_know_a_bad_job() {
         let bad = match field.name {
             name if must_not_be_zero.contains(&name) => 0,
             "SHIFT" => 48,
-            name if RESERVED.contains(&name) => 1 << (field.bits - 1),
+            "REUSE" => 5,
             _ => continue,
         };
         bus.write(reg.offset(), kept | field.place(bad) as u32, 15);
@@ -349,4 +343,97 @@ fn axil_regs_know_a_bad_job() {
         spoilt += 1;
     }
     assert_eq!(spoilt, 11);
+}
+
+/// The fields of a small job that is legal in every mode.
+fn reuse_job() -> Vec<(Reg, &'static str, i64)> {
+    let ones = [
+        (Reg::Cgroups, "CGROUPS"),
+        (Reg::Chunks, "CHUNKS"),
+        (Reg::ChannelsPerGroup, "CG"),
+        (Reg::ChannelsPerGroup, "CG_LAST"),
+        (Reg::KernelRows, "KR"),
+        (Reg::KernelRows, "KR_LAST"),
+        (Reg::KernelCols, "KW"),
+        (Reg::Slot, "SLOT_BEATS"),
+        (Reg::Ring, "RING_SLOTS"),
+        (Reg::GroupK, "GROUP_K"),
+        (Reg::GroupK, "K_CG_LAST"),
+        (Reg::GroupK, "K_KR_LAST"),
+        (Reg::Steps, "STEPS"),
+        (Reg::Steps, "STEPS_CG_LAST"),
+        (Reg::Steps, "STEPS_KR_LAST"),
+        (Reg::Rpq, "PROJECTIONS"),
+        (Reg::Rpq, "SIG_BITS"),
+        (Reg::Lists, "LIST_POSITIONS"),
+        (Reg::Lists, "LIST_SLOTS"),
+    ];
+    ones.map(|(reg, field)| (reg, field, 1)).into()
+}
+
+/// Whether a job is refused: the job of [`reuse_job`] with these changes.
+fn is_bad(bus: &mut Bus, changes: &[(Reg, &str, i64)]) -> bool {
+    let mut words: HashMap<Reg, u32> = HashMap::new();
+    for (reg, name, value) in reuse_job().iter().chain(changes) {
+        let field = reg.field(name);
+        let word = words.entry(*reg).or_default();
+        *word = *word & !(field.mask() as u32) | field.place(*value) as u32;
+    }
+    for reg in job_registers() {
+        let word = words.get(&reg).copied().unwrap_or(0);
+        assert_eq!(bus.write(reg.offset(), word, 15), OKAY);
+    }
+    bus.sim.bad_job.val()
+}
+
+#[test]
+fn axil_regs_know_a_bad_job_with_reuse() {
+    let mut bus = bus(6);
+    for mode in 0..16 {
+        let bad = is_bad(&mut bus, &[(Reg::Mode, "REUSE", mode)]);
+        assert_eq!(bad, mode > 4, "mode {mode}");
+    }
+    let step = (Reg::Mode, "REUSE", 3);
+    let counts = [Reg::GroupK, Reg::Steps, Reg::Rpq, Reg::Lists];
+    let mut spoilt = 0;
+    for (reg, field, _) in reuse_job().into_iter().filter(|(r, ..)| counts.contains(r)) {
+        assert!(is_bad(&mut bus, &[step, (reg, field, 0)]), "{field} = 0");
+        assert!(!is_bad(&mut bus, &[(reg, field, 0)]), "{field} = 0, dense");
+        spoilt += 1;
+    }
+    assert_eq!(spoilt, 10);
+    // The last value that is legal, and the first that is not.
+    for (reg, field, most) in [
+        (Reg::Rpq, "PROJECTIONS", tiny().p_max as i64),
+        (Reg::Rpq, "SIG_BITS", 4),
+    ] {
+        assert!(!is_bad(&mut bus, &[step, (reg, field, most)]));
+        assert!(is_bad(&mut bus, &[step, (reg, field, most + 1)]), "{field}");
+    }
+    let (chunks, channels) = ((Reg::Chunks, "CHUNKS", 2), (Reg::ChannelsPerGroup, "CG", 2));
+    assert!(!is_bad(&mut bus, &[step, chunks]));
+    assert!(!is_bad(&mut bus, &[step, channels]));
+    assert!(is_bad(&mut bus, &[step, chunks, channels]));
+    let (stream, again) = (
+        (Reg::Mode, "STREAM_FEATURES", 1),
+        (Reg::Mode, "REDETECT", 1),
+    );
+    assert!(is_bad(&mut bus, &[step, stream]));
+    assert!(!is_bad(&mut bus, &[step, stream, again]));
+}
+
+#[test]
+fn axil_regs_without_reuse_refuse_every_mode() {
+    let config = Config {
+        reuse: false,
+        ..tiny()
+    };
+    let mut bus = Bus {
+        sim: sim(AxilRegs::new(&config)),
+        ..bus(7)
+    };
+    for mode in 0..16 {
+        let bad = is_bad(&mut bus, &[(Reg::Mode, "REUSE", mode)]);
+        assert_eq!(bad, mode > 0, "mode {mode}");
+    }
 }

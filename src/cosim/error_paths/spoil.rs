@@ -214,15 +214,19 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
             packet.to_vec(),
         ))
     }),
-    ("a reserved mode bit", Error::BadJob, |job, _, packet| {
-        Some((
-            JobRegs {
-                reuse: 1,
-                ..job.regs
-            },
-            packet.to_vec(),
-        ))
-    }),
+    (
+        "reuse without its registers",
+        Error::BadJob,
+        |job, _, packet| {
+            Some((
+                JobRegs {
+                    reuse: 1,
+                    ..job.regs
+                },
+                packet.to_vec(),
+            ))
+        },
+    ),
     (
         "a shift beyond the accumulator",
         Error::BadJob,
@@ -239,7 +243,7 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
 ];
 
 /// Beat number of the first segment with such a payload, and the segment's number.
-fn find(job: &Job, wanted: impl Fn(&Payload) -> bool) -> Option<(usize, usize)> {
+pub(super) fn find(job: &Job, wanted: impl Fn(&Payload) -> bool) -> Option<(usize, usize)> {
     let mut beat = 0;
     for (number, segment) in job.segments.iter().enumerate() {
         if wanted(&segment.payload) {
@@ -272,7 +276,8 @@ fn edit(
     Some((job.regs, packet))
 }
 
-fn edit_header(
+/// Another header of the first such segment.
+pub(super) fn edit_header(
     job: &Job,
     config: &Config,
     packet: &[u8],

@@ -89,10 +89,6 @@ impl Uses {
         }
         ranges
     }
-
-    pub fn is_read(&self, name: &str) -> bool {
-        self.0.contains_key(name)
-    }
 }
 
 /// The process being printed, if any.

@@ -99,11 +99,6 @@ fn custom(checked: &Checked, text: &str) -> String {
     out + "endmodule\n"
 }
 
-/// A connection that is decided when all reads are known.
-fn open_if_unread(name: &str) -> String {
-    format!("\u{3}{name}\u{4}")
-}
-
 struct Printer<'a> {
     checked: &'a Checked,
     node: &'a Node,
@@ -204,7 +199,6 @@ impl<'a> Printer<'a> {
         let comb = self.comb_processes();
         let (instances, connections) = self.instances();
         let assigns = self.assigns() + &connections;
-        let instances = self.leave_open(&instances);
         let variables = self.variables();
         let declarations = self.declarations(&variables);
         let constants = self.constants();
@@ -387,7 +381,7 @@ impl<'a> Printer<'a> {
     fn connection(&mut self, net: NetId, assigns: &mut String) -> String {
         let name = self.writer.net_names[net].clone();
         if matches!(self.writer.module.nets[net].role, NetRole::FromChild(_)) {
-            return open_if_unread(&name);
+            return name;
         }
         let width = self.writer.module.nets[net].width;
         self.writer.uses.mark(&name, 0, width);
@@ -402,30 +396,6 @@ impl<'a> Printer<'a> {
         }
         *assigns += &format!("    assign {name} = {text};\n");
         name
-    }
-
-    /// Whether an output of a child goes anywhere.
-    fn is_connected(&self, net: NetId) -> bool {
-        self.aliases.contains_key(&net) || self.writer.uses.is_read(&self.writer.net_names[net])
-    }
-
-    /// Fills the [`open_if_unread`] connections.
-    fn leave_open(&self, instances: &str) -> String {
-        let aliased: BTreeSet<&str> = self
-            .aliases
-            .keys()
-            .map(|net| self.writer.net_names[*net].as_str())
-            .collect();
-        let mut parts = instances.split('\u{3}');
-        let mut out = parts.next().unwrap_or_default().to_string();
-        for part in parts {
-            let (name, rest) = part.split_once('\u{4}').expect("written by open_if_unread");
-            if aliased.contains(name) || self.writer.uses.is_read(name) {
-                out += name;
-            }
-            out += rest;
-        }
-        out
     }
 
     fn assigns(&mut self) -> String {

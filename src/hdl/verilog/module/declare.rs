@@ -17,11 +17,7 @@ impl Printer<'_> {
                 NetRole::Local | NetRole::ToChild(_) if variables.contains(&id) => "reg ",
                 NetRole::Local => "wire",
                 NetRole::ToChild(_) if !self.inlined.contains(&id) => "wire",
-                NetRole::FromChild(_)
-                    if !self.aliases.contains_key(&id) && self.is_connected(id) =>
-                {
-                    "wire"
-                }
+                NetRole::FromChild(_) if !self.aliases.contains_key(&id) => "wire",
                 _ => continue,
             };
             declare(kind, net.signed, net.width, name);
@@ -85,10 +81,7 @@ impl Printer<'_> {
         for (id, net) in self.writer.module.nets.iter().enumerate() {
             let declared = match net.role {
                 NetRole::Input | NetRole::Local | NetRole::Reg { .. } => true,
-                NetRole::FromChild(_) => {
-                    !self.aliases.contains_key(&id)
-                        && self.writer.uses.is_read(&self.writer.net_names[id])
-                }
+                NetRole::FromChild(_) => !self.aliases.contains_key(&id),
                 _ => false,
             };
             if declared {

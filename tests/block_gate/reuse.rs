@@ -1,0 +1,171 @@
+//! The blocks that issue what Hitmap lists leave to do.
+
+use super::{Inputs, hold, rare, small, small_lanes, tiny};
+use crate::gate::Gate;
+use mercury::blocks::group_nest::GroupNest;
+use mercury::blocks::item_walker::ItemWalker;
+use mercury::blocks::list_reader::ListReader;
+use mercury::blocks::mcache_data::McacheData;
+use mercury::blocks::reuse_fields::ReuseFields;
+use mercury::blocks::set_reuse::SetReuse;
+use mercury::hdl::Value;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+const LOOPS: [&str; 3] = ["chunks", "cgroups", "passes"];
+
+#[test]
+fn group_nest() {
+    let mut kept = Inputs::new();
+    Gate::new("group_nest_gate")
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &["load"], 100);
+            small(rng, inputs, &LOOPS, 1..=3);
+            hold(&mut kept, cycle, inputs, &LOOPS);
+        })
+        .check(GroupNest::new());
+}
+
+/// A word that is written is not read in the same cycle.
+#[test]
+fn mcache_data() {
+    Gate::new("mcache_data_gate")
+        .stimulus(|rng, _, inputs| {
+            let other = inputs["write_addr"].clone() + 1;
+            if inputs["write"].any() {
+                inputs.insert("read_addr".into(), other);
+            }
+            if rng.random() {
+                small(rng, inputs, &["vector_sum"], 0..=100);
+            }
+        })
+        .check(McacheData::new(&tiny()));
+}
+
+#[test]
+fn list_reader() {
+    let mut kept = Inputs::new();
+    Gate::new("list_reader_gate")
+        .cycles(12_000)
+        .stimulus(move |rng, cycle, inputs| {
+            small(rng, inputs, &LOOPS, 1..=2);
+            small(rng, inputs, &["list_slots"], 1..=4);
+            small(rng, inputs, &["list_positions"], 1..=16);
+            small(rng, inputs, &["item_count"], 0..=3);
+            hold(&mut kept, cycle, inputs, &LOOPS);
+            hold(
+                &mut kept,
+                cycle,
+                inputs,
+                &["list_slots", "list_positions", "redetect"],
+            );
+            rare(rng, inputs, &["clear"], 200);
+            rare(rng, inputs, &["tile_begins"], 30);
+            rare(rng, inputs, &["list_done", "released"], 4);
+        })
+        .check(ListReader::new(&tiny()));
+}
+
+#[test]
+fn item_walker() {
+    let mut kept = Inputs::new();
+    Gate::new("item_walker_gate")
+        .cycles(20_000)
+        .stimulus(move |rng, cycle, inputs| {
+            small(rng, inputs, &LOOPS, 1..=2);
+            hold(&mut kept, cycle, inputs, &LOOPS);
+            let flags = ["wgrad", "elem_skip", "redetect", "zero"];
+            hold(&mut kept, cycle, inputs, &flags);
+            small(rng, inputs, &["group_k", "k_cg_last", "k_kr_last"], 1..=9);
+            hold(
+                &mut kept,
+                cycle,
+                inputs,
+                &["group_k", "k_cg_last", "k_kr_last"],
+            );
+            small(rng, inputs, &["element_bank", "item_bank"], 0..=2);
+            rare(rng, inputs, &["clear"], 1000);
+            rare(rng, inputs, &["tile_begins"], 200);
+            rare(rng, inputs, &["token_last"], 3);
+            rare(rng, inputs, &["token_empty"], 6);
+        })
+        .check(ItemWalker::new(&tiny()));
+}
+
+#[test]
+fn reuse_fields() {
+    Gate::new("reuse_fields_gate")
+        .cycles(6000)
+        .stimulus(|rng, _, inputs| {
+            small(rng, inputs, &["chunks", "cg"], 1..=2);
+            if rng.random_ratio(1, 4) {
+                return;
+            }
+            // Mostly what a job may have.
+            let mut word = |name: &str, value: u128| {
+                inputs.insert(name.into(), Value::unsigned(32, value));
+            };
+            let flags: u128 = rng.random_range(0..1 << 10);
+            word("mode", rng.random_range(0..=4) << 12 | flags);
+            let rpq = rng.random_range(1..=10) | rng.random_range(1..=4) << 8;
+            word("rpq_word", rpq | rng.random_range(0..=20) << 16);
+        })
+        .check(ReuseFields::new(&tiny()));
+}
+
+/// Cycles of a round of [`lists_then_walk`].
+const ROUND: u64 = 400;
+
+/// Lists are written, then walked: a word that is written is not read in the same cycle.
+fn lists_then_walk(rng: &mut ChaCha8Rng, cycle: u64, inputs: &mut Inputs) {
+    let at = cycle % ROUND;
+    let (writes, walks) = ((4..60).contains(&at), at >= 64);
+    // Four lists of at most 13 items.
+    let last = writes && (at - 4) % 14 == 13;
+    let mut bit = |name: &str, value: bool| {
+        inputs.insert(name.into(), Value::unsigned(1, value.into()));
+    };
+    bit("clear", at == 0);
+    bit("record_last", last);
+    bit(
+        "record_valid",
+        last || writes && (at - 4) % 14 > 0 && rng.random(),
+    );
+    bit("tile_begins", at == 62);
+    bit("go", walks && rng.random_ratio(7, 8));
+}
+
+#[test]
+fn set_reuse() {
+    let mut kept = Inputs::new();
+    Gate::new("set_reuse_gate")
+        .cycles(40_000)
+        .stimulus(move |rng, cycle, inputs| {
+            lists_then_walk(rng, cycle, inputs);
+            small(rng, inputs, &["chunks", "cgroups", "tile_passes"], 1..=2);
+            small(rng, inputs, &["list_positions"], 14..=16);
+            small(rng, inputs, &["list_slots"], 4..=4);
+            small(rng, inputs, &["slot_beats", "ring_slots"], 1..=3);
+            let sizes = ["group_k", "k_cg_last", "k_kr_last"];
+            small(rng, inputs, &sizes, 1..=9);
+            small(rng, inputs, &["record_bank", "chunk_bank"], 0..=2);
+            hold(&mut kept, cycle, inputs, &sizes);
+            let job = [
+                "chunks",
+                "cgroups",
+                "tile_passes",
+                "tile_zero",
+                "list_positions",
+                "slot_beats",
+                "ring_slots",
+                "wgrad",
+                "elem_skip",
+                "redetect",
+                "stream_features",
+            ];
+            hold(&mut kept, cycle, inputs, &job);
+            small_lanes(rng, inputs, "tile_data");
+            rare(rng, inputs, &["tile_write", "read_write"], 8);
+        })
+        .check(SetReuse::new(&tiny()));
+}
