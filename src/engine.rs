@@ -14,7 +14,7 @@ use ndarray::{Array4, ArrayView4};
 use serde::{Deserialize, Serialize};
 
 use crate::numeric;
-use crate::reuse::Reuse;
+use crate::reuse::{Decisions, Reuse};
 
 /// Which of the three dot products of a training step an [`Op`] computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -484,6 +484,14 @@ pub trait Engine {
     /// # Errors
     /// An operation that [`Op::validate`] refuses, or a failure of the engine itself.
     fn run(&mut self, op: &Op) -> Result<OpResult>;
+
+    /// Keeps the decisions about the vectors of the operations from now on, or no longer. At first they are not kept.
+    fn keep_decisions(&mut self, _keep: bool) {}
+
+    /// Decisions of the latest operation; none if it had no reuse, or if they are not kept or not known.
+    fn take_decisions(&mut self) -> Option<Decisions> {
+        None
+    }
 }
 
 #[cfg(test)]

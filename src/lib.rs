@@ -11,6 +11,7 @@ pub mod designs;
 pub mod engine;
 pub mod golden;
 pub mod hdl;
+pub mod inspect;
 pub mod nn;
 pub mod numeric;
 pub mod plan;

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
+mod decisions;
+
+pub use decisions::Decisions;
+
 /// How the detector compares vectors.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum,

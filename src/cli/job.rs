@@ -15,9 +15,9 @@ use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped};
 use crate::config::Config;
 use crate::engine::{Drain, Geometry, Op, OpResult, Padding, Pass};
-use crate::golden::reuse::Hitmaps;
 use crate::nn::{Pads, Pair};
 use crate::plan::{self, Scope};
+use crate::reuse::Decisions;
 
 /// Run one layer operation on NumPy arrays.
 ///
@@ -26,7 +26,7 @@ use crate::plan::{self, Scope};
 /// y as int64 (y, dX or dW) and the counts as scalars: cycles, dense_cycles, compute_cycles, macs, max_abs,
 /// saturations, bytes_in, bytes_out, stall_detect, detect_busy, zero, hit, mau, mnu.
 ///
-/// With reuse it also has every decision: tiles [T, 8] (part of the operation, convolution group, then start and length of
+/// With reuse it also has every decision, the hardware's own with the verilated engine: tiles [T, 8] (part of the operation, convolution group, then start and length of
 /// images, rows and columns), state [T, groups, positions] (0 ZERO, 1 HIT, 2 MAU, 3 MNU, -1 where a tile is smaller), entry of
 /// the same shape, signature [T, groups, positions, 2] (low and high 64 bits), and outputs [parts, 4], the first output row of
 /// a part, its step, and the same of columns: an input gradient of stride 2 has four parts.
@@ -145,8 +145,9 @@ impl Args {
             drain,
             reuse: args.reuse.settings(&[])?.default.get(pass),
         };
+        engine.keep_decisions(true);
         let result = engine.run(&op)?;
-        let hitmaps = hitmaps(&op, &config)?;
+        let hitmaps = hitmaps(&op, &config, engine.take_decisions())?;
         write(&args.output, &result, hitmaps.as_ref())
             .with_context(|| format!("cannot write {}", args.output.display()))?;
         println!(
@@ -157,21 +158,27 @@ impl Args {
             grouped(result.stats.macs),
             args.output.display()
         );
-        if hitmaps.is_some() {
+        if op.reuse.is_on() {
             println!("{}", reuse_line(&result.stats));
+        }
+        if op.reuse.is_on() && hitmaps.is_none() {
+            println!("the Verilog has no trace ports: the decisions are not in the file");
         }
         report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
 }
 
-/// The decisions behind a result with reuse.
-fn hitmaps(op: &Op, config: &Config) -> Result<Option<Hitmaps>> {
-    if !op.reuse.is_on() {
-        return Ok(None);
-    }
-    let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
-    Hitmaps::detect(op, &scopes, config).map(Some)
+/// Decisions with what they are about.
+type Hitmaps = (Vec<Scope>, Decisions);
+
+/// The engine's decisions, if it has any, and the tiles and groups of the operation.
+fn hitmaps(op: &Op, config: &Config, decisions: Option<Decisions>) -> Result<Option<Hitmaps>> {
+    let with_scopes = |decisions| {
+        let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+        Ok((scopes, decisions))
+    };
+    decisions.map(with_scopes).transpose()
 }
 
 /// The two arrays of an .npz file.
@@ -265,8 +272,7 @@ fn write(path: &Path, result: &OpResult, hitmaps: Option<&Hitmaps>) -> Result<()
 }
 
 /// Arrays of every decision: see [`Args`].
-fn write_hitmaps(npz: &mut NpzWriter<File>, hitmaps: &Hitmaps) -> Result<()> {
-    let scopes = &hitmaps.scopes;
+fn write_hitmaps(npz: &mut NpzWriter<File>, (scopes, decisions): &Hitmaps) -> Result<()> {
     let most = |count: fn(&Scope) -> usize| scopes.iter().map(count).max().unwrap_or(0);
     let all: usize = scopes.iter().map(|s| s.view.groups * s.tiles.len()).sum();
     let largest = |s: &Scope| s.tiles.iter().map(|t| t.positions()).max().unwrap_or(0);
@@ -305,7 +311,8 @@ fn write_hitmaps(npz: &mut NpzWriter<File>, hitmaps: &Hitmaps) -> Result<()> {
                     .collect();
                 tiles.row_mut(row).assign(&Array1::from(line));
                 for g in 0..scopes[number].groups() {
-                    for (i, record) in hitmaps.records(number, group, t, g).iter().enumerate() {
+                    let records = decisions.records(number, [group, t, g]);
+                    for (i, record) in records.iter().enumerate() {
                         state[[row, g, i]] = record.state.code() as i8;
                         entry[[row, g, i]] = record.entry.into();
                         signature[[row, g, i, 0]] = record.signature as u64;

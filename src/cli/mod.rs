@@ -8,6 +8,7 @@ mod doctor;
 mod engine;
 mod faults;
 pub mod gen_verilog;
+mod inspect;
 mod job;
 mod plan;
 mod progress;
@@ -21,6 +22,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::cosim::compare::Difference;
 use crate::cosim::toolchain::MissingTool;
 use crate::engine::Mismatch;
 
@@ -46,6 +48,7 @@ enum Command {
     Cosim(cosim::Args),
     Faults(faults::Args),
     Plan(plan::Args),
+    Inspect(inspect::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Cosim(args) => args.run(),
         Command::Faults(args) => args.run(),
         Command::Plan(args) => args.run(),
+        Command::Inspect(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };
@@ -86,7 +90,7 @@ fn exit_code(result: Result<Outcome>) -> ExitCode {
 }
 
 fn error_code(error: &anyhow::Error) -> u8 {
-    if error.is::<Mismatch>() {
+    if error.is::<Mismatch>() || error.is::<Difference>() {
         1
     } else if error.is::<MissingTool>() {
         3

@@ -43,6 +43,9 @@ pub trait Testbench: Bus {
     /// Hitmap records since the last call, by set, in the order of detection; none if it does not show them.
     fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>>;
 
+    /// Collects Hitmap records from now on, or no longer; at first it does.
+    fn keep_hitmaps(&mut self, keep: bool);
+
     /// Whether it has a clock: whether cycles and stalls mean anything.
     fn clocked(&self) -> bool;
 }
@@ -58,6 +61,10 @@ impl Testbench for Pump {
 
     fn take_hitmaps(&mut self) -> Option<Vec<Vec<Record>>> {
         Pump::take_hitmaps(self)
+    }
+
+    fn keep_hitmaps(&mut self, keep: bool) {
+        Pump::keep_hitmaps(self, keep);
     }
 
     fn clocked(&self) -> bool {

@@ -10,7 +10,8 @@ use crate::regmap::{OutHeader, Statistics, trailer_error};
 use super::driver::header_word;
 
 /// A difference between device and expectation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
 pub struct Difference {
     /// Beat of the device's output packet where it shows; none if it is not about one beat.
     pub beat: Option<usize>,

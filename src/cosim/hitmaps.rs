@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::compare::Difference;
-use crate::plan::Job;
-use crate::reuse::Record;
+use crate::plan::{Job, Scope};
+use crate::reuse::{Decisions, Record};
 
 /// Which vector a record of a set is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,54 @@ pub fn compare(
         if let Some(place) = places.next() {
             let text = format!("Hitmap at {place}: neither device nor expectation has a record");
             return Err(Difference::general(text));
+        }
+    }
+    Ok(())
+}
+
+/// Sorts the records of a job's sets into the decisions of the operation; `scope` is number `number` of its scopes.
+///
+/// A vector may be detected several times, for several passes, sets or filter blocks: always alike.
+///
+/// # Errors
+/// A record that is missing, one too many, or unlike that of an earlier detection, with its place.
+pub fn collect(
+    job: &Job,
+    (number, scope): (usize, &Scope),
+    records: &[Vec<Record>],
+    decisions: &mut Decisions,
+) -> anyhow::Result<()> {
+    let located = job.tiles.iter().map(|tile| scope.locate(tile));
+    let located: Vec<_> = located.collect::<anyhow::Result<_>>()?;
+    let sets = job.tiles.iter().map(|tile| tile.set + 1).max().unwrap_or(0);
+    for set in 0..sets.max(records.len()) {
+        let mut found = records.get(set).into_iter().flatten();
+        for place in places(job, set) {
+            let record = found
+                .next()
+                .ok_or_else(|| Difference::general(format!("Hitmap at {place}: no record")))?;
+            let (tile, groups) = &located[place.tile];
+            let group = groups.start + job.regs.group_index(place.cgroup, place.chunk);
+            let map = decisions.map_mut(number, [job.tiles[place.tile].group, *tile, group]);
+            match map.get(place.position) {
+                None => map.push(*record),
+                Some(before) if before == record => {}
+                Some(before) => {
+                    let text = format!(
+                        "Hitmap at {place}: device {}, when it detected the same vector before {}",
+                        describe(record),
+                        describe(before)
+                    );
+                    return Err(Difference::general(text).into());
+                }
+            }
+        }
+        if let Some(record) = found.next() {
+            let text = format!(
+                "Hitmap at set {set}, after its last vector: device {}, expected no record",
+                describe(record)
+            );
+            return Err(Difference::general(text).into());
         }
     }
     Ok(())

@@ -81,6 +81,7 @@ pub struct Pump {
     beat_cycles: Option<Vec<u64>>,
     window: Option<Window>,
     hitmaps: Option<Hitmaps>,
+    keep_hitmaps: bool,
     bare: bool,
 }
 
@@ -125,6 +126,7 @@ impl Pump {
             beat_cycles: None,
             window: None,
             hitmaps: None,
+            keep_hitmaps: true,
             bare: false,
         };
         pump.hitmaps = Hitmaps::find(&pump.model)?;
@@ -183,6 +185,12 @@ impl Pump {
         self.hitmaps.as_mut().map(Hitmaps::take)
     }
 
+    /// Collects Hitmap records from now on, or no longer: without them nothing grows until [`Pump::take_hitmaps`].
+    pub fn keep_hitmaps(&mut self, keep: bool) {
+        self.keep_hitmaps = keep;
+        self.take_hitmaps();
+    }
+
     /// Without checks, pauses and counts: only moves data, to measure what those cost.
     pub fn set_bare(&mut self, bare: bool) {
         self.bare = bare;
@@ -220,7 +228,9 @@ impl Pump {
             self.move_data();
         } else {
             self.sample()?;
-            if let Some(hitmaps) = &mut self.hitmaps {
+            if let Some(hitmaps) = &mut self.hitmaps
+                && self.keep_hitmaps
+            {
                 hitmaps.sample(&self.model);
             }
         }

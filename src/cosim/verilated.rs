@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use ndarray::Array4;
 
-use super::bus::Bus;
-use super::campaign::cycle_bound;
+use super::campaign::{Testbench, cycle_bound};
 use super::driver::Driver;
+use super::hitmaps;
 use super::pump::{Pump, Stalls};
 use super::rtl::{Manifest, Rtl};
 use super::verilate::{Builder, Options};
@@ -17,9 +17,10 @@ use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::golden::reuse::Hitmaps;
 use crate::numeric;
-use crate::plan::{Plan, check_drain, plan, stream};
+use crate::plan::scope::undecided;
+use crate::plan::{self, Job, Plan, Scope, check_drain, plan, stream};
 use crate::regmap::Statistics;
-use crate::reuse::Reuse;
+use crate::reuse::{Decisions, Reuse};
 
 /// Folder that `gen-verilog` writes a configuration into when it is not told another.
 pub fn default_rtl(config: &Config) -> PathBuf {
@@ -63,6 +64,7 @@ pub fn open(dir: &Path, config: &Config) -> Result<Driver<Pump>> {
 pub struct Plans {
     config: Config,
     known: HashMap<(Geometry, Pass, bool, Reuse), Arc<Plan>>,
+    scopes: HashMap<(Geometry, Pass, Reuse), Arc<[Scope]>>,
 }
 
 impl Plans {
@@ -71,6 +73,7 @@ impl Plans {
         Plans {
             config: config.clone(),
             known: HashMap::new(),
+            scopes: HashMap::new(),
         }
     }
 
@@ -94,6 +97,21 @@ impl Plans {
         let plan = Arc::new(plan(geometry, pass, drain, reuse, &self.config)?);
         self.known.insert(key, plan.clone());
         Ok(plan)
+    }
+
+    /// The scopes of an operation with reuse.
+    ///
+    /// # Errors
+    /// An operation that the configuration cannot run.
+    pub fn scopes(&mut self, op: &Op) -> Result<Arc<[Scope]>> {
+        let key = (op.geometry.clone(), op.pass, op.reuse);
+        if let Some(scopes) = self.scopes.get(&key) {
+            return Ok(scopes.clone());
+        }
+        let scopes: Arc<[Scope]> =
+            plan::scope(op.geometry, op.pass, &op.reuse, &self.config)?.into();
+        self.scopes.insert(key, scopes.clone());
+        Ok(scopes)
     }
 
     /// What an operation costs by the cycle model, with reuse that of its Hitmaps; `max_abs` and `saturations` stay 0.
@@ -161,21 +179,47 @@ pub struct Accelerator<B> {
     driver: Driver<B>,
     config: Config,
     plans: Plans,
+    /// Whether decisions are kept, and those of the latest operation.
+    keep: bool,
+    decisions: Option<Decisions>,
 }
 
-impl<B: Bus> Accelerator<B> {
+impl<B: Testbench> Accelerator<B> {
     /// An engine called `name` on an open device of this configuration.
-    pub fn new(name: &'static str, driver: Driver<B>, config: &Config) -> Self {
+    pub fn new(name: &'static str, mut driver: Driver<B>, config: &Config) -> Self {
+        driver.bus().keep_hitmaps(false);
         Accelerator {
             name,
             driver,
             config: config.clone(),
             plans: Plans::new(config),
+            keep: false,
+            decisions: None,
         }
+    }
+
+    /// Takes the decisions about a job's vectors from the device; none from one that does not show them.
+    fn collect(
+        &mut self,
+        op: &Op,
+        job: &Job,
+        decisions: Option<Decisions>,
+    ) -> Result<Option<Decisions>> {
+        let Some(records) = self.driver.bus().take_hitmaps() else {
+            return Ok(None);
+        };
+        let Some(mut decisions) = decisions else {
+            return Ok(None);
+        };
+        let scopes = self.plans.scopes(op)?;
+        let scope = scopes.iter().enumerate().find(|(_, s)| s.view == job.view);
+        let scope = scope.context("the job is of no correlation of the operation")?;
+        hitmaps::collect(job, scope, &records, &mut decisions)?;
+        Ok(Some(decisions))
     }
 }
 
-impl<B: Bus> Engine for Accelerator<B> {
+impl<B: Testbench> Engine for Accelerator<B> {
     fn name(&self) -> &str {
         self.name
     }
@@ -189,6 +233,10 @@ impl<B: Bus> Engine for Accelerator<B> {
         let plan = self.plans.get(op)?.for_operand(op.a, &self.config)?;
         let [.., shape] = op.geometry.shapes(op.pass);
         let (mut y, mut sum) = (Array4::<i64>::zeros(shape), Statistics::default());
+        let mut decisions = match self.keep && op.reuse.is_on() {
+            true => Some(undecided(&self.plans.scopes(op)?)),
+            false => None,
+        };
         for (number, (job, modelled)) in plan.jobs.iter().zip(&plan.modelled).enumerate() {
             let input = stream::pack(job, &self.config, op.a, op.b);
             let mut regs = job.regs;
@@ -209,7 +257,11 @@ impl<B: Bus> Engine for Accelerator<B> {
                 .with_context(context)?;
             stream::unpack(job, &self.config, &answer.packet, &mut y).with_context(context)?;
             sum = sum.with(&answer.statistics);
+            if decisions.is_some() {
+                decisions = self.collect(op, job, decisions).with_context(context)?;
+            }
         }
+        self.decisions = decisions;
         let mut stats = op_stats(&sum, &plan, &self.config);
         if op.drain == Drain::Raw || plan.requantise.is_some() {
             // The host may have added partial sums that the hardware's register saw one by one.
@@ -228,6 +280,15 @@ impl<B: Bus> Engine for Accelerator<B> {
             });
         }
         Ok(OpResult { y, stats })
+    }
+
+    fn keep_decisions(&mut self, keep: bool) {
+        self.keep = keep;
+        self.driver.bus().keep_hitmaps(keep);
+    }
+
+    fn take_decisions(&mut self) -> Option<Decisions> {
+        self.decisions.take()
     }
 }
 
@@ -320,9 +381,13 @@ mod tests {
                 move |op: &Op, hitmaps: Option<&Hitmaps>| plans.lock().unwrap().costs(op, hitmaps);
             let mut golden = Golden::of(&config).with_costs(Box::new(costs));
             let what = format!("operation {index}: {reuse:?} {}", case.describe());
+            engine.keep_decisions(true);
+            golden.keep_decisions(true);
             let got = engine.run(&op).unwrap_or_else(|e| panic!("{e:#}: {what}"));
             let want = golden.run(&op).unwrap_or_else(|e| panic!("{e:#}: {what}"));
             assert_eq!(got.y, want.y, "{what}");
+            let (own, theirs) = (engine.take_decisions(), golden.take_decisions());
+            assert!(own.is_some() && own == theirs, "{what}");
             // The software device has no clock.
             let timeless = OpStats {
                 cycles: 0,

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::reuse::Decisions;
 
 /// The first difference between two engines on one operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +17,7 @@ pub struct Mismatch {
     pub operation: u64,
     /// Its shape.
     pub geometry: Geometry,
-    /// Index into the result, as `y[b, n, y, x]`, or the name of a count.
+    /// Index into the result, as `y[b, n, y, x]`, the name of a count, or the place of a Hitmap record.
     pub place: String,
     /// Name of the engine under check.
     pub subject: String,
@@ -29,7 +30,7 @@ pub struct Mismatch {
 }
 
 /// Runs every operation on two engines and fails with a [`Mismatch`] where they differ: in any element of the
-/// result, or in any count of [`OpStats`], cycles included.
+/// result, in any count of [`OpStats`], cycles included, or in the decisions behind a result with reuse, if both know them.
 ///
 /// ```
 /// use mercury::engine::{Checked, Engine};
@@ -42,6 +43,9 @@ pub struct Checked {
     subject: Box<dyn Engine>,
     reference: Box<dyn Engine>,
     operations: u64,
+    /// Decisions of the latest operation, if they are to be kept.
+    decisions: Option<Decisions>,
+    keep: bool,
 }
 
 impl Checked {
@@ -49,7 +53,7 @@ impl Checked {
     ///
     /// # Errors
     /// Engines of different operand widths.
-    pub fn new(subject: Box<dyn Engine>, reference: Box<dyn Engine>) -> Result<Self> {
+    pub fn new(mut subject: Box<dyn Engine>, mut reference: Box<dyn Engine>) -> Result<Self> {
         let (got, want) = (subject.data_bits(), reference.data_bits());
         ensure!(
             got == want,
@@ -57,10 +61,14 @@ impl Checked {
             subject.name(),
             reference.name()
         );
+        subject.keep_decisions(true);
+        reference.keep_decisions(true);
         Ok(Checked {
             subject,
             reference,
             operations: 0,
+            decisions: None,
+            keep: false,
         })
     }
 
@@ -112,7 +120,9 @@ impl Engine for Checked {
             .reference
             .run(op)
             .with_context(|| format!("engine {}", self.reference.name()))?;
-        if let Some((place, got, want)) = Self::difference(&got, &want) {
+        let [own, theirs] = [&mut self.subject, &mut self.reference].map(|e| e.take_decisions());
+        let decisions = || own.as_ref()?.difference(theirs.as_ref()?);
+        if let Some((place, got, want)) = Self::difference(&got, &want).or_else(decisions) {
             return Err(Mismatch {
                 pass: op.pass,
                 operation: self.operations,
@@ -126,7 +136,16 @@ impl Engine for Checked {
             .into());
         }
         self.operations += 1;
+        self.decisions = own.filter(|_| self.keep);
         Ok(got)
+    }
+
+    fn keep_decisions(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    fn take_decisions(&mut self) -> Option<Decisions> {
+        self.decisions.take()
     }
 }
 

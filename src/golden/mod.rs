@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::numeric;
 use crate::plan::{self, Scope};
-use crate::reuse::Reuse;
+use crate::reuse::{Decisions, Reuse};
 use reuse::Hitmaps;
 
 /// Says what an operation costs on the accelerator: fills in every counter of [`OpStats`] but `max_abs` and
@@ -47,6 +47,9 @@ pub struct Golden {
     /// Scopes met so far: they take a search.
     scopes: HashMap<(Geometry, Pass, Reuse), Arc<[Scope]>>,
     costs: Option<CostModel>,
+    /// Whether decisions are kept, and those of the latest operation.
+    keep: bool,
+    decisions: Option<Decisions>,
 }
 
 impl Golden {
@@ -62,6 +65,8 @@ impl Golden {
             config: None,
             scopes: HashMap::new(),
             costs: None,
+            keep: false,
+            decisions: None,
         }
     }
 
@@ -119,6 +124,8 @@ impl Engine for Golden {
     fn run(&mut self, op: &Op) -> Result<OpResult> {
         op.validate(self.data_bits)?;
         let (mut y, hitmaps) = self.result(op)?;
+        let kept = hitmaps.as_ref().filter(|_| self.keep);
+        self.decisions = kept.map(Hitmaps::decisions);
         let mut stats = match &self.costs {
             Some(costs) => costs(op, hitmaps.as_ref())?,
             None => OpStats {
@@ -135,6 +142,14 @@ impl Engine for Golden {
             });
         }
         Ok(OpResult { y, stats })
+    }
+
+    fn keep_decisions(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    fn take_decisions(&mut self) -> Option<Decisions> {
+        self.decisions.take()
     }
 }
 

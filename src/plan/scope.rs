@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use std::ops::Range;
+
+use anyhow::{Context as _, Result, ensure};
 
 use super::cut::{divide, grid};
 use super::planner::{reuse_tiles, views};
-use super::{Correlation, Grouping, Tile};
+use super::{Correlation, Grouping, SetTile, Span, Tile};
 use crate::config::Config;
 use crate::engine::{Geometry, Pass};
-use crate::reuse::Reuse;
+use crate::reuse::{Decisions, Reuse};
 
 /// Tiles and groups of one correlation: with the setting and the operand, they are all that the Hitmaps depend on.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +34,40 @@ impl Scope {
     pub fn full_group(&self) -> usize {
         self.grouping.cg * self.grouping.kr * self.view.cols.taps
     }
+
+    /// Number of a tile in the scope, and the groups that a PE set computes for it.
+    ///
+    /// # Errors
+    /// A tile that is not of the scope; channels that are not whole groups.
+    pub fn locate(&self, tile: &SetTile) -> Result<(usize, Range<usize>)> {
+        let Scope {
+            view,
+            grouping,
+            tiles,
+        } = self;
+        let number = tiles.iter().position(|t| *t == tile.tile);
+        let number = number.with_context(|| format!("{:?} is no tile of the scope", tile.tile))?;
+        let Span { start, .. } = tile.channels;
+        let end = tile.channels.end();
+        ensure!(
+            start.is_multiple_of(grouping.cg)
+                && (end == view.channels || end.is_multiple_of(grouping.cg)),
+            "channels {start} to {end} are not whole groups of {}",
+            grouping.cg
+        );
+        let groups =
+            start / grouping.cg * grouping.chunks..end.div_ceil(grouping.cg) * grouping.chunks;
+        Ok((number, groups))
+    }
+}
+
+/// Decisions of an operation, none of them made yet.
+pub fn undecided(scopes: &[Scope]) -> Decisions {
+    let mut decisions = Decisions::default();
+    for scope in scopes {
+        decisions.add_correlation([scope.view.groups, scope.tiles.len(), scope.groups()]);
+    }
+    decisions
 }
 
 /// Largest distance of the first and the last tap of a kernel, in rows or columns, with reuse.

@@ -47,6 +47,10 @@ impl Testbench for Faulty {
         self.device.take_hitmaps()
     }
 
+    fn keep_hitmaps(&mut self, keep: bool) {
+        self.device.keep_hitmaps(keep);
+    }
+
     fn set_stalls(&mut self, stalls: Stalls) -> Result<()> {
         self.device.set_stalls(stalls)
     }

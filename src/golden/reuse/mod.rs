@@ -12,8 +12,6 @@ mod work;
 use ndarray::{Array2, Array4, ArrayView2, ArrayView4, s};
 use rayon::prelude::*;
 
-use std::ops::Range;
-
 use anyhow::{Context as _, Result, ensure};
 
 pub use detect::GroupMap;
@@ -21,8 +19,9 @@ pub use detect::GroupMap;
 use super::dense::product;
 use crate::config::Config;
 use crate::engine::{Op, Pass};
+use crate::plan::scope::undecided;
 use crate::plan::{Correlation, Job, Scope, SetTile, Span, Tile};
-use crate::reuse::{GroupWork, Projections, Record};
+use crate::reuse::{Decisions, GroupWork, Projections, Record};
 use vectors::{gather, output_lines, outputs};
 
 /// All decisions about an operation: one [`GroupMap`] for each scope, convolution group, tile and group.
@@ -76,6 +75,19 @@ impl Hitmaps {
         &self.map(scope, conv_group, tile, group).records
     }
 
+    /// All records.
+    pub fn decisions(&self) -> Decisions {
+        let mut decisions = undecided(&self.scopes);
+        for (number, scope) in self.scopes.iter().enumerate() {
+            for (i, map) in self.maps[number].iter().enumerate() {
+                let (tile, group) = (i / scope.groups(), i % scope.groups());
+                let place = [tile / scope.tiles.len(), tile % scope.tiles.len(), group];
+                decisions.map_mut(number, place).clone_from(&map.records);
+            }
+        }
+        decisions
+    }
+
     /// Positions in state ZERO, HIT, MAU, MNU, every group counted once.
     pub fn states(&self) -> [u64; 4] {
         let mut sum = [0; 4];
@@ -101,7 +113,7 @@ impl Hitmaps {
     /// A tile or a range of channels that is not of the scope, or a weight gradient of several filter blocks at once.
     pub fn work(&self, op: &Op, scope: usize, tile: &SetTile) -> Result<Vec<GroupWork>> {
         let view = &self.scopes[scope].view;
-        let (number, groups) = self.place(scope, tile)?;
+        let (number, groups) = self.scopes[scope].locate(tile)?;
         let last = groups.end - 1;
         let maps = groups.map(|group| (group, self.map(scope, tile.group, number, group)));
         if op.pass != Pass::WeightGrad {
@@ -129,28 +141,6 @@ impl Hitmaps {
         Ok(maps.map(gradient).collect())
     }
 
-    /// Number of a tile in its scope, and the groups that a set computes for it.
-    fn place(&self, scope: usize, tile: &SetTile) -> Result<(usize, Range<usize>)> {
-        let Scope {
-            view,
-            grouping,
-            tiles,
-        } = &self.scopes[scope];
-        let number = tiles.iter().position(|t| *t == tile.tile);
-        let number = number.with_context(|| format!("{:?} is no tile of the scope", tile.tile))?;
-        let Span { start, .. } = tile.channels;
-        let end = tile.channels.end();
-        ensure!(
-            start.is_multiple_of(grouping.cg)
-                && (end == view.channels || end.is_multiple_of(grouping.cg)),
-            "channels {start} to {end} are not whole groups of {}",
-            grouping.cg
-        );
-        let groups =
-            start / grouping.cg * grouping.chunks..end.div_ceil(grouping.cg) * grouping.chunks;
-        Ok((number, groups))
-    }
-
     /// Records of all tiles of a job in the order of detection: for each PE set tile by tile, for each pass if the job detects
     /// again, group by group, position by position.
     ///
@@ -160,7 +150,7 @@ impl Hitmaps {
         let scope = self.scope_of(&job.view)?;
         let mut sets = vec![vec![]; config.sets];
         for tile in &job.tiles {
-            let (number, groups) = self.place(scope, tile)?;
+            let (number, groups) = self.scopes[scope].locate(tile)?;
             let passes = if job.regs.redetect {
                 tile.blocks.len
             } else {
