@@ -56,18 +56,7 @@ pub fn random_case(config: &Config, seed: u64) -> Result<RandomCase> {
         let Some(geometry) = maker.geometry(pass) else {
             continue;
         };
-        let shifted = pass != Pass::WeightGrad && maker.rng.random_bool(0.12);
-        let drain = if shifted {
-            // Every shift, and none more often.
-            Drain::Shift(
-                maker
-                    .rng
-                    .random_range(0..config.acc_w as u32 + 8)
-                    .saturating_sub(8),
-            )
-        } else {
-            Drain::Raw
-        };
+        let drain = maker.drain(pass);
         match maker.jobs(&geometry, pass, drain) {
             // A layer whose windows meet nothing but padding needs no job.
             Ok(jobs) if jobs.is_empty() => {}
@@ -92,6 +81,18 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// Any legal drain: small shifts, of which rounding shows, as often as all, and none more often.
+    fn drain(&mut self, pass: Pass) -> Drain {
+        let limit = self.config.acc_w as u32;
+        if pass == Pass::WeightGrad || !self.rng.random_bool(0.15) {
+            return Drain::Raw;
+        }
+        match self.rng.random_bool(0.5) {
+            true => Drain::Shift(self.rng.random_range(0..4)),
+            false => Drain::Shift(self.rng.random_range(0..limit + 8).saturating_sub(8)),
+        }
+    }
+
     fn up_to(&mut self, max: usize) -> usize {
         self.rng.random_range(1..=max.max(1))
     }

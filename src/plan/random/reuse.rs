@@ -62,10 +62,7 @@ impl Maker<'_> {
         let Some(geometry) = self.geometry(pass) else {
             return Ok(None);
         };
-        let drain = match pass != Pass::WeightGrad && self.rng.random_bool(0.1) {
-            true => Drain::Shift(self.rng.random_range(0..40.min(self.config.acc_w as u32))),
-            false => Drain::Raw,
-        };
+        let drain = self.drain(pass);
         let views = views(&geometry, pass, self.config);
         let Some(view) = views.first() else {
             return Ok(None);
