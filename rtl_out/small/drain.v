@@ -50,7 +50,6 @@ module drain (
     output wire [63:0] m_axis_tdata,
     output wire m_axis_tlast
 );
-    localparam [47:0] ONE = 48'd1;
     localparam [63:0] KIND_ROWS = 64'd1;
     localparam [63:0] KIND_TRAILER = 64'd15;
     localparam [1:0] DRAIN_STATE_HEADER = 2'd1;
@@ -103,86 +102,31 @@ module drain (
     reg  signed [47:0] d2_value_1;
     reg  signed [47:0] d2_value_2;
     reg  signed [47:0] d2_value_3;
-    reg  d3_header;
-    reg  d3_data;
-    reg  d3_trailer;
-    reg  [63:0] d3_word;
-    reg  signed [47:0] d3_value_0;
-    reg  [47:0] sticky_mask;
-    reg  [47:0] magnitude_0;
-    reg  [47:0] magnitude_1;
-    reg  [47:0] magnitude_2;
-    reg  [47:0] magnitude_3;
-    reg  [47:0] magnitude_4;
-    reg  [47:0] magnitude_5;
-    reg  [47:0] magnitude_6;
-    reg  [47:0] d3_max;
-    reg  [47:0] max;
-    reg  [2:0] count;
-    wire signed [63:0] raw_word_0;
-    wire [63:0] raw_bits_0;
-    wire [63:0] raw_wide_0;
-    wire [15:0] lane_word_0;
-    wire [15:0] lane_word_1;
-    wire [15:0] lane_word_2;
-    wire [15:0] lane_word_3;
-    wire [63:0] lane_wide_0;
-    wire [63:0] lane_wide_1;
-    wire [63:0] lane_wide_2;
-    wire [63:0] lane_wide_3;
-    reg  [63:0] out_word;
-    reg  out_valid;
-    reg  out_last;
-    reg  [63:0] out_data;
-    wire signed [15:0] lane_0_operand;
-    wire lane_0_saturated;
-    wire signed [15:0] lane_1_operand;
-    wire lane_1_saturated;
-    wire signed [15:0] lane_2_operand;
-    wire lane_2_saturated;
-    wire signed [15:0] lane_3_operand;
-    wire lane_3_saturated;
     wire [2:0] last_beat_difference;
     wire [2:0] last_beat_shifted;
 
-    requantizer lane_0 (
+    output_packer packer (
         .clk(clk),
-        .enable(enable),
-        .value(d2_value_0),
+        .rst_n(rst_n),
+        .start(start),
+        .abort_job(abort_job),
+        .shift_mode(shift_mode),
         .shift(shift),
-        .sticky_mask(sticky_mask),
-        .operand(lane_0_operand),
-        .saturated(lane_0_saturated)
-    );
-
-    requantizer lane_1 (
-        .clk(clk),
+        .header(d2_header),
+        .data(d2_data),
+        .trailer(d2_trailer),
+        .word(d2_word),
+        .value_0(d2_value_0),
+        .value_1(d2_value_1),
+        .value_2(d2_value_2),
+        .value_3(d2_value_3),
         .enable(enable),
-        .value(d2_value_1),
-        .shift(shift),
-        .sticky_mask(sticky_mask),
-        .operand(lane_1_operand),
-        .saturated(lane_1_saturated)
-    );
-
-    requantizer lane_2 (
-        .clk(clk),
-        .enable(enable),
-        .value(d2_value_2),
-        .shift(shift),
-        .sticky_mask(sticky_mask),
-        .operand(lane_2_operand),
-        .saturated(lane_2_saturated)
-    );
-
-    requantizer lane_3 (
-        .clk(clk),
-        .enable(enable),
-        .value(d2_value_3),
-        .shift(shift),
-        .sticky_mask(sticky_mask),
-        .operand(lane_3_operand),
-        .saturated(lane_3_saturated)
+        .saturated(saturated),
+        .max_abs(max_abs),
+        .m_axis_tvalid(m_axis_tvalid),
+        .m_axis_tready(m_axis_tready),
+        .m_axis_tdata(m_axis_tdata),
+        .m_axis_tlast(m_axis_tlast)
     );
 
     assign last_beat_difference = pes - 3'd1;
@@ -196,12 +140,6 @@ module drain (
     assign bank1_release_1 = bank_read && d1_bank && (d1_set == 1'b1);
     assign idle = state == DRAIN_STATE_IDLE;
     assign trailer_taken = push_trailer;
-    assign saturated = count;
-    assign max_abs = max;
-    assign m_axis_tvalid = out_valid;
-    assign m_axis_tdata = out_data;
-    assign m_axis_tlast = out_last;
-    assign enable = !out_valid || m_axis_tready;
     assign beat_last = beat == last_beat;
     assign row_last = row == rows_m1;
     assign push_header = (state == DRAIN_STATE_HEADER) && enable;
@@ -209,17 +147,6 @@ module drain (
     assign push_trailer = (state == DRAIN_STATE_IDLE) && trailer && !found_any && enable;
     assign push_last = push_data && beat_last && row_last;
     assign bank_read = enable && d1_data && d1_last;
-    assign raw_word_0 = $signed({{16{d3_value_0[47]}}, d3_value_0});
-    assign raw_bits_0 = $unsigned(raw_word_0);
-    assign raw_wide_0 = raw_bits_0;
-    assign lane_word_0 = $unsigned(lane_0_operand);
-    assign lane_word_1 = $unsigned(lane_1_operand);
-    assign lane_word_2 = $unsigned(lane_2_operand);
-    assign lane_word_3 = $unsigned(lane_3_operand);
-    assign lane_wide_0 = {48'd0, lane_word_0};
-    assign lane_wide_1 = {48'd0, lane_word_1};
-    assign lane_wide_2 = {48'd0, lane_word_2};
-    assign lane_wide_3 = {48'd0, lane_word_3};
 
     always @(*) begin
         found_after = 1'b0;
@@ -299,96 +226,6 @@ module drain (
         end
     end
 
-    always @(*) begin
-        sticky_mask = 48'd0;
-        if (shift != 6'd0) begin
-            sticky_mask = (ONE << (shift - 6'd1)) - 48'd1;
-        end
-    end
-
-    always @(*) begin
-        magnitude_3 = $unsigned(d2_value_0);
-        if (d2_value_0 < 48'sd0) begin
-            magnitude_3 = $unsigned(-d2_value_0);
-        end
-    end
-
-    always @(*) begin
-        magnitude_4 = $unsigned(d2_value_1);
-        if (d2_value_1 < 48'sd0) begin
-            magnitude_4 = $unsigned(-d2_value_1);
-        end
-    end
-
-    always @(*) begin
-        magnitude_5 = $unsigned(d2_value_2);
-        if (d2_value_2 < 48'sd0) begin
-            magnitude_5 = $unsigned(-d2_value_2);
-        end
-    end
-
-    always @(*) begin
-        magnitude_6 = $unsigned(d2_value_3);
-        if (d2_value_3 < 48'sd0) begin
-            magnitude_6 = $unsigned(-d2_value_3);
-        end
-    end
-
-    always @(*) begin
-        magnitude_2 = magnitude_5;
-        if (magnitude_5 < magnitude_6) begin
-            magnitude_2 = magnitude_6;
-        end
-    end
-
-    always @(*) begin
-        magnitude_1 = magnitude_3;
-        if (magnitude_3 < magnitude_4) begin
-            magnitude_1 = magnitude_4;
-        end
-    end
-
-    always @(*) begin
-        magnitude_0 = magnitude_1;
-        if (magnitude_1 < magnitude_2) begin
-            magnitude_0 = magnitude_2;
-        end
-    end
-
-    always @(*) begin
-        out_word = 64'd0;
-        if (d3_data && shift_mode) begin
-            out_word = out_word | lane_wide_0;
-            out_word = out_word | (lane_wide_1 << 16);
-            out_word = out_word | (lane_wide_2 << 32);
-            out_word = out_word | (lane_wide_3 << 48);
-        end
-        if (d3_data && !shift_mode) begin
-            out_word = out_word | raw_wide_0;
-        end
-        if (d3_header || d3_trailer) begin
-            out_word = d3_word;
-        end
-    end
-
-    always @(*) begin
-        count = 3'd0;
-        if (enable && d3_data && shift_mode) begin
-            if (lane_0_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_1_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_2_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_3_saturated) begin
-                count = count + 3'd1;
-            end
-        end
-    end
-
     always @(posedge clk) begin
         if (!rst_n) begin
             state <= DRAIN_STATE_IDLE;
@@ -399,13 +236,6 @@ module drain (
             d2_header <= 1'b0;
             d2_data <= 1'b0;
             d2_trailer <= 1'b0;
-            d3_header <= 1'b0;
-            d3_data <= 1'b0;
-            d3_trailer <= 1'b0;
-            d3_max <= 48'd0;
-            max <= 48'd0;
-            out_valid <= 1'b0;
-            out_last <= 1'b0;
         end else begin
             case (state)
                 DRAIN_STATE_IDLE: begin
@@ -440,23 +270,8 @@ module drain (
                 d2_data <= d1_data;
                 d2_trailer <= d1_trailer;
             end
-            if (enable) begin
-                d3_header <= d2_header;
-                d3_data <= d2_data;
-                d3_trailer <= d2_trailer;
-                d3_max <= magnitude_0;
-            end
-            if (max < d3_max) begin
-                max <= d3_max;
-            end
-            if (enable) begin
-                out_valid <= d3_header || d3_data || d3_trailer;
-                out_last <= d3_trailer;
-            end
             if (start) begin
                 served <= 1'b1;
-                max <= 48'd0;
-                d3_max <= 48'd0;
             end
             if (stop || abort_job) begin
                 state <= DRAIN_STATE_IDLE;
@@ -468,10 +283,6 @@ module drain (
                 d2_header <= 1'b0;
                 d2_data <= 1'b0;
                 d2_trailer <= 1'b0;
-                d3_header <= 1'b0;
-                d3_data <= 1'b0;
-                d3_trailer <= 1'b0;
-                out_valid <= 1'b0;
             end
         end
     end
@@ -497,9 +308,6 @@ module drain (
         d2_value_1 = 48'sd0;
         d2_value_2 = 48'sd0;
         d2_value_3 = 48'sd0;
-        d3_word = 64'd0;
-        d3_value_0 = 48'sd0;
-        out_data = 64'd0;
     end
 
     always @(posedge clk) begin
@@ -578,13 +386,6 @@ module drain (
                     d2_value_0 <= words_3;
                 end
             end
-        end
-        if (enable) begin
-            d3_word <= d2_word;
-            d3_value_0 <= d2_value_0;
-        end
-        if (enable) begin
-            out_data <= out_word;
         end
     end
 

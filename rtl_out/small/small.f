@@ -32,6 +32,7 @@ mcache_data.v
 pe.v
 pe_set.v
 requantizer.v
+output_packer.v
 drain.v
 lut_ram_w39_d16.v
 lut_ram_w40_d16.v

@@ -2,13 +2,11 @@
 
 use super::loop_nest::COUNT_W;
 use super::lsb_of;
-use super::requantizer::{Requantizer, SHIFT_W};
+use super::output_packer::{OutputPacker, RAW_W, raw_lanes, shift_lanes, value_lanes};
+use super::requantizer::SHIFT_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::{OUT_HEADER, OUT_TRAILER, OutKind};
-
-/// Bits of a raw result on the output stream.
-const RAW_W: usize = 64;
 
 /// What the drain does in a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, LogicState)]
@@ -26,8 +24,7 @@ pub enum DrainState {
 ///
 /// ```text
 ///  request[s] ─► round robin ─► D0: row address ─► D1: psum row ─► set mux, beat mux ─► D2: lanes
-///                                                        D2 ─► [requantizer] ─► D3 ─► pack ─► m_axis
-///                                                        D2 ─► |sum| ─► maximum
+///                                                        D2 ─► [output packer] ─► D3 ─► m_axis
 /// ```
 ///
 /// **Latency** what is addressed in cycle c leaves from c+4; arbitration takes one cycle and the header one.
@@ -131,26 +128,7 @@ pub struct Drain {
     d2_trailer: BitReg,
     d2_word: Reg,
     d2_value: Vec<Reg>,
-    d3_header: BitReg,
-    d3_data: BitReg,
-    d3_trailer: BitReg,
-    d3_word: Reg,
-    d3_value: Vec<Reg>,
-    lane: Vec<Requantizer>,
-    sticky_mask: Sig<Local>,
-    magnitude: Vec<Sig<Local>>,
-    d3_max: Reg,
-    max: Reg,
-    count: Sig<Local>,
-    raw_word: Vec<Sig<Local>>,
-    raw_bits: Vec<Sig<Local>>,
-    raw_wide: Vec<Sig<Local>>,
-    lane_word: Vec<Sig<Local>>,
-    lane_wide: Vec<Sig<Local>>,
-    out_word: Sig<Local>,
-    out_valid: BitReg,
-    out_last: BitReg,
-    out_data: Reg,
+    packer: OutputPacker,
     sets: Param,
     pes_per_set: Param,
     word_count: Param,
@@ -164,9 +142,7 @@ pub struct Drain {
     raw_lane_w: Param,
     shift_lane_w: Param,
     raw_w: Param,
-    data_w: Param,
     last_set: Param,
-    one: Const,
     kind_rows: Const,
     kind_trailer: Const,
     shift_mode_at: Param,
@@ -184,9 +160,9 @@ impl Drain {
         let (sets, pes, acc) = (config.sets, config.pes, config.acc_w);
         // Lanes of a beat that can hold a result, and beats that a row can take.
         let (raw_step, shift_step) = (config.bus_w / RAW_W, config.lanes());
-        let (raw_lanes, shift_lanes) = (raw_step.min(pes), shift_step.min(pes));
+        let (raw_lanes, shift_lanes) = (raw_lanes(config), shift_lanes(config));
         let (raw_beats, shift_beats) = (pes.div_ceil(raw_step), pes.div_ceil(shift_step));
-        let value_lanes = raw_lanes.max(shift_lanes);
+        let value_lanes = value_lanes(config);
         // Words that some lane of some beat may ask for; those beyond the last PE are 0.
         let words = ((raw_beats - 1) * raw_step + raw_lanes)
             .max((shift_beats - 1) * shift_step + shift_lanes)
@@ -265,36 +241,7 @@ impl Drain {
             d2_value: (0..value_lanes)
                 .map(|_| Reg::signed(acc).without_reset())
                 .collect(),
-            d3_header: BitReg::new(),
-            d3_data: BitReg::new(),
-            d3_trailer: BitReg::new(),
-            d3_word: Reg::unsigned(RAW_W).without_reset(),
-            d3_value: (0..raw_lanes)
-                .map(|_| Reg::signed(acc).without_reset())
-                .collect(),
-            lane: (0..shift_lanes).map(|_| Requantizer::new(config)).collect(),
-            sticky_mask: Sig::unsigned(acc),
-            magnitude: (0..2 * value_lanes - 1)
-                .map(|_| Sig::unsigned(acc))
-                .collect(),
-            d3_max: Reg::unsigned(acc),
-            max: Reg::unsigned(acc),
-            count: Sig::unsigned(config.pe_count_w()),
-            raw_bits: (0..raw_lanes).map(|_| Sig::unsigned(RAW_W)).collect(),
-            raw_wide: (0..raw_lanes)
-                .map(|_| Sig::unsigned(config.bus_w))
-                .collect(),
-            lane_wide: (0..shift_lanes)
-                .map(|_| Sig::unsigned(config.bus_w))
-                .collect(),
-            lane_word: (0..shift_lanes)
-                .map(|_| Sig::unsigned(config.data_w))
-                .collect(),
-            raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
-            out_word: Sig::unsigned(config.bus_w),
-            out_valid: BitReg::new(),
-            out_last: BitReg::new(),
-            out_data: Reg::unsigned(config.bus_w).without_reset(),
+            packer: OutputPacker::new(config),
             sets: Param::new(sets),
             pes_per_set: Param::new(pes),
             word_count: Param::new(words),
@@ -308,9 +255,7 @@ impl Drain {
             raw_lane_w: Param::new(raw_step.ilog2() as usize),
             shift_lane_w: Param::new(shift_step.ilog2() as usize),
             raw_w: Param::new(RAW_W),
-            data_w: Param::new(config.data_w),
             last_set: Param::new(sets - 1),
-            one: Const::new(Value::unsigned(acc, 1)),
             kind_rows: code(OutKind::Rows),
             kind_trailer: code(OutKind::Trailer),
             shift_mode_at: lsb_of(&OUT_HEADER, "SHIFT_MODE"),
@@ -331,7 +276,7 @@ impl Drain {
 impl Logic for Drain {
     #[hdl_gen]
     fn update(&mut self) {
-        self.enable.next = !self.out_valid.val() || self.m_axis_tready.val();
+        self.enable.next = self.packer.enable.val();
 
         // Round robin: the first requesting set after the one served last, else the first requesting set.
         self.found_after.next = false;
@@ -487,94 +432,22 @@ impl Logic for Drain {
                 self.bank_read.val() && self.d1_bank.val() && (self.d1_set.val() == s);
         }
 
-        // D3: rounding, and the largest magnitude: a tree whose leaves are the lanes.
-        self.sticky_mask.next = 0.into();
-        if self.shift.val() != 0 {
-            self.sticky_mask.next = (self.one.val() << (self.shift.val() - 1)) - 1;
-        }
-        for l in 0..self.shift_lanes.val() {
-            self.lane[l].enable.next = self.enable.val();
-            self.lane[l].value.next = self.d2_value[l].val();
-            self.lane[l].shift.next = self.shift.val();
-            self.lane[l].sticky_mask.next = self.sticky_mask.val();
-        }
+        // D3 and the output register.
+        self.packer.start.next = self.start.val();
+        self.packer.abort_job.next = self.abort_job.val();
+        self.packer.shift_mode.next = self.shift_mode.val();
+        self.packer.shift.next = self.shift.val();
+        self.packer.header.next = self.d2_header.val();
+        self.packer.data.next = self.d2_data.val();
+        self.packer.trailer.next = self.d2_trailer.val();
+        self.packer.word.next = self.d2_word.val();
         for l in 0..self.value_lanes.val() {
-            self.magnitude[self.value_lanes.val() - 1 + l].next =
-                unsigned_cast(self.d2_value[l].val());
-            if self.d2_value[l].val() < 0 {
-                self.magnitude[self.value_lanes.val() - 1 + l].next =
-                    unsigned_cast(-self.d2_value[l].val());
-            }
+            self.packer.value[l].next = self.d2_value[l].val();
         }
-        for n in 1..self.value_lanes.val() {
-            self.magnitude[self.value_lanes.val() - 1 - n].next =
-                self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val();
-            if self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val()
-                < self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val()
-            {
-                self.magnitude[self.value_lanes.val() - 1 - n].next =
-                    self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val();
-            }
-        }
-        if self.enable.val() {
-            self.d3_header.next = self.d2_header.val();
-            self.d3_data.next = self.d2_data.val();
-            self.d3_trailer.next = self.d2_trailer.val();
-            self.d3_word.next = self.d2_word.val();
-            for l in 0..self.raw_lanes.val() {
-                self.d3_value[l].next = self.d2_value[l].val();
-            }
-            self.d3_max.next = self.magnitude[0].val();
-        }
-        if self.max.val() < self.d3_max.val() {
-            self.max.next = self.d3_max.val();
-        }
-
-        // Output register.
-        for l in 0..self.raw_lanes.val() {
-            self.raw_word[l].next = signed_cast(self.d3_value[l].val());
-            self.raw_bits[l].next = unsigned_cast(self.raw_word[l].val());
-            self.raw_wide[l].next = unsigned_cast(self.raw_bits[l].val());
-        }
-        for l in 0..self.shift_lanes.val() {
-            self.lane_word[l].next = unsigned_cast(self.lane[l].operand.val());
-            self.lane_wide[l].next = unsigned_cast(self.lane_word[l].val());
-        }
-        self.out_word.next = 0.into();
-        if self.d3_data.val() && self.shift_mode.val() {
-            for l in 0..self.shift_lanes.val() {
-                self.out_word.next =
-                    self.out_word.val() | (self.lane_wide[l].val() << (l * self.data_w.val()));
-            }
-        }
-        if self.d3_data.val() && !self.shift_mode.val() {
-            for l in 0..self.raw_lanes.val() {
-                self.out_word.next =
-                    self.out_word.val() | (self.raw_wide[l].val() << (l * self.raw_w.val()));
-            }
-        }
-        if self.d3_header.val() || self.d3_trailer.val() {
-            self.out_word.next = unsigned_cast(self.d3_word.val());
-        }
-        self.count.next = 0.into();
-        if self.enable.val() && self.d3_data.val() && self.shift_mode.val() {
-            for l in 0..self.shift_lanes.val() {
-                if self.lane[l].saturated.val() {
-                    self.count.next = self.count.val() + 1;
-                }
-            }
-        }
-        if self.enable.val() {
-            self.out_valid.next =
-                self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
-            self.out_last.next = self.d3_trailer.val();
-            self.out_data.next = self.out_word.val();
-        }
+        self.packer.m_axis_tready.next = self.m_axis_tready.val();
 
         if self.start.val() {
             self.served.next = self.last_set.val().into();
-            self.max.next = 0.into();
-            self.d3_max.next = 0.into();
         }
         if self.stop.val() || self.abort_job.val() {
             self.state.next = DrainState::Idle;
@@ -586,18 +459,14 @@ impl Logic for Drain {
             self.d2_header.next = false;
             self.d2_data.next = false;
             self.d2_trailer.next = false;
-            self.d3_header.next = false;
-            self.d3_data.next = false;
-            self.d3_trailer.next = false;
-            self.out_valid.next = false;
         }
 
         self.idle.next = self.state.val() == DrainState::Idle;
         self.trailer_taken.next = self.push_trailer.val();
-        self.saturated.next = self.count.val();
-        self.max_abs.next = self.max.val();
-        self.m_axis_tvalid.next = self.out_valid.val();
-        self.m_axis_tdata.next = self.out_data.val();
-        self.m_axis_tlast.next = self.out_last.val();
+        self.saturated.next = self.packer.saturated.val();
+        self.max_abs.next = self.packer.max_abs.val();
+        self.m_axis_tvalid.next = self.packer.m_axis_tvalid.val();
+        self.m_axis_tdata.next = self.packer.m_axis_tdata.val();
+        self.m_axis_tlast.next = self.packer.m_axis_tlast.val();
     }
 }

@@ -31,6 +31,7 @@
 //! | [`detector_lane`] | read program of one lane of a detector |
 //! | [`position_walk`] | positions of a tile in order |
 //! | [`drain`] | reads psum banks, sends results |
+//! | [`output_packer`] | rounds or not, packs the output beats |
 //! | [`requantizer`] | one lane of rounding and saturation |
 
 // Kernels have no match guards: an `if` inside of an arm is the only way to write one.
@@ -53,6 +54,7 @@ pub mod loader;
 pub mod loop_nest;
 pub mod mcache;
 pub mod mcache_data;
+pub mod output_packer;
 pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;

@@ -1,15 +1,12 @@
 //! One PE set: sequencer, feature buffer, C processing elements in lockstep.
 
+mod new;
+
 use super::feature_buffer::FeatureBuffer;
 use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
-use super::loop_nest::COUNT_W;
-use super::mcache::STATE_W;
-use super::patch_agu::ADDR_W;
 use super::pe::Pe;
-use super::rpq::K_COUNT_W;
 use super::set_reuse::SetReuse;
 use super::set_sequencer::SetSequencer;
-use crate::config::Config;
 use crate::hdl::prelude::*;
 
 /// A PE set: C processing elements that share one stream of elements, with its own sequencer and feature buffer.
@@ -242,165 +239,6 @@ pub struct PeSet {
     lane_shift: Vec<Param>,
     row_beat_of: Vec<Param>,
     about: About,
-}
-
-impl PeSet {
-    /// A set of this configuration.
-    pub fn new(config: &Config) -> Self {
-        let tile_addr = || Sig::unsigned(config.tile_w());
-        let psum_addr = || Reg::unsigned(config.tile_w()).without_reset();
-        let flag = || BitReg::new().without_reset();
-        let parts = usize::from(config.reuse);
-        let bits = || (0..parts).map(|_| Bit::new()).collect();
-        PeSet {
-            clear: Bit::new(),
-            reset_banks: Bit::new(),
-            wgrad: Bit::new(),
-            stream_features: Bit::new(),
-            counts: LoopCounts::new(),
-            steps: PatchSteps::new(config),
-            slot_beats: Sig::unsigned(ADDR_W),
-            ring_slots: Sig::unsigned(COUNT_W),
-            load_selected: Bit::new(),
-            load_tile: Bit::new(),
-            load_features: Bit::new(),
-            load_weights: Bit::new(),
-            load_operand: Bit::new(),
-            load_last: Bit::new(),
-            load_slot_end: Bit::new(),
-            load_bank: Sig::unsigned(config.bank_w()),
-            load_beat: Sig::unsigned(config.bank_depth_w()),
-            load_row: Sig::unsigned(config.tile_w()),
-            load_row_beat: Sig::unsigned(config.row_beat_w()),
-            load_row_last: Bit::new(),
-            load_data: Sig::unsigned(config.bus_w),
-            weight_row_accepted: Bit::new(),
-            room_tile: Bit::new(),
-            room_features: Bit::new(),
-            room_weights: Bit::new(),
-            room_operand: Bit::new(),
-            drain_raddr: tile_addr(),
-            drain_read_bank: Bit::new(),
-            drain_addressed: Bit::new(),
-            bank0_release: Bit::new(),
-            bank1_release: Bit::new(),
-            drain_request: Bit::new(),
-            drain_bank: Bit::new(),
-            drain_rows_m1: Sig::unsigned(config.tile_w()),
-            drain_pes: Sig::unsigned(config.pe_count_w()),
-            drain_tag: Sig::unsigned(COUNT_W),
-            drain_pass: Sig::unsigned(COUNT_W),
-            drain_row: (0..config.pes).map(|_| Sig::signed(config.acc_w)).collect(),
-            issue: Bit::new(),
-            pes_now: Sig::unsigned(config.pe_count_w()),
-            stall_features: Bit::new(),
-            stall_weights: Bit::new(),
-            stall_operand: Bit::new(),
-            stall_bank: Bit::new(),
-            idle: Bit::new(),
-            range_error: Bit::new(),
-            job: ReuseJob::new(),
-            load_reads: Bit::new(),
-            room_program: Bit::new(),
-            mac: Bit::new(),
-            stall_detect: Bit::new(),
-            det_grant: bits(),
-            det_done: bits(),
-            record_valid: (0..parts).map(|_| Bit::new()).collect(),
-            record_position: (0..parts).map(|_| Sig::unsigned(config.tile_w())).collect(),
-            record_state: (0..parts).map(|_| Sig::unsigned(STATE_W)).collect(),
-            record_entry: (0..parts)
-                .map(|_| Sig::unsigned(config.mcache.entry_w()))
-                .collect(),
-            record_bank: (0..parts).map(|_| Sig::unsigned(config.bank_w())).collect(),
-            record_addr: (0..parts)
-                .map(|_| Sig::unsigned(config.feature_w()))
-                .collect(),
-            record_mask: (0..parts).map(|_| Sig::unsigned(config.k_max)).collect(),
-            record_first_group: (0..parts).map(|_| Bit::new()).collect(),
-            record_last_group: (0..parts).map(|_| Bit::new()).collect(),
-            record_zero: (0..parts).map(|_| Bit::new()).collect(),
-            record_last: (0..parts).map(|_| Bit::new()).collect(),
-            det_request: (0..parts).map(|_| Bit::new()).collect(),
-            det_images: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
-            det_rows: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
-            det_cols: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
-            det_in_rows: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
-            det_in_cols: (0..parts).map(|_| Sig::unsigned(COUNT_W)).collect(),
-            det_bank: (0..parts).map(|_| Sig::unsigned(config.bank_w())).collect(),
-            det_addr: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
-            det_row: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
-            det_col: (0..parts).map(|_| Sig::unsigned(ADDR_W)).collect(),
-            det_k: (0..parts).map(|_| Sig::unsigned(K_COUNT_W)).collect(),
-            det_steps: (0..parts).map(|_| Sig::unsigned(K_COUNT_W)).collect(),
-            det_first_group: (0..parts).map(|_| Bit::new()).collect(),
-            det_last_group: (0..parts).map(|_| Bit::new()).collect(),
-            det_zero: (0..parts).map(|_| Bit::new()).collect(),
-            detect_addr: (0..parts * config.l)
-                .map(|_| Sig::unsigned(config.feature_w()))
-                .collect(),
-            detect_x: (0..parts * config.l)
-                .map(|_| Sig::signed(config.data_w))
-                .collect(),
-            sequencer: SetSequencer::new(config),
-            reuse: (0..parts).map(|_| SetReuse::new(config)).collect(),
-            wide: Bit::new(),
-            x: Sig::signed(config.data_w),
-            program_data: Sig::unsigned(64),
-            parts: Param::new(parts),
-            lanes: Param::new(parts * config.l),
-            one_word: Const::new(Value::signed(config.data_w, 1)),
-            features: FeatureBuffer::new(config),
-            pe: (0..config.pes).map(|_| Pe::new(config)).collect(),
-            operand_write: Bit::new(),
-            row_we: Bit::new(),
-            feature_beat: Sig::unsigned(ADDR_W),
-            p1_valid: BitReg::new(),
-            p1_weight_addr: Reg::unsigned(config.weight_w()).without_reset(),
-            p1_position: psum_addr(),
-            p1_psum_addr: psum_addr(),
-            p1_first: flag(),
-            p1_update: flag(),
-            p1_zero: flag(),
-            p1_bank: flag(),
-            p2_valid: BitReg::new(),
-            p2_psum_addr: psum_addr(),
-            p2_first: flag(),
-            p2_update: flag(),
-            p2_zero: flag(),
-            p2_bank: flag(),
-            p3_psum_addr: psum_addr(),
-            p3_first: flag(),
-            p3_update: BitReg::new(),
-            p3_zero: flag(),
-            p3_bank: flag(),
-            p4_psum_addr: psum_addr(),
-            p4_update: BitReg::new(),
-            p4_zero: flag(),
-            p4_bank: flag(),
-            p4_forward: flag(),
-            accumulate0: Bit::new(),
-            accumulate1: Bit::new(),
-            load0: Bit::new(),
-            load1: Bit::new(),
-            raddr0: Sig::unsigned(config.tile_w()),
-            raddr1: Sig::unsigned(config.tile_w()),
-            waddr0: Sig::unsigned(config.tile_w()),
-            waddr1: Sig::unsigned(config.tile_w()),
-            pes: Param::new(config.pes),
-            bank_depth: Param::new(config.bank_depth()),
-            lane_shift: (0..config.pes)
-                .map(|c| Param::new(c % config.lanes() * config.data_w))
-                .collect(),
-            row_beat_of: (0..config.pes)
-                .map(|c| Param::new(c / config.lanes()))
-                .collect(),
-            about: About::new(
-                "pe_set",
-                "PE set: processing elements in lockstep on one stream of elements, with sequencer and feature buffer.",
-            ),
-        }
-    }
 }
 
 impl Logic for PeSet {

@@ -1,19 +1,13 @@
 //! What reuse adds to a PE set: detection front, Hitmap lists, walker, control of the MCACHE data.
 
+mod new;
+
 use super::detect_front::DetectFront;
 use super::hitmap::Hitmap;
-use super::item_walker::{GROUP_K_W, ItemWalker};
+use super::item_walker::ItemWalker;
 use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use super::list_reader::ListReader;
-use super::loop_nest::COUNT_W;
-use super::lsb_of;
-use super::mcache::STATE_W;
-use super::patch_agu::ADDR_W;
-use super::rpq::K_COUNT_W;
-use super::tile_queue::tile_beat_w;
-use crate::config::Config;
 use crate::hdl::prelude::*;
-use crate::regmap::READ;
 
 /// The part of a PE set that exists only with reuse.
 ///
@@ -235,140 +229,6 @@ pub struct SetReuse {
     valid_at: Param,
     addr_at: Param,
     about: About,
-}
-
-impl SetReuse {
-    /// The part for a set of this configuration.
-    pub fn new(config: &Config) -> Self {
-        let entry = || Reg::unsigned(config.mcache.entry_w()).without_reset();
-        let flag = || BitReg::new().without_reset();
-        SetReuse {
-            clear: Bit::new(),
-            wgrad: Bit::new(),
-            stream_features: Bit::new(),
-            counts: LoopCounts::new(),
-            steps: PatchSteps::new(config),
-            job: ReuseJob::new(),
-            slot_beats: Sig::unsigned(ADDR_W),
-            ring_slots: Sig::unsigned(COUNT_W),
-            tile_write: Bit::new(),
-            tile_data: Sig::unsigned(tile_beat_w(config)),
-            tile_last: Bit::new(),
-            slot_loaded: Bit::new(),
-            read_write: Bit::new(),
-            read_data: Sig::unsigned(64),
-            det_grant: Bit::new(),
-            det_done: Bit::new(),
-            record_valid: Bit::new(),
-            record_position: Sig::unsigned(config.tile_w()),
-            record_state: Sig::unsigned(STATE_W),
-            record_entry: Sig::unsigned(config.mcache.entry_w()),
-            record_bank: Sig::unsigned(config.bank_w()),
-            record_addr: Sig::unsigned(config.feature_w()),
-            record_mask: Sig::unsigned(config.k_max),
-            record_first_group: Bit::new(),
-            record_last_group: Bit::new(),
-            record_zero: Bit::new(),
-            record_last: Bit::new(),
-            tile_begins: Bit::new(),
-            tile_passes: Sig::unsigned(COUNT_W),
-            tile_zero: Bit::new(),
-            go: Bit::new(),
-            wide: Bit::new(),
-            room_tile: Bit::new(),
-            idle: Bit::new(),
-            det_request: Bit::new(),
-            det_images: Sig::unsigned(COUNT_W),
-            det_rows: Sig::unsigned(COUNT_W),
-            det_cols: Sig::unsigned(COUNT_W),
-            det_in_rows: Sig::unsigned(COUNT_W),
-            det_in_cols: Sig::unsigned(COUNT_W),
-            det_bank: Sig::unsigned(config.bank_w()),
-            det_addr: Sig::unsigned(ADDR_W),
-            det_row: Sig::unsigned(ADDR_W),
-            det_col: Sig::unsigned(ADDR_W),
-            det_k: Sig::unsigned(K_COUNT_W),
-            det_steps: Sig::unsigned(K_COUNT_W),
-            det_first_group: Bit::new(),
-            det_last_group: Bit::new(),
-            det_zero: Bit::new(),
-            range_error: Bit::new(),
-            walk_waits: Bit::new(),
-            walk_begins: Bit::new(),
-            walk_ends: Bit::new(),
-            walk_issue: Bit::new(),
-            walk_mac: Bit::new(),
-            walk_element: Sig::unsigned(config.k_w()),
-            walk_position: Sig::unsigned(config.tile_w()),
-            walk_k: Sig::unsigned(GROUP_K_W),
-            walk_step_cgroup: Bit::new(),
-            walk_step_pass: Bit::new(),
-            walk_step_tile: Bit::new(),
-            walk_first_group: Bit::new(),
-            walk_last_pass: Bit::new(),
-            walk_pass: Sig::unsigned(COUNT_W),
-            walk_rows_m1: Sig::unsigned(config.tile_w()),
-            bank: Sig::unsigned(config.bank_w()),
-            addr: Sig::unsigned(config.feature_w()),
-            nonzero: Bit::new(),
-            vector_first: Bit::new(),
-            psum_update: Bit::new(),
-            psum_zero: Bit::new(),
-            one: Bit::new(),
-            use_cache: Bit::new(),
-            cache_low: Bit::new(),
-            cache_high: Bit::new(),
-            cache_raddr: Sig::unsigned(config.mcache.entry_w()),
-            cache_forward: Bit::new(),
-            cache_waddr: Sig::unsigned(config.mcache.entry_w()),
-            cache_write: Bit::new(),
-            cache_add: Bit::new(),
-            cache_reuse: Bit::new(),
-            shift_sum: Bit::new(),
-            front: DetectFront::new(config),
-            hitmap: Hitmap::new(config),
-            reader: ListReader::new(config),
-            walker: ItemWalker::new(config),
-            p1_entry: entry(),
-            p2_entry: entry(),
-            p3_entry: entry(),
-            p4_entry: entry(),
-            p5_entry: entry(),
-            p1_valid: BitReg::new(),
-            p1_one: flag(),
-            p1_factor: flag(),
-            p1_low: flag(),
-            p1_high: flag(),
-            p1_write: flag(),
-            p1_add: flag(),
-            p1_reuse: flag(),
-            p2_one: flag(),
-            p2_factor: flag(),
-            p2_low: flag(),
-            p2_high: flag(),
-            p2_add: flag(),
-            p2_reuse: flag(),
-            p2_write: BitReg::new(),
-            p3_high: flag(),
-            p3_add: flag(),
-            p3_reuse: flag(),
-            p3_write: BitReg::new(),
-            p4_high: flag(),
-            p4_add: flag(),
-            p4_reuse: flag(),
-            p4_forward: flag(),
-            p4_write: BitReg::new(),
-            p5_write: BitReg::new(),
-            number_at: lsb_of(&READ, "K_INDEX"),
-            bank_at: lsb_of(&READ, "BANK"),
-            valid_at: lsb_of(&READ, "VALID"),
-            addr_at: lsb_of(&READ, "ADDR"),
-            about: About::new(
-                "set_reuse",
-                "What reuse adds to a PE set: detection front, Hitmap lists, item walker, control of the MCACHE data.",
-            ),
-        }
-    }
 }
 
 impl Logic for SetReuse {

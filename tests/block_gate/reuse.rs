@@ -113,26 +113,28 @@ fn reuse_fields() {
         .check(ReuseFields::new(&tiny()));
 }
 
-/// Cycles of a round of [`lists_then_walk`].
+/// Cycles of a round: lists are written, then walked.
 const ROUND: u64 = 400;
 
-/// Lists are written, then walked: a word that is written is not read in the same cycle.
-fn lists_then_walk(rng: &mut ChaCha8Rng, cycle: u64, inputs: &mut Inputs) {
+/// Whether lists are walked in this cycle, not written.
+pub fn walks(cycle: u64) -> bool {
+    cycle % ROUND >= 64
+}
+
+/// Records of four lists of at most 13 items at the beginning of each round; `suffix` ends the names of their ports.
+pub fn lists(rng: &mut ChaCha8Rng, cycle: u64, inputs: &mut Inputs, suffix: &str) {
     let at = cycle % ROUND;
-    let (writes, walks) = ((4..60).contains(&at), at >= 64);
-    // Four lists of at most 13 items.
+    let writes = (4..60).contains(&at);
     let last = writes && (at - 4) % 14 == 13;
-    let mut bit = |name: &str, value: bool| {
-        inputs.insert(name.into(), Value::unsigned(1, value.into()));
+    let mut bit = |name: String, value: bool| {
+        inputs.insert(name, Value::unsigned(1, value.into()));
     };
-    bit("clear", at == 0);
-    bit("record_last", last);
+    bit("clear".into(), at == 0);
+    bit(format!("record_last{suffix}"), last);
     bit(
-        "record_valid",
+        format!("record_valid{suffix}"),
         last || writes && (at - 4) % 14 > 0 && rng.random(),
     );
-    bit("tile_begins", at == 62);
-    bit("go", walks && rng.random_ratio(7, 8));
 }
 
 #[test]
@@ -141,7 +143,11 @@ fn set_reuse() {
     Gate::new("set_reuse_gate")
         .cycles(40_000)
         .stimulus(move |rng, cycle, inputs| {
-            lists_then_walk(rng, cycle, inputs);
+            lists(rng, cycle, inputs, "");
+            let begins = cycle % ROUND == 62;
+            inputs.insert("tile_begins".into(), Value::unsigned(1, begins.into()));
+            let go = walks(cycle) && rng.random_ratio(7, 8);
+            inputs.insert("go".into(), Value::unsigned(1, go.into()));
             small(rng, inputs, &["chunks", "cgroups", "tile_passes"], 1..=2);
             small(rng, inputs, &["list_positions"], 14..=16);
             small(rng, inputs, &["list_slots"], 4..=4);

@@ -189,7 +189,7 @@ fn axil_regs_show_identity_state_and_statistics() {
     let (mut bus, config) = (bus(2), tiny());
     let identity = [
         (Reg::Id, 0x4d43_5259),
-        (Reg::Version, 1),
+        (Reg::Version, 2),
         (
             Reg::ConfigHash,
             u64::from_str_radix(&config.hash()[..8], 16).unwrap(),
@@ -198,6 +198,9 @@ fn axil_regs_show_identity_state_and_statistics() {
         (Reg::Size1, 16 | 48 << 8 | 64 << 16),
         (Reg::Size2, 64 | 3 << 16 | 9 << 24),
         (Reg::Size3, 32),
+        (Reg::Size4, 4 | 2 << 16),
+        (Reg::Size5, 10 | 32 << 8 | 1 << 24),
+        (Reg::Size6, 4 * 16),
     ];
     let identities = REGISTERS.iter().filter(|r| r.access == Access::Identity);
     assert_eq!(identities.count(), identity.len());

@@ -45,6 +45,20 @@ pub struct Outcome {
     pub first: Option<String>,
 }
 
+impl Outcome {
+    /// Fails the test on any difference, and on one of these outputs that never changed.
+    pub fn expect_agreement(&self, outputs: &[&str]) {
+        assert_eq!(
+            self.first, None,
+            "mismatches by port: {:?}",
+            self.mismatches
+        );
+        for output in outputs {
+            assert!(self.changes[*output] > 0, "{output} never changed");
+        }
+    }
+}
+
 impl Gate {
     /// 2,000 cycles from the seed `$MERCURY_SEED` (default 1).
     pub fn new(name: &str) -> Gate {

@@ -1,0 +1,280 @@
+//! The last stages of the drain: rounding, the largest magnitude, and the beats of the output stream.
+
+use super::requantizer::{Requantizer, SHIFT_W};
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Bits of a raw result on the output stream, and of a header or trailer.
+pub const RAW_W: usize = 64;
+
+/// Turns the sums of a beat into the beat: requantised, as many as there are lanes, or raw; headers and trailers pass.
+///
+/// ```text
+///  value[l] ─┬─► [requantizer] ─► D3 ─┐
+///            ├─► [raw] ─────────► D3 ─┴─► pack ─► [beat] ─► m_axis
+///  word ─────┼──────────────────► D3 ───────▲
+///            └─► |sum| ─► tree ─► D3 ─► [maximum] ─► max_abs
+/// ```
+///
+/// **Latency** what is there in cycle c leaves from c+2. **Back-pressure** `enable` is 0, and everything stands still,
+/// while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
+/// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
+///
+/// The test `drain_sends_every_row_in_order` drives it inside of the drain; `output_packer` in `tests/block_gate.rs`
+/// compares its Verilog with it.
+#[derive(LogicBlock)]
+pub struct OutputPacker {
+    /// START: the maximum restarts.
+    pub start: Bit<In>,
+    /// ABORT: nothing more leaves.
+    pub abort_job: Bit<In>,
+    /// Job: requantise.
+    pub shift_mode: Bit<In>,
+    /// Job: distance.
+    pub shift: Sig<In>,
+    /// `word` is a header.
+    pub header: Bit<In>,
+    /// `value` holds results.
+    pub data: Bit<In>,
+    /// `word` is the trailer.
+    pub trailer: Bit<In>,
+    /// Header or trailer.
+    pub word: Sig<In>,
+    /// The sums of the beat; 0 in a lane without one, and without `data`.
+    pub value: Vec<Sig<In>>,
+    /// The inputs are taken in this cycle.
+    pub enable: Bit<Out>,
+    /// Results saturated in the beat that is being packed.
+    pub saturated: Sig<Out>,
+    /// Largest magnitude among the sums since START.
+    pub max_abs: Sig<Out>,
+    /// Output stream.
+    pub m_axis_tvalid: Bit<Out>,
+    /// Output stream.
+    pub m_axis_tready: Bit<In>,
+    /// Output stream.
+    pub m_axis_tdata: Sig<Out>,
+    /// Output stream.
+    pub m_axis_tlast: Bit<Out>,
+    moves: Bit<Local>,
+    d3_header: BitReg,
+    d3_data: BitReg,
+    d3_trailer: BitReg,
+    d3_word: Reg,
+    d3_value: Vec<Reg>,
+    lane: Vec<Requantizer>,
+    sticky_mask: Sig<Local>,
+    magnitude: Vec<Sig<Local>>,
+    d3_max: Reg,
+    max: Reg,
+    count: Sig<Local>,
+    raw_word: Vec<Sig<Local>>,
+    raw_bits: Vec<Sig<Local>>,
+    raw_wide: Vec<Sig<Local>>,
+    lane_word: Vec<Sig<Local>>,
+    lane_wide: Vec<Sig<Local>>,
+    out_word: Sig<Local>,
+    out_valid: BitReg,
+    out_last: BitReg,
+    out_data: Reg,
+    raw_lanes: Param,
+    shift_lanes: Param,
+    value_lanes: Param,
+    raw_w: Param,
+    data_w: Param,
+    one: Const,
+    about: About,
+}
+
+impl OutputPacker {
+    /// The packer of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let (raw_lanes, shift_lanes) = (raw_lanes(config), shift_lanes(config));
+        let value_lanes = value_lanes(config);
+        let acc = config.acc_w;
+        OutputPacker {
+            start: Bit::new(),
+            abort_job: Bit::new(),
+            shift_mode: Bit::new(),
+            shift: Sig::unsigned(SHIFT_W),
+            header: Bit::new(),
+            data: Bit::new(),
+            trailer: Bit::new(),
+            word: Sig::unsigned(RAW_W),
+            value: (0..value_lanes).map(|_| Sig::signed(acc)).collect(),
+            enable: Bit::new(),
+            saturated: Sig::unsigned(config.pe_count_w()),
+            max_abs: Sig::unsigned(acc),
+            m_axis_tvalid: Bit::new(),
+            m_axis_tready: Bit::new(),
+            m_axis_tdata: Sig::unsigned(config.bus_w),
+            m_axis_tlast: Bit::new(),
+            moves: Bit::new(),
+            d3_header: BitReg::new(),
+            d3_data: BitReg::new(),
+            d3_trailer: BitReg::new(),
+            d3_word: Reg::unsigned(RAW_W).without_reset(),
+            d3_value: (0..raw_lanes)
+                .map(|_| Reg::signed(acc).without_reset())
+                .collect(),
+            lane: (0..shift_lanes).map(|_| Requantizer::new(config)).collect(),
+            sticky_mask: Sig::unsigned(acc),
+            magnitude: (0..2 * value_lanes - 1)
+                .map(|_| Sig::unsigned(acc))
+                .collect(),
+            d3_max: Reg::unsigned(acc),
+            max: Reg::unsigned(acc),
+            count: Sig::unsigned(config.pe_count_w()),
+            raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
+            raw_bits: (0..raw_lanes).map(|_| Sig::unsigned(RAW_W)).collect(),
+            raw_wide: (0..raw_lanes)
+                .map(|_| Sig::unsigned(config.bus_w))
+                .collect(),
+            lane_word: (0..shift_lanes)
+                .map(|_| Sig::unsigned(config.data_w))
+                .collect(),
+            lane_wide: (0..shift_lanes)
+                .map(|_| Sig::unsigned(config.bus_w))
+                .collect(),
+            out_word: Sig::unsigned(config.bus_w),
+            out_valid: BitReg::new(),
+            out_last: BitReg::new(),
+            out_data: Reg::unsigned(config.bus_w).without_reset(),
+            raw_lanes: Param::new(raw_lanes),
+            shift_lanes: Param::new(shift_lanes),
+            value_lanes: Param::new(value_lanes),
+            raw_w: Param::new(RAW_W),
+            data_w: Param::new(config.data_w),
+            one: Const::new(Value::unsigned(acc, 1)),
+            about: About::new(
+                "output_packer",
+                "Last stages of the drain: rounds sums or leaves them raw, keeps the largest magnitude, and packs the \
+                 beats of the output stream.",
+            ),
+        }
+    }
+}
+
+/// Raw results of a beat.
+pub fn raw_lanes(config: &Config) -> usize {
+    (config.bus_w / RAW_W).min(config.pes)
+}
+
+/// Requantised results of a beat.
+pub fn shift_lanes(config: &Config) -> usize {
+    config.lanes().min(config.pes)
+}
+
+/// Results of a beat, raw or requantised.
+pub fn value_lanes(config: &Config) -> usize {
+    raw_lanes(config).max(shift_lanes(config))
+}
+
+impl Logic for OutputPacker {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.moves.next = !self.out_valid.val() || self.m_axis_tready.val();
+        self.enable.next = self.moves.val();
+
+        // D3: rounding, and the largest magnitude: a tree whose leaves are the lanes.
+        self.sticky_mask.next = 0.into();
+        if self.shift.val() != 0 {
+            self.sticky_mask.next = (self.one.val() << (self.shift.val() - 1)) - 1;
+        }
+        for l in 0..self.shift_lanes.val() {
+            self.lane[l].enable.next = self.moves.val();
+            self.lane[l].value.next = self.value[l].val();
+            self.lane[l].shift.next = self.shift.val();
+            self.lane[l].sticky_mask.next = self.sticky_mask.val();
+        }
+        for l in 0..self.value_lanes.val() {
+            self.magnitude[self.value_lanes.val() - 1 + l].next =
+                unsigned_cast(self.value[l].val());
+            if self.value[l].val() < 0 {
+                self.magnitude[self.value_lanes.val() - 1 + l].next =
+                    unsigned_cast(-self.value[l].val());
+            }
+        }
+        for n in 1..self.value_lanes.val() {
+            self.magnitude[self.value_lanes.val() - 1 - n].next =
+                self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val();
+            if self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val()
+                < self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val()
+            {
+                self.magnitude[self.value_lanes.val() - 1 - n].next =
+                    self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val();
+            }
+        }
+        if self.moves.val() {
+            self.d3_header.next = self.header.val();
+            self.d3_data.next = self.data.val();
+            self.d3_trailer.next = self.trailer.val();
+            self.d3_word.next = self.word.val();
+            for l in 0..self.raw_lanes.val() {
+                self.d3_value[l].next = self.value[l].val();
+            }
+            self.d3_max.next = self.magnitude[0].val();
+        }
+        if self.max.val() < self.d3_max.val() {
+            self.max.next = self.d3_max.val();
+        }
+
+        // Output register.
+        for l in 0..self.raw_lanes.val() {
+            self.raw_word[l].next = signed_cast(self.d3_value[l].val());
+            self.raw_bits[l].next = unsigned_cast(self.raw_word[l].val());
+            self.raw_wide[l].next = unsigned_cast(self.raw_bits[l].val());
+        }
+        for l in 0..self.shift_lanes.val() {
+            self.lane_word[l].next = unsigned_cast(self.lane[l].operand.val());
+            self.lane_wide[l].next = unsigned_cast(self.lane_word[l].val());
+        }
+        self.out_word.next = 0.into();
+        if self.d3_data.val() && self.shift_mode.val() {
+            for l in 0..self.shift_lanes.val() {
+                self.out_word.next =
+                    self.out_word.val() | (self.lane_wide[l].val() << (l * self.data_w.val()));
+            }
+        }
+        if self.d3_data.val() && !self.shift_mode.val() {
+            for l in 0..self.raw_lanes.val() {
+                self.out_word.next =
+                    self.out_word.val() | (self.raw_wide[l].val() << (l * self.raw_w.val()));
+            }
+        }
+        if self.d3_header.val() || self.d3_trailer.val() {
+            self.out_word.next = unsigned_cast(self.d3_word.val());
+        }
+        self.count.next = 0.into();
+        if self.moves.val() && self.d3_data.val() && self.shift_mode.val() {
+            for l in 0..self.shift_lanes.val() {
+                if self.lane[l].saturated.val() {
+                    self.count.next = self.count.val() + 1;
+                }
+            }
+        }
+        if self.moves.val() {
+            self.out_valid.next =
+                self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+            self.out_last.next = self.d3_trailer.val();
+            self.out_data.next = self.out_word.val();
+        }
+
+        if self.start.val() {
+            self.max.next = 0.into();
+            self.d3_max.next = 0.into();
+        }
+        if self.abort_job.val() {
+            self.d3_header.next = false;
+            self.d3_data.next = false;
+            self.d3_trailer.next = false;
+            self.out_valid.next = false;
+        }
+
+        self.saturated.next = self.count.val();
+        self.max_abs.next = self.max.val();
+        self.m_axis_tvalid.next = self.out_valid.val();
+        self.m_axis_tdata.next = self.out_data.val();
+        self.m_axis_tlast.next = self.out_last.val();
+    }
+}
