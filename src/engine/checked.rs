@@ -268,6 +268,65 @@ mod tests {
         }
     }
 
+    /// Golden with one MCACHE entry renamed in the decisions that it shows; results and counts stay.
+    struct Renamed(Golden);
+
+    impl Engine for Renamed {
+        fn name(&self) -> &str {
+            "renamed"
+        }
+        fn data_bits(&self) -> u32 {
+            self.0.data_bits()
+        }
+        fn run(&mut self, op: &Op) -> Result<OpResult> {
+            self.0.run(op)
+        }
+        fn keep_decisions(&mut self, keep: bool) {
+            self.0.keep_decisions(keep);
+        }
+        fn take_decisions(&mut self) -> Option<Decisions> {
+            let mut decisions = self.0.take_decisions()?;
+            decisions.map_mut(0, [0, 0, 0])[1].entry += 1;
+            Some(decisions)
+        }
+    }
+
+    #[test]
+    fn decisions_are_compared_and_kept_only_when_asked_for() {
+        use crate::config::Config;
+        use crate::reuse::{Mode, Reuse};
+        let config = Config::preset("tiny").unwrap();
+        let golden = || Golden::of(&config);
+        let geometry = Geometry::conv([1, 1, 4, 4], 1, 1, 1, 0);
+        let (x, w) = (Array4::ones((1, 1, 4, 4)), Array4::ones((1, 1, 1, 1)));
+        let op = Op {
+            pass: Pass::Forward,
+            geometry: &geometry,
+            a: x.view(),
+            b: w.view(),
+            drain: Drain::Raw,
+            reuse: Reuse::of(Mode::Step),
+        };
+        let mut good = Checked::new(Box::new(golden()), Box::new(golden())).unwrap();
+        good.run(&op).unwrap();
+        assert_eq!(good.take_decisions(), None);
+        good.keep_decisions(true);
+        good.run(&op).unwrap();
+        let mut alone = golden();
+        alone.keep_decisions(true);
+        alone.run(&op).unwrap();
+        let kept = good.take_decisions();
+        assert!(kept.is_some() && kept == alone.take_decisions());
+
+        let mut bad = Checked::new(Box::new(Renamed(golden())), Box::new(golden())).unwrap();
+        let error = bad.run(&op).unwrap_err();
+        let mismatch = error.downcast_ref::<Mismatch>().unwrap();
+        let place =
+            "Hitmap of correlation 0, convolution group 0, tile 0, group 0, position 1, entry";
+        assert_eq!(mismatch.place, place);
+        assert_eq!(mismatch.got, mismatch.want + 1);
+    }
+
     #[test]
     fn engines_of_different_widths_are_refused() {
         let error = Checked::new(Box::new(Golden::new(8)), Box::new(Golden::new(16)))

@@ -10,7 +10,7 @@ use crate::reuse::State;
 /// Side of a cell of the state map.
 const CELL: f64 = 24.0;
 /// Columns up to which cells carry their numbers.
-const NUMBERED: usize = 24;
+pub const NUMBERED: usize = 24;
 
 /// Class of a state in the style sheet.
 pub fn class(state: State) -> &'static str {

@@ -99,6 +99,7 @@ pub fn page(facts: &Facts) -> Result<String> {
         group => Value::from(Serde(facts.group())),
         planes => planes.collect::<Vec<_>>(),
         setting => setting(facts),
+        numbered => facts.output[1] <= figures::NUMBERED,
         looks_up => facts.reuse.mode.looks_up(),
         here => counted(here), all => counted(facts.states),
         all_bar => figures::shares(facts.states),
