@@ -130,3 +130,37 @@ fn a_reuse_plan_shows_its_detection() {
         .code(2)
         .stderr(contains("--k-target"));
 }
+
+#[test]
+fn assumed_shares_change_the_cycles_and_not_the_plan() {
+    let layer = ["--layer", "conv16", "--reuse", "sign"];
+    let priced = |shares: &[&str]| json(&[&layer, shares].concat());
+    let (missed, mixed) = (
+        priced(&[]),
+        priced(&["--zero-share", "0.25", "--hit-share", "0.25"]),
+    );
+    assert_eq!(missed["cuts"], mixed["cuts"]);
+    assert_eq!(
+        mixed["macs"].as_u64(),
+        missed["macs"].as_u64().map(|n| n / 2)
+    );
+    assert!(mixed["cycles"].as_u64() < missed["cycles"].as_u64());
+    let [zero, hit] = [0, 1].map(|i| mixed["states"][i].as_u64().unwrap());
+    assert_eq!((zero, hit), (zero.max(1), zero));
+    for (args, message) in [
+        (["--reuse", "off", "--hit-share", "0.4"], "--reuse is off"),
+        (
+            ["--reuse", "zero", "--hit-share", "0.4"],
+            "never finds a HIT",
+        ),
+        (
+            ["--reuse", "sign", "--hit-share", "1.5"],
+            "at most 1 together",
+        ),
+    ] {
+        plan(&[&["--layer", "conv16"][..], &args].concat())
+            .assert()
+            .code(2)
+            .stderr(contains(message));
+    }
+}

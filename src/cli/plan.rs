@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::engine::{Drain, Geometry, Pass};
 use crate::nn::{Pads, Pair};
 use crate::plan::layers::layers;
-use crate::plan::{Choices, Correlation, Grouping, Payload, Plan, plan};
+use crate::plan::{Choices, Correlation, Grouping, Mix, Payload, Plan, plan};
 use crate::reuse::{Mode, Reuse};
 
 /// Show how a layer would be computed, and in how many cycles
@@ -22,12 +22,14 @@ use crate::reuse::{Mode, Reuse};
 /// the array could do if nothing ever waited.
 ///
 /// With --reuse, cycles are those of a layer in which nothing is alike: what can be found depends on the data. Tiles and groups
-/// are what it is looked for in.
+/// are what it is looked for in. --zero-share and --hit-share ask what the same plan would take if so many vectors of every group
+/// were ZERO and HIT: an assumption that is put into the cycle model, not something found in data.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mercury plan --preset paper --layer conv64-b12
   mercury plan --preset paper --all
   mercury plan --preset small --layer conv16 --reuse step --k-target 9
+  mercury plan --preset paper --all --reuse sign --hit-share 0.4
   mercury plan --pass input_grad --input 8,64,32,32 --filters 64 --kernel 3 --padding 1 --stride 2")]
 pub struct Args {
     /// Which product to compute; a named layer has its own.
@@ -75,6 +77,12 @@ pub struct Args {
     /// Reuse: a group takes as many channels as fit into so many elements.
     #[arg(long, value_name = "K", default_value_t = Reuse::default().k_target)]
     k_target: usize,
+    /// Reuse: assume that this share of the vectors of every group is ZERO.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    zero_share: f64,
+    /// Reuse: assume that this share of the vectors of every group is HIT.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    hit_share: f64,
     /// Write JSON to standard output.
     #[arg(long)]
     json: bool,
@@ -116,6 +124,8 @@ struct Row {
     reuse: Mode,
     /// Cycles of the best plan without reuse.
     dense_cycles: u64,
+    /// Vectors in state ZERO, HIT, MAU, MNU: assumed ones.
+    states: [u64; 4],
     stall_detect: u64,
     detect_busy: u64,
     cuts: Vec<Cut>,
@@ -216,6 +226,20 @@ impl Args {
         )])
     }
 
+    /// The assumed shares.
+    fn mix(&self) -> Result<Mix> {
+        ensure!(
+            self.reuse != Mode::Off || self.zero_share + self.hit_share == 0.0,
+            "--zero-share and --hit-share are shares of what is reused, and --reuse is off: give a mode with --reuse"
+        );
+        ensure!(
+            self.reuse != Mode::Zero || self.hit_share == 0.0,
+            "--hit-share {}, and --reuse zero never finds a HIT: use sign, step or grid",
+            self.hit_share
+        );
+        Mix::new(self.zero_share, self.hit_share)
+    }
+
     /// What to reuse.
     fn setting(&self) -> Result<Reuse> {
         ensure!(
@@ -233,9 +257,14 @@ impl Args {
         let raw = self.raw || pass == Pass::WeightGrad;
         let drain = if raw { Drain::Raw } else { Drain::Shift(1) };
         let start = Instant::now();
-        let plan = plan(&geometry, pass, drain, &self.setting()?, config)
+        let mix = self.mix()?;
+        let mut plan = plan(&geometry, pass, drain, &self.setting()?, config)
             .with_context(|| format!("layer {layer}"))?;
         let plan_ms = start.elapsed().as_secs_f64() * 1e3;
+        if mix != Mix::default() {
+            let work: Vec<_> = plan.jobs.iter().map(|job| mix.work(job, config)).collect();
+            plan.modelled = plan.counters(&work, config)?;
+        }
         let sum =
             |f: fn(&crate::regmap::Statistics) -> u64| plan.modelled.iter().map(f).sum::<u64>();
         let cuts = plan
@@ -276,6 +305,12 @@ impl Args {
             plan_ms,
             reuse: plan.reuse.mode,
             dense_cycles: plan.dense_cycles,
+            states: [
+                sum(|s| s.zero),
+                sum(|s| s.hit),
+                sum(|s| s.mau),
+                sum(|s| s.mnu),
+            ],
             stall_detect: sum(|s| s.stall_detect),
             detect_busy: sum(|s| s.detect_busy),
             cuts,
@@ -429,10 +464,15 @@ fn details(config: &Config, row: &Row) {
     );
     if row.reuse != Mode::Off {
         println!(
-            "reuse {:?}, if nothing is alike: {} cycles more than dense ({}), detecting {}, waiting for lists {}",
+            "reuse {:?}, assuming vectors {} ZERO, {} HIT, {} MAU, {} MNU: dense takes {} cycles, {:.3} times as many; \
+             detecting {}, waiting for lists {}",
             row.reuse,
-            row.cycles as i64 - row.dense_cycles as i64,
+            grouped(row.states[0]),
+            grouped(row.states[1]),
+            grouped(row.states[2]),
+            grouped(row.states[3]),
             grouped(row.dense_cycles),
+            row.dense_cycles as f64 / row.cycles as f64,
             grouped(row.detect_busy),
             grouped(row.stall_detect)
         );

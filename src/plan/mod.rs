@@ -18,6 +18,7 @@ pub mod interpret;
 pub mod job;
 pub mod layers;
 mod layout;
+mod mix;
 pub mod model;
 pub mod planner;
 pub mod program;
@@ -33,6 +34,7 @@ pub use job::{
     Tile, TileDescriptor, WeightSource,
 };
 pub use layout::{Grouping, Layout};
+pub use mix::Mix;
 pub use planner::{Plan, check_drain, plan};
 pub use program::{Program, Step, Unit};
 pub use random::{Mechanisms, RandomCase, ReuseCase, random_case, random_reuse_case};

@@ -28,7 +28,7 @@ use self::detect::Detector;
 use self::drain::Drain;
 use self::loader::Loader;
 use self::set::Set;
-use super::{Job, Payload};
+use super::{Job, Mix, Payload};
 use crate::config::Config;
 use crate::regmap::Statistics;
 use crate::reuse::GroupWork;
@@ -118,25 +118,7 @@ pub fn simulate_reuse(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Re
 ///
 /// Not the slowest that can be: a weight gradient's representatives may need a second round each.
 pub fn all_missed(job: &Job, config: &Config) -> Vec<Vec<GroupWork>> {
-    let mut work = vec![vec![]; config.sets];
-    for segment in &job.segments {
-        if let Payload::Tile(tile) = segment.payload {
-            let positions = tile.positions() as u64;
-            let group = |(cgroup, chunk)| {
-                let macs = positions * job.regs.group_elements(cgroup, chunk) as u64;
-                GroupWork {
-                    cycles: macs,
-                    busy: macs,
-                    macs,
-                    states: [0, 0, 0, positions],
-                }
-            };
-            for set in segment.sets() {
-                work[set].extend(job.regs.groups().map(group));
-            }
-        }
-    }
-    work
+    Mix::default().work(job, config)
 }
 
 /// Groups of each set's tiles together.
