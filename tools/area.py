@@ -10,6 +10,7 @@ configuration that shares modules with one measured before, is quick.
 The dense array is the same configuration with `reuse = false`; a block's overhead is what it takes beyond that.
 """
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -43,7 +44,7 @@ examples
   tools/area.py --preset small --module rpq                  one module: its cells, as Yosys names them
 
 exit codes: 0 good, 1 a module could not be synthesised, 2 bad usage or configuration, 3 missing tool.
-Yosys is .tools/bin/yosys (`make tools`), or what YOSYS names; one process runs at a time."""
+Yosys is .tools/bin/yosys (`make tools`), or what YOSYS names; one process runs at a time, also of several runs."""
 
 SYNTH = {
     "xc7": "synth_xilinx -family xc7 -noiopad -noclkbuf",
@@ -171,8 +172,10 @@ class Yosys:
 
     def measured(self, batch, texts):
         """Cells of the modules of `batch`, from one process; where that fails, one process each."""
-        started = time.monotonic()
-        result = self.synthesise(batch, texts)
+        with open(WORK / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            started = time.monotonic()
+            result = self.synthesise(batch, texts)
         say(f"{time.monotonic() - started:>7.1f} s  {'' if result else 'NOT MEASURED '}{', '.join(batch)}")
         if result is None and len(batch) > 1:
             result = {}
@@ -311,7 +314,9 @@ def print_split(rows):
     dense = rows["dense array"]
     print(f"\n{'beyond the dense array':<28}{'':>7}" + "".join(f"{c:>9}{'':>8}" for c in COLUMNS))
     for name, area in rows.items():
-        share = lambda c: f"{area[c] / dense[c]:>+8.1%}" if dense[c] and name != "dense array" else " " * 8
+        # A dense array has nearly no LUT RAM: a share of it says nothing.
+        said = [c for c in COLUMNS if name != "dense array" and dense[c] and c != "LUTRAM"]
+        share = lambda c: f"{area[c] / dense[c]:>+8.1%}" if c in said else " " * 8
         print(f"{name:<28}{'':>7}" + "".join(f"{area[c]:>9,}{share(c)}" for c in COLUMNS))
 
 

@@ -40,9 +40,9 @@ impl Mix {
     /// let config = Config::preset("tiny")?;
     /// let layer = Geometry::conv([1, 1, 4, 4], 2, 3, 1, 1);
     /// let plan = plan(&layer, Pass::Forward, Drain::Shift(1), &Reuse::of(Mode::Sign), &config)?;
-    /// // 16 vectors of 9 elements: 4 ZERO take the cycle that clears their sum, 8 HIT one each, 4 new ones 9 each.
+    /// // A tile of 4 vectors of 9 elements: 1 ZERO takes the cycle that clears its sum, 2 HIT one each, 1 new one takes 9.
     /// let work = Mix::new(0.25, 0.5)?.work(&plan.jobs[0], &config);
-    /// assert_eq!((work[0][0].cycles, work[0][0].states), (4 + 8 + 4 * 9, [4, 8, 4, 0]));
+    /// assert_eq!((work[0][0].cycles, work[0][0].states), (1 + 2 + 9, [1, 2, 1, 0]));
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn work(&self, job: &Job, config: &Config) -> Vec<Vec<GroupWork>> {
