@@ -90,7 +90,7 @@ fn golden(config: &Config) -> Box<dyn Engine> {
 pub fn report_check(engine: &dyn Engine) {
     if let Some(operations) = engine.compared() {
         println!(
-            "check: {} operations, results and counts equal on {} and golden, cycles as modelled",
+            "check: {} operations, results, decisions and counts equal on {} and golden, cycles as modelled",
             super::grouped(operations),
             engine.name()
         );

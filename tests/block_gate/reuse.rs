@@ -133,7 +133,7 @@ pub fn lists(rng: &mut ChaCha8Rng, cycle: u64, inputs: &mut Inputs, suffix: &str
     bit(format!("record_last{suffix}"), last);
     bit(
         format!("record_valid{suffix}"),
-        last || writes && (at - 4) % 14 > 0 && rng.random(),
+        last || writes && !(at - 4).is_multiple_of(14) && rng.random(),
     );
 }
 

@@ -104,8 +104,8 @@ fn signatures(x: ArrayView2<i16>, projections: &Projections) -> Vec<u128> {
     };
     let mask = (1u32 << bits) - 1;
     let mut sum = vec![0i32; x.ncols()];
-    for j in 0..used {
-        sum.fill(offsets[j]);
+    for (j, &offset) in offsets.iter().enumerate().take(used) {
+        sum.fill(offset);
         for (element, sign) in x.rows().into_iter().zip(matrix.row(j)) {
             let terms = sum.iter_mut().zip(element);
             match sign {

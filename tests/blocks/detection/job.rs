@@ -324,7 +324,7 @@ impl Job {
         let zero = d.zero && !self.wgrad;
         let mut cache: Vec<(u128, usize)> = vec![];
         let (mut records, mut items) = (vec![], vec![]);
-        for i in 0..d.positions() {
+        for (i, touched) in touched.iter_mut().enumerate().take(d.positions()) {
             let (row, x) = (i / d.cols as usize, i % d.cols as usize);
             let (img, y) = (row / d.rows as usize, row % d.rows as usize);
             let row =
@@ -356,13 +356,13 @@ impl Job {
                 State::Hit => Some(0),
                 State::Mau => Some(1),
                 State::Mnu => Some(2),
-                State::Zero => (zero && last && !touched[i]).then_some(3),
+                State::Zero => (zero && last && !*touched).then_some(3),
             };
             if let Some(kind) = kind {
-                let first = zero && !touched[i];
+                let first = zero && !*touched;
                 items.push((kind, first, i, record.1, place.0, place.1, mask));
             }
-            touched[i] |= record.0 != State::Zero;
+            *touched |= record.0 != State::Zero;
             records.push(record);
         }
         Group {

@@ -159,8 +159,9 @@ pub fn detect(
         if zero && op.reuse.zero_skip {
             found = record(State::Zero, 0, 0);
         } else if p.mode != Mode::Zero {
-            for entry in first..first + config.mcache.ways {
-                match valid[entry] {
+            let ways = first..first + config.mcache.ways;
+            for (entry, slot) in ways.clone().zip(&mut valid[ways]) {
+                match *slot {
                     Some((tag, by)) if tag == own => {
                         found = record(State::Hit, entry, own);
                         representative = by;
@@ -169,7 +170,7 @@ pub fn detect(
                     Some(_) => {}
                     None => {
                         found = record(State::Mau, entry, own);
-                        valid[entry] = Some((own, i));
+                        *slot = Some((own, i));
                         break;
                     }
                 }
