@@ -130,12 +130,12 @@ fn axil_regs() {
         "s_axil_rready",
     ];
     Gate::new("axil_regs_gate")
-        .cycles(20_000)
+        .cycles(40_000)
         .stimulus(move |rng, _, inputs| {
             small(rng, inputs, &addresses, 0..=0x1ff);
             small(rng, inputs, &handshakes, 0..=1);
             rare(rng, inputs, &["busy"], 4);
-            if rng.random_ratio(3, 4) {
+            if rng.random_ratio(1, 2) {
                 // A number in every field, so that some jobs are legal.
                 inputs.insert("s_axil_wdata".into(), Value::unsigned(32, 0x0001_0001));
                 inputs.insert("s_axil_wstrb".into(), Value::unsigned(4, 15));

@@ -281,7 +281,7 @@ fn the_summary_names_files_top_and_next_command() {
         "paper: 12 x 14 PEs",
         "paper.f",
         "top module mercury_paper",
-        "1128 of 1470",
+        "2904 of 2940",
         "168 of 3600",
     ] {
         assert!(text.contains(part), "no `{part}` in:\n{text}");

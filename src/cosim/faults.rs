@@ -34,7 +34,7 @@ pub const FAULTS: [Fault; 10] = [
     },
     Fault {
         name: "width: raw results cut to 32 bits",
-        file: "drain.v",
+        file: "output_packer.v",
         from: "assign raw_word_0 = $signed({{16{d3_value_0[47]}}, d3_value_0});",
         to: "assign raw_word_0 = $signed({{32{d3_value_0[31]}}, d3_value_0[31:0]});",
     },
@@ -82,9 +82,9 @@ pub const FAULTS: [Fault; 10] = [
     },
     Fault {
         name: "protocol: output does not wait for the receiver",
-        file: "drain.v",
-        from: "assign enable = !out_valid || m_axis_tready;",
-        to: "assign enable = 1'b1;",
+        file: "output_packer.v",
+        from: "assign moves = !out_valid || m_axis_tready;",
+        to: "assign moves = 1'b1;",
     },
 ];
 

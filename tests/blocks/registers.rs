@@ -220,13 +220,15 @@ fn axil_regs_show_identity_state_and_statistics() {
         assert_eq!(bus.read(Reg::Status.offset()), (status, OKAY));
         assert_eq!(bus.read(Reg::ErrorCode.offset()), (error as u64, OKAY));
     }
-    let counts: Vec<u64> = (0..11).map(|_| bus.rng.random::<u64>() >> 16).collect();
+    let statistics = || REGISTERS.iter().filter(|r| r.access == Access::Statistic);
+    let counts: Vec<u64> = statistics()
+        .map(|_| bus.rng.random::<u64>() >> 16)
+        .collect();
     assert_eq!(bus.sim.statistic.len(), counts.len());
     for (port, count) in bus.sim.statistic.iter_mut().zip(&counts) {
         set(port, *count);
     }
-    let statistics = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
-    for (register, count) in statistics.zip(counts) {
+    for (register, count) in statistics().zip(counts) {
         let at = register.reg.offset();
         assert_eq!(
             bus.read(at),

@@ -5,6 +5,7 @@ use crate::cosim::bus::BusError;
 use crate::cosim::case::Draw;
 use crate::cosim::software::SoftwareDevice;
 use crate::regmap::Reg;
+use crate::reuse::Mode;
 
 type ChangePacket = fn(&mut Vec<u8>);
 type ChangeRegister = fn(u32, u32) -> u32;
@@ -70,6 +71,16 @@ fn campaign(
     jobs: u64,
     only: Option<u64>,
 ) -> Report {
+    campaign_of(Draw::Any, packet, register, jobs, only)
+}
+
+fn campaign_of(
+    draw: Draw,
+    packet: ChangePacket,
+    register: ChangeRegister,
+    jobs: u64,
+    only: Option<u64>,
+) -> Report {
     let config = Config::preset("tiny").unwrap();
     let device = SoftwareDevice::new(&config);
     let mut driver = Driver::open(
@@ -82,7 +93,7 @@ fn campaign(
     )
     .unwrap();
     let settings = Settings {
-        draw: Draw::Any,
+        draw,
         jobs,
         seed: 11,
         p_stall: 0.0,
@@ -104,16 +115,18 @@ fn a_faithful_device_passes_and_most_bins_are_hit() {
         .filter(|name| !name.starts_with("stalled"))
         .collect();
     assert!(empty.is_empty(), "{empty:?}");
-    let all = report
+    let dense = campaign_of(Draw::Mode(Mode::Off), |_| (), |_, value| value, 500, None);
+    assert!(dense.mismatch.is_none(), "{:?}", dense.mismatch);
+    let all = dense
         .bins
         .iter()
         .find(|b| b.0 == "all four of these")
         .unwrap()
         .1;
     assert!(
-        all * 10 >= report.jobs * 3,
+        all * 10 >= dense.jobs * 3,
         "{all} of {} jobs use all mechanisms",
-        report.jobs
+        dense.jobs
     );
 }
 

@@ -205,10 +205,10 @@ fn redetection_and_a_full_list_ring_by_hand() {
 #[test]
 fn a_shared_detector_by_hand() {
     // Two sets want the same group at the same time: the second one is served 13 cycles later.
-    let own = Config::preset("tiny").unwrap();
-    let shared = Config {
-        detectors: 1,
-        ..own.clone()
+    let shared = Config::preset("tiny").unwrap();
+    let own = Config {
+        detectors: 2,
+        ..shared.clone()
     };
     let job = small_job(&own, 1, 3, 2);
     let work = [groups(&[36]), groups(&[36])];
