@@ -29,6 +29,7 @@ use mercury::blocks::tile_queue::TileQueue;
 use mercury::blocks::weight_ring::WeightRing;
 use mercury::config::Config;
 use mercury::hdl::{LutRam, Ram, Rom, Value};
+use mercury::regmap::Reg as Csr;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -130,14 +131,23 @@ fn axil_regs() {
         "s_axil_rready",
     ];
     Gate::new("axil_regs_gate")
-        .cycles(40_000)
+        .cycles(60_000)
         .stimulus(move |rng, _, inputs| {
             small(rng, inputs, &addresses, 0..=0x1ff);
+            if rng.random_ratio(7, 8) {
+                let job = [Csr::Mode, Csr::Lists].map(|reg| u128::from(reg.offset()));
+                small(rng, inputs, &["s_axil_awaddr"], job[0]..=job[1]);
+            }
             small(rng, inputs, &handshakes, 0..=1);
             rare(rng, inputs, &["busy"], 4);
-            if rng.random_ratio(1, 2) {
-                // A number in every field, so that some jobs are legal.
-                inputs.insert("s_axil_wdata".into(), Value::unsigned(32, 0x0001_0001));
+            // Mostly a number in every field, so that some jobs are legal.
+            let word = match rng.random_range(0..8) {
+                0 | 1 => None,
+                2 => Some(0x0101_0109),
+                _ => Some(0x0001_0001),
+            };
+            if let Some(word) = word {
+                inputs.insert("s_axil_wdata".into(), Value::unsigned(32, word));
                 inputs.insert("s_axil_wstrb".into(), Value::unsigned(4, 15));
             }
         })

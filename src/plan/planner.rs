@@ -4,7 +4,7 @@
 //! spelled out and run through the cycle model, and the one of least cycles is the plan.
 //!
 //! With reuse, tiles and groups are part of the result and have to be decided before anything is known of the data: groups by
-//! the setting, tiles by [`scope`], which runs the same search once for a shifted drain as if nothing were alike and then prefers
+//! the setting, tiles by [`scope()`](scope::scope), which runs the same search once for a shifted drain as if nothing were alike and then prefers
 //! larger tiles. The plan is the cheapest one with those tiles and groups, again as if nothing were alike.
 
 use std::collections::HashSet;

@@ -3,7 +3,7 @@
 use super::Record;
 
 /// Hitmap records of a whole operation: for each correlation, convolution group, tile and group of its scope
-/// ([`crate::plan::scope`]), one record a position in raster order.
+/// ([`crate::plan::scope()`]), one record a position in raster order.
 ///
 /// ```
 /// use mercury::reuse::{Decisions, Record, State};
