@@ -161,11 +161,7 @@ impl Case {
             stream::unpack(job, config, output, &mut y)?;
         }
         if let Some(shift) = self.random.plan.requantise {
-            y.mapv_inplace(|v| {
-                numeric::requantise(v, shift, config.data_w as u32)
-                    .value
-                    .into()
-            });
+            requantise(&mut y, shift, config);
         }
         Ok(y)
     }
@@ -214,6 +210,12 @@ fn drawn(config: &Config, draw: Draw, seed: u64) -> Result<Drawn> {
 /// Random operations that are looked at for one of the mode asked for.
 const MOST_DRAWS: u64 = 200;
 
+/// Shifts raw sums as a drain does.
+fn requantise(y: &mut Array4<i64>, shift: u32, config: &Config) {
+    let bits = config.data_w as u32;
+    y.mapv_inplace(|v| numeric::requantise(v, shift, bits).value.into());
+}
+
 /// The golden engine's result, and its Hitmaps with reuse.
 fn golden(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Option<Hitmaps>)> {
     if !op.reuse.is_on() {
@@ -221,11 +223,7 @@ fn golden(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Op
     }
     let (mut y, hitmaps) = reuse::run(op, scopes, config)?;
     if let Drain::Shift(shift) = op.drain {
-        y.mapv_inplace(|v| {
-            numeric::requantise(v, shift, config.data_w as u32)
-                .value
-                .into()
-        });
+        requantise(&mut y, shift, config);
     }
     Ok((y, Some(hitmaps)))
 }

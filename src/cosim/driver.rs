@@ -3,7 +3,7 @@
 //! The same code serves the co-simulated Verilog and a board: it knows registers and packets, nothing about clocks or models.
 //!
 //! ```text
-//!  open: ID, VERSION, CONFIG_HASH, SIZE0…3 = those of the configuration
+//!  open: ID, VERSION, CONFIG_HASH, SIZE0…6 = those of the configuration
 //!  run:  job registers ─► send packet ─► CONTROL.START ─► receive packet ─► STATUS idle ─► ERROR, statistics
 //! ```
 
