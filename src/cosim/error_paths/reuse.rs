@@ -63,18 +63,34 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
         Error::Range,
         |job, config, packet| {
             let (at, other) = two_lanes(job, config, packet)?;
-            read(job, packet, at, |read| read.bank = other.bank)
+            let mut packet = packet.to_vec();
+            let mut read = read_at(&packet, at)?;
+            read.bank = other.bank;
+            write_read(&mut packet, at, &read);
+            Some((job.regs, packet))
         },
     ),
     (
         "an element beyond the feature buffer",
         Error::Range,
         |job, config, packet| {
-            let at = (find(job, |p| matches!(p, Payload::Reads))?.0 + 1) * config.bus_bytes();
-            // Element 0 of some position lies inside of the image.
-            read(job, packet, at, |read| {
-                read.addr = config.feature_words as u16
-            })
+            let tile = job.segments.iter().find_map(|s| match s.payload {
+                Payload::Tile(tile) => Some(tile),
+                _ => None,
+            })?;
+            let at = reads(job, config)?.next()?;
+            let mut read = read_at(packet, at)?;
+            // What lies in the padding is not read: the tile's first position has to have this element.
+            let within = |start: i16, offset: u16, sent: u16| {
+                (0..i32::from(sent)).contains(&(i32::from(start) + i32::from(offset)))
+            };
+            (within(tile.row_start, read.row, tile.in_rows)
+                && within(tile.col_start, read.col, tile.in_cols))
+            .then_some(())?;
+            read.addr = read.addr.wrapping_add(config.feature_words as u16);
+            let mut packet = packet.to_vec();
+            write_read(&mut packet, at, &read);
+            Some((job.regs, packet))
         },
     ),
     (
@@ -125,24 +141,22 @@ fn read_at(packet: &[u8], at: usize) -> Option<Read> {
     Read::unpack(u64::from_le_bytes(packet[at..at + 8].try_into().ok()?))
 }
 
-/// Another READS beat at this byte.
-fn read(
-    job: &Job,
-    packet: &[u8],
-    at: usize,
-    change: impl Fn(&mut Read),
-) -> Option<(JobRegs, Vec<u8>)> {
-    let mut read = read_at(packet, at)?;
-    change(&mut read);
-    let mut packet = packet.to_vec();
+/// Puts another READS beat at this byte.
+fn write_read(packet: &mut [u8], at: usize, read: &Read) {
     packet[at..at + 8].copy_from_slice(&read.pack().to_le_bytes());
-    Some((job.regs, packet))
 }
 
-/// Where the second beat of the first step lies, if two lanes read in it, and what the first lane reads.
+/// Bytes at which the beats of the job's first READS segment start.
+fn reads(job: &Job, config: &Config) -> Option<impl Iterator<Item = usize> + use<>> {
+    let (at, number) = find(job, |p| matches!(p, Payload::Reads))?;
+    let bus = config.bus_bytes();
+    let beats = at + 1..at + 1 + job.segments[number].beats as usize;
+    Some(beats.map(move |beat| beat * bus))
+}
+
+/// The first two lanes in use of a READS program's first step: the second's byte and the first's beat.
 fn two_lanes(job: &Job, config: &Config, packet: &[u8]) -> Option<(usize, Read)> {
-    let first = (find(job, |p| matches!(p, Payload::Reads))?.0 + 1) * config.bus_bytes();
-    let lanes = (0..config.l).map(|lane| first + lane * config.bus_bytes());
+    let lanes = reads(job, config)?.take(config.l);
     let mut used = lanes.filter_map(|at| Some((at, read_at(packet, at)?)));
     let (_, other) = used.next()?;
     let (at, _) = used.next()?;
