@@ -1,177 +1,138 @@
 //! Detection of one group of one tile: "What is reused" of `docs/reuse.md`.
 
-use ndarray::ArrayView2;
-
+use super::signatures::{Signer, count_nonzero};
+use super::table::{Signature, Table};
+use super::vectors::Vectors;
 use crate::config::Mcache;
-use crate::reuse::{Mode, Projections, Record, State};
+use crate::plan::Span;
+use crate::reuse::{Record, State};
 
 /// The Hitmap of one group of one tile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupMap {
-    /// One record a position, in raster order.
-    pub records: Vec<Record>,
-    /// Non-zero elements of each position's vector.
-    pub nonzero: Vec<u16>,
     /// Elements K of the group.
     pub elements: usize,
+    /// Decision about each position, in raster order.
+    pub states: Vec<State>,
+    /// HIT positions, each with the position of its representative.
+    pub hits: Vec<(u32, u32)>,
+    /// Positions in state ZERO, HIT, MAU, MNU.
+    pub counts: [u64; 4],
+    /// MACs of all MAU and MNU vectors if zero elements are skipped.
+    pub skipping_macs: u64,
+    /// Non-zero elements of each position's vector.
+    nonzero: Vec<u8>,
+    entries: Vec<u16>,
+    /// Bits of the signatures up to 63, and from 64 on if there are so many.
+    signatures: [Vec<u64>; 2],
 }
 
 impl GroupMap {
-    /// Decides about the vectors `x`, one column each.
-    pub fn detect(
-        x: ArrayView2<i16>,
-        projections: &Projections,
+    /// One record a position, in raster order.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let [low, high] = &self.signatures;
+        let record = move |(i, &state): (usize, &State)| Record {
+            state,
+            entry: self.entries[i],
+            signature: match state {
+                State::Zero => 0,
+                _ => u128::from(low[i]) | high.get(i).map_or(0, |&high| u128::from(high) << 64),
+            },
+        };
+        self.states.iter().enumerate().map(record)
+    }
+
+    /// Cycles of the MACs of position `i`.
+    pub fn macs(&self, i: usize, elem_skip: bool) -> u64 {
+        match elem_skip {
+            true => u64::from(self.nonzero[i]).max(1),
+            false => self.elements as u64,
+        }
+    }
+
+    /// The first position in a state.
+    pub fn first(&self, state: State) -> Option<usize> {
+        self.states.iter().position(|&s| s == state)
+    }
+}
+
+/// Decides about groups, one after the other; keeps what they need for the next ones.
+pub struct Detector<'a> {
+    signers: &'a [Signer],
+    zero_skip: bool,
+    looks_up: bool,
+    narrow: Table<u64>,
+    wide: Table<u128>,
+}
+
+impl<'a> Detector<'a> {
+    /// For groups of as many elements as one of the signers is for.
+    pub fn new(signers: &'a [Signer], zero_skip: bool, looks_up: bool, mcache: &Mcache) -> Self {
+        Detector {
+            signers,
+            zero_skip,
+            looks_up,
+            narrow: Table::new(mcache),
+            wide: Table::new(mcache),
+        }
+    }
+
+    /// Decides about the elements `span` of all positions.
+    pub fn detect(&mut self, vectors: &Vectors, span: Span) -> GroupMap {
+        let (rows, pitch) = (vectors.rows(span), vectors.pitch());
+        let mut map = GroupMap {
+            elements: span.len,
+            nonzero: count_nonzero(rows, pitch),
+            ..GroupMap::default()
+        };
+        map.nonzero.truncate(vectors.positions);
+        let signer = self.signers.iter().find(|s| s.elements == span.len);
+        let signer = signer.expect("a signer for each size of groups");
+        let [mut low, mut high] = signer.sign(rows, pitch);
+        low.truncate(vectors.positions);
+        high.truncate(vectors.positions);
+        if !self.looks_up {
+            map.decide(self.zero_skip, |i| (State::Mnu, 0, i));
+        } else if signer.wide {
+            let signature = |i: usize| u128::from(low[i]) | u128::from(high[i]) << 64;
+            map.look_up(self.zero_skip, &mut self.wide, signature);
+        } else {
+            map.look_up(self.zero_skip, &mut self.narrow, |i| low[i]);
+        }
+        map.signatures = [low, high];
+        map
+    }
+}
+
+impl GroupMap {
+    fn look_up<T: Signature>(
+        &mut self,
         zero_skip: bool,
-        mcache: &Mcache,
-    ) -> GroupMap {
-        let mut nonzero = vec![0u16; x.ncols()];
-        for element in x.rows() {
-            for (count, &v) in nonzero.iter_mut().zip(element) {
-                *count += u16::from(v != 0);
-            }
-        }
-        let mut table = Table::new(mcache);
-        let decide = |(signature, &nonzero): (u128, &u16)| {
-            if nonzero == 0 && zero_skip {
-                return Record {
-                    state: State::Zero,
-                    entry: 0,
-                    signature: 0,
-                };
-            }
-            let (state, entry) = match projections.mode.looks_up() {
-                true => table.look_up(signature),
-                false => (State::Mnu, 0),
+        table: &mut Table<T>,
+        signature: impl Fn(usize) -> T,
+    ) {
+        table.clear();
+        self.decide(zero_skip, |i| table.look_up(signature(i as usize), i));
+    }
+
+    /// `found` says state, entry and representative of a position that is not skipped.
+    fn decide(&mut self, zero_skip: bool, mut found: impl FnMut(u32) -> (State, u16, u32)) {
+        let positions = self.nonzero.len();
+        self.states.reserve_exact(positions);
+        self.entries.reserve_exact(positions);
+        for (i, &nonzero) in self.nonzero.iter().enumerate() {
+            let (state, entry, by) = match zero_skip && nonzero == 0 {
+                true => (State::Zero, 0, 0),
+                false => found(i as u32),
             };
-            Record {
-                state,
-                entry,
-                signature,
+            match state {
+                State::Zero => {}
+                State::Hit => self.hits.push((i as u32, by)),
+                State::Mau | State::Mnu => self.skipping_macs += u64::from(nonzero).max(1),
             }
-        };
-        let records = signatures(x, projections).into_iter().zip(&nonzero);
-        let records = records.map(decide).collect();
-        GroupMap {
-            records,
-            nonzero,
-            elements: x.nrows(),
+            self.counts[state as usize] += 1;
+            self.states.push(state);
+            self.entries.push(entry);
         }
-    }
-
-    /// For each position the one whose vector stands for it: the entry's first one on a HIT, else itself.
-    pub fn sources(&self) -> Vec<usize> {
-        let mut owner = Vec::new();
-        let source = |(i, record): (usize, &Record)| {
-            let entry = usize::from(record.entry);
-            match record.state {
-                State::Hit => owner[entry],
-                State::Mau => {
-                    owner.resize(owner.len().max(entry + 1), 0);
-                    owner[entry] = i;
-                    i
-                }
-                State::Zero | State::Mnu => i,
-            }
-        };
-        self.records.iter().enumerate().map(source).collect()
-    }
-
-    /// Positions in state ZERO, HIT, MAU, MNU.
-    pub fn states(&self) -> [u64; 4] {
-        let mut count = [0; 4];
-        for record in &self.records {
-            count[record.state as usize] += 1;
-        }
-        count
-    }
-}
-
-/// The signature of every column of `x`.
-fn signatures(x: ArrayView2<i16>, projections: &Projections) -> Vec<u128> {
-    let Projections {
-        mode,
-        n,
-        bits,
-        shift,
-        ref matrix,
-        ref offsets,
-    } = *projections;
-    let mut signatures = vec![0u128; x.ncols()];
-    let used = match mode {
-        Mode::Off | Mode::Zero => 0,
-        Mode::Sign | Mode::Step => n,
-        Mode::Grid => n.min(x.nrows()),
-    };
-    let mask = (1u32 << bits) - 1;
-    let mut sum = vec![0i32; x.ncols()];
-    for (j, &offset) in offsets.iter().enumerate().take(used) {
-        sum.fill(offset);
-        for (element, sign) in x.rows().into_iter().zip(matrix.row(j)) {
-            let terms = sum.iter_mut().zip(element);
-            match sign {
-                1 => terms.for_each(|(sum, &v)| *sum += i32::from(v)),
-                -1 => terms.for_each(|(sum, &v)| *sum -= i32::from(v)),
-                _ => {}
-            }
-        }
-        for (signature, &sum) in signatures.iter_mut().zip(&sum) {
-            let value = match mode {
-                Mode::Sign => u32::from(sum < 0),
-                _ => (sum >> shift) as u32 & mask,
-            };
-            *signature |= u128::from(value) << (j * bits);
-        }
-    }
-    signatures
-}
-
-/// The tags of an MCACHE. Ways fill up in order and are never replaced.
-struct Table {
-    ways: usize,
-    /// Bits of a set's number.
-    index_bits: u32,
-    /// Valid ways of each set.
-    filled: Vec<usize>,
-    /// Tag of entry set·ways + way.
-    tags: Vec<u128>,
-}
-
-impl Table {
-    fn new(mcache: &Mcache) -> Table {
-        Table {
-            ways: mcache.ways,
-            index_bits: mcache.sets.ilog2(),
-            filled: vec![0; mcache.sets],
-            tags: vec![0; mcache.entries()],
-        }
-    }
-
-    /// HIT, MAU or MNU, and the entry.
-    fn look_up(&mut self, signature: u128) -> (State, u16) {
-        let set = self.set(signature);
-        let (first, filled) = (set * self.ways, self.filled[set]);
-        let valid = &self.tags[first..first + filled];
-        if let Some(way) = valid.iter().position(|&tag| tag == signature) {
-            return (State::Hit, (first + way) as u16);
-        }
-        if filled == self.ways {
-            return (State::Mnu, 0);
-        }
-        self.tags[first + filled] = signature;
-        self.filled[set] += 1;
-        (State::Mau, (first + filled) as u16)
-    }
-
-    /// The exclusive or of all slices of the signature.
-    fn set(&self, signature: u128) -> usize {
-        if self.index_bits == 0 {
-            return 0;
-        }
-        let (mut rest, mut set) = (signature, 0);
-        while rest != 0 {
-            set ^= rest as usize;
-            rest >>= self.index_bits;
-        }
-        set & ((1 << self.index_bits) - 1)
     }
 }

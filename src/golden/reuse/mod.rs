@@ -6,10 +6,12 @@
 //! ```
 
 mod detect;
+mod signatures;
+mod table;
 mod vectors;
 mod work;
 
-use ndarray::{Array2, Array4, ArrayView2, ArrayView4, s};
+use ndarray::{Array2, Array4, ArrayView2, ArrayView4};
 use rayon::prelude::*;
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,7 +24,10 @@ use crate::engine::{Op, Pass};
 use crate::plan::scope::undecided;
 use crate::plan::{Correlation, Job, Scope, SetTile, Span, Tile};
 use crate::reuse::{Decisions, GroupWork, Projections, Record};
-use vectors::{gather, output_lines, outputs};
+use detect::Detector;
+use signatures::Signer;
+use vectors::{Vectors, floats, offset, output_lines, outputs};
+use work::BlockGradient;
 
 /// All decisions about an operation: one [`GroupMap`] for each scope, convolution group, tile and group.
 ///
@@ -37,7 +42,7 @@ use vectors::{gather, output_lines, outputs};
 /// let op = Op { pass: Pass::Forward, geometry: &geometry, a: x.view(), b: w.view(), drain: Drain::Raw, reuse };
 /// let scopes = plan::scope(&geometry, Pass::Forward, &reuse, &config)?;
 /// let hitmaps = Hitmaps::detect(&op, &scopes, &config)?;
-/// let records = hitmaps.records(0, 0, 0, 0);
+/// let records: Vec<_> = hitmaps.map(0, 0, 0, 0).records().collect();
 /// assert_eq!((records[0].state, records[1].state), (State::Mau, State::Hit));
 /// # anyhow::Ok(())
 /// ```
@@ -70,11 +75,6 @@ impl Hitmaps {
         &self.maps[scope][(conv_group * tiles.len() + tile) * groups + group]
     }
 
-    /// The records of [`Hitmaps::map`], one a position in raster order.
-    pub fn records(&self, scope: usize, conv_group: usize, tile: usize, group: usize) -> &[Record] {
-        &self.map(scope, conv_group, tile, group).records
-    }
-
     /// All records.
     pub fn decisions(&self) -> Decisions {
         let mut decisions = undecided(&self.scopes);
@@ -82,7 +82,7 @@ impl Hitmaps {
             for (i, map) in self.maps[number].iter().enumerate() {
                 let (tile, group) = (i / scope.groups(), i % scope.groups());
                 let place = [tile / scope.tiles.len(), tile % scope.tiles.len(), group];
-                decisions.map_mut(number, place).clone_from(&map.records);
+                decisions.map_mut(number, place).extend(map.records());
             }
         }
         decisions
@@ -92,7 +92,7 @@ impl Hitmaps {
     pub fn states(&self) -> [u64; 4] {
         let mut sum = [0; 4];
         for map in self.maps.iter().flatten() {
-            sum.iter_mut().zip(map.states()).for_each(|(s, n)| *s += n);
+            sum.iter_mut().zip(map.counts).for_each(|(s, n)| *s += n);
         }
         sum
     }
@@ -136,8 +136,8 @@ impl Hitmaps {
         let first = tile.blocks.start * self.pes;
         let filters = Span::new(first, self.pes.min(view.filters - first));
         let dy = outputs(view, &op.b, tile.group, filters, &tile.tile);
-        let gradient =
-            |(_, map)| work::gradient(map, self.elem_skip, tile.zero, dy.view(), self.data_bits);
+        let mut block = BlockGradient::new(dy.view(), self.data_bits);
+        let gradient = |(_, map)| work::gradient(map, self.elem_skip, tile.zero, &mut block);
         Ok(maps.map(gradient).collect())
     }
 
@@ -157,7 +157,7 @@ impl Hitmaps {
                 1
             };
             for group in (0..passes).flat_map(|_| groups.clone()) {
-                sets[tile.set].extend_from_slice(self.records(scope, tile.group, number, group));
+                sets[tile.set].extend(self.map(scope, tile.group, number, group).records());
             }
         }
         Ok(sets)
@@ -191,7 +191,7 @@ pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, H
     let hitmaps = if op.pass == Pass::WeightGrad {
         let (hitmaps, parts) = compute(op, scopes, config, |view, group, tile, x| {
             let dy = outputs(view, &op.b, group, Span::new(0, view.filters), tile);
-            product(float(dy.view()).view(), x.t())
+            product(floats(dy.view()).view(), x.t())
         })?;
         for (scope, parts) in scopes.iter().zip(parts) {
             for (i, part) in parts.into_iter().enumerate() {
@@ -210,22 +210,17 @@ pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, H
             let scope = view_of(view).expect("a view of the scopes");
             product(weights[scope][group].view(), x)
         })?;
+        let elements = y.as_slice_mut().expect("standard layout");
         for (Scope { view, tiles, .. }, parts) in scopes.iter().zip(parts) {
             for (i, part) in parts.into_iter().enumerate() {
                 let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
                 let filters = Span::new(0, view.filters);
-                output_lines(
-                    view,
-                    group,
-                    filters,
-                    tile,
-                    |f, columns, at, [first, step]| {
-                        let [b, n, row] = at;
-                        let mut line = y.slice_mut(s![b, n, row, first..;step]);
-                        line.slice_mut(s![..columns.len()])
-                            .assign(&part.slice(s![f, columns]));
-                    },
-                );
+                let part = part.as_slice().expect("standard layout");
+                output_lines(view, group, filters, tile, |f, columns, at, step| {
+                    let from = &part[f * tile.positions()..][columns];
+                    let to = elements[offset(shape, at)..].iter_mut().step_by(step);
+                    to.zip(from).for_each(|(to, v)| *to = *v);
+                });
             }
         }
         hitmaps
@@ -254,6 +249,8 @@ fn compute<T: Send>(
         data_bits: config.data_w as u32,
     };
     let mut products = vec![];
+    let a = op.a.as_standard_layout();
+    let a = a.as_slice().expect("standard layout");
     for scope in scopes {
         let (k, k_max) = (scope.full_group(), config.k_max);
         ensure!(
@@ -261,18 +258,22 @@ fn compute<T: Send>(
             "groups of {k} elements, this configuration has k_max = {k_max}: use a smaller k_target"
         );
         let projections = op.reuse.projections(k, op.a, config)?;
-        let (view, tiles) = (&*scope.view, &scope.tiles);
-        let tasks = (0..view.groups * tiles.len()).into_par_iter().map(|i| {
+        let (view, tiles, spans) = (&*scope.view, &scope.tiles, spans(scope));
+        let signers = signers(&projections, &spans);
+        let looks_up = op.reuse.mode.looks_up();
+        let room = || {
+            let detector = Detector::new(&signers, op.reuse.zero_skip, looks_up, &config.mcache);
+            (detector, Vectors::default(), vec![])
+        };
+        let number = (0..view.groups * tiles.len()).into_par_iter();
+        let tasks = number.map_init(room, |(detector, x, seen), i| {
             let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
-            let x = gather(view, &op.a, group, tile);
-            let detect = |span: &Span| {
-                let x = x.slice(s![span.range(), ..]);
-                GroupMap::detect(x, &projections, op.reuse.zero_skip, &config.mcache)
-            };
-            let spans = spans(scope);
-            let maps: Vec<GroupMap> = spans.par_iter().map(detect).collect();
-            let seen = represented(&x, &spans, &maps);
-            (maps, product(view, group, tile, seen.view()))
+            x.gather(view, a, op.a.dim().into(), group, tile);
+            let maps: Vec<_> = spans.iter().map(|&span| detector.detect(x, span)).collect();
+            let hits = maps.iter().map(|map| &map.hits[..]);
+            x.replaced(spans.iter().copied().zip(hits), seen);
+            let seen = ArrayView2::from_shape((view.terms(), tile.positions()), seen);
+            (maps, product(view, group, tile, seen.expect("all rows")))
         });
         let (maps, results): (Vec<_>, Vec<_>) = tasks.unzip();
         hitmaps.projections.push(projections);
@@ -297,19 +298,13 @@ fn spans(scope: &Scope) -> Vec<Span> {
     spans
 }
 
-/// x̂: each group's vectors replaced by those that stand for them.
-fn represented(x: &Array2<i16>, spans: &[Span], maps: &[GroupMap]) -> Array2<f64> {
-    let mut seen = Array2::zeros(x.raw_dim());
-    for (span, map) in spans.iter().zip(maps) {
-        let sources = map.sources();
-        for k in span.range() {
-            let (from, to) = (x.row(k), seen.row_mut(k));
-            for (to, &source) in to.into_iter().zip(&sources) {
-                *to = f64::from(from[source]);
-            }
-        }
-    }
-    seen
+/// A signer for each size of groups.
+fn signers(projections: &Projections, spans: &[Span]) -> Vec<Signer> {
+    let mut sizes: Vec<usize> = spans.iter().map(|span| span.len).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let signer = |elements| Signer::new(projections, elements);
+    sizes.into_iter().map(signer).collect()
 }
 
 /// Index in the weight tensor of element `k` (channel, kernel row, kernel column) of filter `f`.
@@ -326,10 +321,6 @@ fn weights(b: ArrayView4<i16>, view: &Correlation) -> Vec<Array2<f64>> {
         })
     };
     (0..view.groups).map(matrix).collect()
-}
-
-fn float(x: ArrayView2<i16>) -> Array2<f64> {
-    x.mapv(f64::from)
 }
 
 #[cfg(test)]

@@ -1,8 +1,109 @@
 //! The operands of one tile as matrices: one column per position, in raster order.
 
-use ndarray::{Array2, ArrayView4, s};
+use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2, ArrayView4};
 
 use crate::plan::{Axis, Correlation, Span, Tile};
+
+/// Rows of [`Vectors`] start at multiples of so many elements, so that loops over positions have no rest.
+pub const LANES: usize = 32;
+
+/// The vectors of a tile over all channels of a convolution group: one row per (channel, kernel row, kernel column), one column per
+/// position. A row is padded with zeros to whole [`LANES`].
+#[derive(Default)]
+pub struct Vectors {
+    values: Vec<i16>,
+    pitch: usize,
+    /// Columns that are positions.
+    pub positions: usize,
+}
+
+impl Vectors {
+    /// The rows `span` (the elements of a group), [`Vectors::pitch`] elements each.
+    pub fn rows(&self, span: Span) -> &[i16] {
+        &self.values[span.start * self.pitch..span.end() * self.pitch]
+    }
+
+    /// Elements from one row to the next, a multiple of [`LANES`].
+    pub fn pitch(&self) -> usize {
+        self.pitch
+    }
+
+    /// Fills in the vectors of a tile. `a` is in standard layout, of shape `shape`.
+    pub fn gather(
+        &mut self,
+        view: &Correlation,
+        a: &[i16],
+        shape: [usize; 4],
+        group: usize,
+        tile: &Tile,
+    ) {
+        self.positions = tile.positions();
+        self.pitch = self.positions.next_multiple_of(LANES);
+        self.values.clear();
+        self.values.resize(view.terms() * self.pitch, 0);
+        let step = view.cols.stride * view.cols.input_step;
+        for (k, vector) in self.values.chunks_exact_mut(self.pitch).enumerate() {
+            let (c, tap) = (k / view.taps(), k % view.taps());
+            let (kr, kc) = (tap / view.cols.taps, tap % view.cols.taps);
+            let (columns, from) = inside(&view.cols, tile.cols, kc);
+            if columns.is_empty() {
+                continue;
+            }
+            for (line, (image, row)) in lines(tile).enumerate() {
+                let y = view.rows.input(row, kr);
+                if !(0..view.rows.inputs as isize).contains(&y) {
+                    continue;
+                }
+                let at = view.input_index(group, c, image, y as usize, 0);
+                let to = line * tile.cols.len;
+                let to = &mut vector[to + columns.start..to + columns.end];
+                copy(&a[offset(shape, at) + from..], step, to);
+            }
+        }
+    }
+
+    /// All vectors as floats, exactly; the columns `.0` of rows `span` replaced by the columns `.1`, for each list of pairs.
+    pub fn replaced<'a>(
+        &self,
+        spans: impl Iterator<Item = (Span, &'a [(u32, u32)])>,
+        into: &mut Vec<f64>,
+    ) {
+        into.clear();
+        for (span, pairs) in spans {
+            for row in self.rows(span).chunks_exact(self.pitch) {
+                let first = into.len();
+                into.resize(first + self.positions, 0.0);
+                let to = &mut into[first..];
+                float(row, to);
+                for &(i, source) in pairs {
+                    to[i as usize] = f64::from(row[source as usize]);
+                }
+            }
+        }
+    }
+}
+
+/// Index in a standard layout of a tensor of shape `shape`.
+pub fn offset([_, d1, d2, d3]: [usize; 4], [i0, i1, i2, i3]: [usize; 4]) -> usize {
+    ((i0 * d1 + i1) * d2 + i2) * d3 + i3
+}
+
+/// Every `step`-th element of `from`, as many as `to` takes.
+fn copy(from: &[i16], step: usize, to: &mut [i16]) {
+    if step == 1 {
+        return to.copy_from_slice(&from[..to.len()]);
+    }
+    let from = from.iter().step_by(step);
+    to.iter_mut().zip(from).for_each(|(to, &v)| *to = v);
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn float(from: &[i16], to: &mut [f64]) {
+    for (to, &v) in to.iter_mut().zip(from) {
+        *to = f64::from(v);
+    }
+}
 
 /// Positions (image, y, x) of a tile by output lines: image and row of each.
 fn lines(tile: &Tile) -> impl Iterator<Item = (usize, usize)> {
@@ -20,55 +121,24 @@ fn inside(axis: &Axis, span: Span, tap: usize) -> (std::ops::Range<usize>, usize
     let reach = |limit: isize| (limit - first + stride - 1).div_euclid(stride);
     let end = reach(inputs).clamp(0, span.len as isize);
     let start = reach(0).clamp(0, end);
-    let at = axis.input_first as isize + (first + start * stride) * axis.input_step as isize;
+    let at = (first + start * stride) * axis.input_step as isize;
     (start as usize..end as usize, at.max(0) as usize)
 }
 
-/// The vectors of a tile over all channels of convolution group `group`: one row per (channel, kernel row, kernel column).
-pub fn gather(view: &Correlation, a: &ArrayView4<i16>, group: usize, tile: &Tile) -> Array2<i16> {
-    let mut x = Array2::zeros((view.terms(), tile.positions()));
-    let step = view.cols.stride * view.cols.input_step;
-    for (k, mut vector) in x.outer_iter_mut().enumerate() {
-        let (c, tap) = (k / view.taps(), k % view.taps());
-        let (kr, kc) = (tap / view.cols.taps, tap % view.cols.taps);
-        let (columns, from) = inside(&view.cols, tile.cols, kc);
-        if columns.is_empty() {
-            continue;
-        }
-        for (line, (image, row)) in lines(tile).enumerate() {
-            let y = view.rows.input(row, kr);
-            if !(0..view.rows.inputs as isize).contains(&y) {
-                continue;
-            }
-            let [b, channel, y, _] = view.input_index(group, c, image, y as usize, 0);
-            let to = line * tile.cols.len;
-            vector
-                .slice_mut(s![to + columns.start..to + columns.end])
-                .zip_mut_with(
-                    &a.slice(s![b, channel, y, from..;step])
-                        .slice(s![..columns.len()]),
-                    |to, &v| *to = v,
-                );
-        }
-    }
-    x
-}
-
 /// Calls `visit` for every filter of `filters` and every output line of `tile`, with the columns of the tile's matrix that the line
-/// takes, its image, channel and row in the output tensor, and that tensor's columns (first, step).
+/// takes, the index of its first element in the output tensor, and that tensor's elements from one column to the next.
 pub fn output_lines(
     view: &Correlation,
     group: usize,
     filters: Span,
     tile: &Tile,
-    mut visit: impl FnMut(usize, std::ops::Range<usize>, [usize; 3], [usize; 2]),
+    mut visit: impl FnMut(usize, std::ops::Range<usize>, [usize; 4], usize),
 ) {
     for f in 0..filters.len {
         for (line, (image, row)) in lines(tile).enumerate() {
             let columns = line * tile.cols.len..(line + 1) * tile.cols.len;
-            let [b, channel, y, x] =
-                view.output_index(group, filters.start + f, image, row, tile.cols.start);
-            visit(f, columns, [b, channel, y], [x, view.cols.output_step]);
+            let at = view.output_index(group, filters.start + f, image, row, tile.cols.start);
+            visit(f, columns, at, view.cols.output_step);
         }
     }
 }
@@ -81,18 +151,21 @@ pub fn outputs(
     filters: Span,
     tile: &Tile,
 ) -> Array2<i16> {
-    let mut matrix = Array2::zeros((filters.len, tile.positions()));
-    output_lines(
-        view,
-        group,
-        filters,
-        tile,
-        |f, columns, [b, n, y], [x, step]| {
-            let from = dy.slice(s![b, n, y, x..;step]);
-            matrix
-                .slice_mut(s![f, columns.clone()])
-                .assign(&from.slice(s![..columns.len()]));
-        },
-    );
-    matrix
+    let positions = tile.positions();
+    let mut matrix = vec![0; filters.len * positions];
+    let (shape, dy) = (dy.dim().into(), dy.as_standard_layout());
+    let dy = dy.as_slice().expect("standard layout");
+    output_lines(view, group, filters, tile, |f, columns, at, step| {
+        copy(
+            &dy[offset(shape, at)..],
+            step,
+            &mut matrix[f * positions..][columns],
+        );
+    });
+    Array2::from_shape_vec((filters.len, positions), matrix).expect("all rows")
+}
+
+/// A matrix of the same numbers.
+pub fn floats(x: ArrayView2<i16>) -> Array2<f64> {
+    x.mapv(f64::from)
 }

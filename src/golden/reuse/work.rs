@@ -9,11 +9,12 @@ use crate::reuse::{GroupWork, State};
 /// Cycles between the last item and the flush, in which nothing issues.
 const FLUSH_GAP: u64 = 5;
 
-/// Cycles of the MACs of position `i`.
-fn vector(map: &GroupMap, elem_skip: bool, i: usize) -> u64 {
+/// MACs of all MAU and MNU vectors, each once.
+fn macs(map: &GroupMap, elem_skip: bool) -> u64 {
+    let [.., updates, others] = map.counts;
     match elem_skip {
-        true => u64::from(map.nonzero[i]).max(1),
-        false => map.elements as u64,
+        true => map.skipping_macs,
+        false => (updates + others) * map.elements as u64,
     }
 }
 
@@ -22,89 +23,127 @@ fn vector(map: &GroupMap, elem_skip: bool, i: usize) -> u64 {
 /// `touched` says which positions had an item in the groups of the pass so far, and is brought up to date. `clears`: the pass
 /// started from zero and this is its last group.
 pub fn forward(map: &GroupMap, elem_skip: bool, touched: &mut [bool], clears: bool) -> GroupWork {
-    let mut work = GroupWork {
-        states: map.states(),
-        ..GroupWork::default()
-    };
-    for (i, (record, touched)) in map.records.iter().zip(touched).enumerate() {
-        match record.state {
-            State::Zero => work.busy += u64::from(clears && !*touched),
-            State::Hit => work.busy += 1,
-            State::Mau | State::Mnu => work.macs += vector(map, elem_skip, i),
-        }
-        *touched |= record.state != State::Zero;
+    let macs = macs(map, elem_skip);
+    let states = map.states.iter().map(|&state| state != State::Zero);
+    touched
+        .iter_mut()
+        .zip(states)
+        .for_each(|(t, own)| *t |= own);
+    let untouched = || touched.iter().filter(|t| !**t).count() as u64;
+    let busy = map.counts[State::Hit as usize] + macs + if clears { untouched() } else { 0 };
+    GroupWork {
+        cycles: busy.max(1),
+        busy,
+        macs,
+        states: map.counts,
     }
-    work.busy += work.macs;
-    work.cycles = work.busy.max(1);
-    work
 }
 
-/// One group of a weight gradient for one filter block; `dy` has one row per filter of the block, one column per position.
-/// `zero`: psums start from zero.
+/// dY of one filter block at the positions of a tile.
+pub struct BlockGradient<'a> {
+    /// One row per filter, one column per position.
+    dy: ArrayView2<'a, i16>,
+    /// Largest magnitude at each position; that of the lowest operand counts as one less, so that one dY alone always fits.
+    largest: Vec<u32>,
+    data_bits: u32,
+    /// Room for a number a position.
+    notes: Vec<u32>,
+}
+
+impl<'a> BlockGradient<'a> {
+    /// `dy` has one row per filter of the block, one column per position.
+    pub fn new(dy: ArrayView2<'a, i16>, data_bits: u32) -> Self {
+        let high = numeric::operand_range(data_bits).1 as u32;
+        let mut largest = vec![0; dy.ncols()];
+        for filter in dy.rows() {
+            for (most, v) in largest.iter_mut().zip(filter) {
+                *most = u32::from(v.unsigned_abs()).min(high).max(*most);
+            }
+        }
+        BlockGradient {
+            dy,
+            largest,
+            data_bits,
+            notes: vec![],
+        }
+    }
+
+    /// Representatives of the entries for which the sum of some filter's dY leaves the operand range.
+    fn wide(&mut self, map: &GroupMap) -> Vec<usize> {
+        let mut suspects = self.suspects(map);
+        if suspects.is_empty() {
+            return suspects;
+        }
+        // The number of a suspect, from 1, at the position of its representative.
+        self.notes.fill(0);
+        for (number, &by) in (1..).zip(&suspects) {
+            self.notes[by] = number;
+        }
+        let slot = |&(i, by): &(u32, u32)| Some((i, self.notes[by as usize].checked_sub(1)?));
+        let members: Vec<(u32, u32)> = map.hits.iter().filter_map(slot).collect();
+        let (low, high) = numeric::operand_range(self.data_bits);
+        let range = i64::from(low)..=i64::from(high);
+        let (mut sums, mut wide) = (vec![0; suspects.len()], vec![false; suspects.len()]);
+        for filter in self.dy.rows() {
+            let own = suspects.iter().map(|&by| i64::from(filter[by]));
+            sums.iter_mut().zip(own).for_each(|(sum, own)| *sum = own);
+            for &(i, slot) in &members {
+                sums[slot as usize] += i64::from(filter[i as usize]);
+            }
+            let sums = wide.iter_mut().zip(&sums);
+            sums.for_each(|(wide, sum)| *wide |= !range.contains(sum));
+        }
+        let mut wide = wide.into_iter();
+        suspects.retain(|_| wide.next() == Some(true));
+        suspects
+    }
+
+    /// Representatives of the entries whose sums may leave the operand range, because those of magnitudes do.
+    fn suspects(&mut self, map: &GroupMap) -> Vec<usize> {
+        let high = numeric::operand_range(self.data_bits).1 as u32;
+        self.notes.clone_from(&self.largest);
+        let mut suspects = vec![];
+        for &(i, by) in &map.hits {
+            let (bound, more) = (self.notes[by as usize], self.largest[i as usize]);
+            self.notes[by as usize] = bound + more;
+            if bound <= high && bound + more > high {
+                suspects.push(by as usize);
+            }
+        }
+        suspects
+    }
+}
+
+/// One group of a weight gradient for one filter block. `zero`: psums start from zero.
 pub fn gradient(
     map: &GroupMap,
     elem_skip: bool,
     zero: bool,
-    dy: ArrayView2<i16>,
-    data_bits: u32,
+    block: &mut BlockGradient,
 ) -> GroupWork {
-    let mut work = GroupWork {
-        states: map.states(),
-        ..GroupWork::default()
-    };
-    let [_, hits, updates, others] = work.states;
+    let [_, hits, updates, others] = map.counts;
+    let (elements, states) = (map.elements as u64, map.counts);
     if hits + updates + others == 0 {
-        work.busy = if zero { map.elements as u64 } else { 0 };
-        work.cycles = work.busy.max(1);
-        return work;
+        let busy = if zero { elements } else { 0 };
+        return GroupWork {
+            cycles: busy.max(1),
+            busy,
+            macs: 0,
+            states,
+        };
     }
-    let mut overwrites = zero;
-    let mut first_round = |i| match std::mem::take(&mut overwrites) {
-        true => map.elements as u64,
-        false => vector(map, elem_skip, i),
-    };
-    let in_state = |state| {
-        let all = map.records.iter().enumerate();
-        all.filter(move |(_, r)| r.state == state)
-    };
-    work.macs += in_state(State::Mnu)
-        .map(|(i, _)| first_round(i))
-        .sum::<u64>();
-    let wide = wide_sums(map, dy, data_bits);
-    for (i, record) in in_state(State::Mau) {
-        work.macs += first_round(i);
-        if wide[usize::from(record.entry)] {
-            work.macs += vector(map, elem_skip, i);
-        }
+    let mut macs = macs(map, elem_skip);
+    if zero {
+        let first = map.first(State::Mnu).or_else(|| map.first(State::Mau));
+        macs += first.map_or(0, |i| elements - map.macs(i, elem_skip));
     }
-    work.busy = hits + updates + work.macs;
-    work.cycles = work.busy + if updates > 0 { FLUSH_GAP } else { 0 };
-    work
-}
-
-/// Entries for which the sum of some filter's dY leaves the operand range.
-fn wide_sums(map: &GroupMap, dy: ArrayView2<i16>, data_bits: u32) -> Vec<bool> {
-    let joined = || {
-        let all = map.records.iter().enumerate();
-        all.filter(|(_, r)| matches!(r.state, State::Hit | State::Mau))
-            .map(|(i, r)| (i, usize::from(r.entry)))
-    };
-    let mut sizes = vec![0u64; joined().map(|(_, entry)| entry + 1).max().unwrap_or(0)];
-    joined().for_each(|(_, entry)| sizes[entry] += 1);
-    let mut wide = vec![false; sizes.len()];
-    let (low, high) = numeric::operand_range(data_bits);
-    let largest = dy.fold(0, |max, v| max.max(u64::from(v.unsigned_abs())));
-    let most = sizes.iter().max().copied().unwrap_or(0);
-    if most * largest <= high as u64 {
-        return wide;
+    let second_rounds = block.wide(map).into_iter();
+    macs += second_rounds.map(|i| map.macs(i, elem_skip)).sum::<u64>();
+    let busy = hits + updates + macs;
+    GroupWork {
+        cycles: busy + if updates > 0 { FLUSH_GAP } else { 0 },
+        busy,
+        macs,
+        states,
     }
-    let mut sums = vec![0i64; sizes.len()];
-    for filter in dy.rows() {
-        sums.fill(0);
-        joined().for_each(|(i, entry)| sums[entry] += i64::from(filter[i]));
-        for (wide, sum) in wide.iter_mut().zip(&sums) {
-            *wide |= !(i64::from(low)..=i64::from(high)).contains(sum);
-        }
-    }
-    wide
 }
