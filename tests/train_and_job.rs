@@ -140,7 +140,7 @@ fn bad_usage_is_refused_with_exit_code_2_and_a_fix() {
     let cases: [(&[&str], &str); 7] = [
         (
             &["train", "--net", "nonet"],
-            "neither built in (digits-cnn, photos-cnn) nor a file",
+            "neither built in (digits-cnn, digits-mlp, ",
         ),
         (
             &["train", "--data", "nodata"],

@@ -36,7 +36,7 @@ is too small or signatures too fine; a high error of x^ says they are too coarse
 The groups are the channels compared at a time, see --k-target; --channel-group counts them from 0, as the page's table does.
 The JSON file has the page's facts: cost, states, loss, result_error, groups, positions, signatures, occupancy.")]
 pub struct Args {
-    /// Built-in network (digits-cnn, photos-cnn), or a TOML file.
+    /// Built-in network (see mercury train --help), or a TOML file.
     #[arg(long, default_value = "digits-cnn")]
     net: String,
     /// Directory of the training and test images.

@@ -13,30 +13,34 @@ use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
 use crate::engine::OpStats;
 use crate::nn::data::{self, Amount};
-use crate::nn::{self, DrainPolicy, Event, Hyper, NetSpec, Network, Options, Report};
+use crate::nn::{
+    self, DrainPolicy, Event, Hyper, NetSpec, Network, Optimizer, Options, Report, Schedule,
+};
 
-/// Train a network, every convolution and fully connected dot product done by the chosen engine.
+/// Train a network, every dot product of convolutions, fully connected layers and attention done by the chosen engine.
 ///
 /// Forward results, input gradients and weight gradients of these layers are computed in integers by the engine;
-/// biases, activations, pooling, loss and SGD with momentum stay on the host in 32-bit float. A seed repeats a run bit
+/// biases, activations, normalisation, pooling, loss and optimiser stay on the host in 32-bit float. A seed repeats a run bit
 /// for bit on any engine.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   mercury train --net digits-cnn --data data/digits --epochs 8 --seed 1
-  mercury train --net photos-cnn --data data/photos --train-images 800 --lr 0.02
+  mercury train --net resnet-small --data data/photos --train-images 800 --lr 0.02
+  mercury train --net digits-transformer --optimizer adam --lr 0.002 --schedule cosine --warmup 1
   mercury train --net my-net.toml --data ~/mnist --json report.json
   mercury train --reuse step --bits 3 --elem-skip          skip alike vectors; see what it costs in accuracy
   mercury train --reuse step --reuse-file reuse.toml       with [layer.conv1.weight_grad] mode = 'off'
 
 The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
 
-Networks are TOML layer lists (see nets/): kinds conv, fully_connected, relu, max_pool, avg_pool, flatten.
+Built-in networks: digits-cnn, digits-mlp, digits-transformer for data/digits; photos-cnn, vgg-small, vgg-small-bn, resnet-small,
+depthwise-small for data/photos and other 32x32 colour images. Others are TOML layer lists like those in nets/.
 Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
 The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations,
 hit_rate, speedup, layers}], totals,
 counts per layer and pass, predictions_hash and weights_hash (SHA-256).")]
 pub struct Args {
-    /// Built-in network (digits-cnn, photos-cnn), or a TOML file.
+    /// Built-in network, or a TOML file.
     #[arg(long, default_value = "digits-cnn")]
     net: String,
     /// Directory of the training and test images.
@@ -52,13 +56,25 @@ pub struct Args {
     /// Images per step.
     #[arg(long, value_name = "N", help_heading = FROM_NET)]
     batch: Option<usize>,
+    /// How weights follow their gradients.
+    #[arg(long, value_enum, help_heading = FROM_NET)]
+    optimizer: Option<OptimizerArg>,
     /// Learning rate of the first step.
     #[arg(long, value_name = "RATE", help_heading = FROM_NET)]
     lr: Option<f32>,
+    /// How the learning rate changes from step to step.
+    #[arg(long, value_enum, help_heading = FROM_NET)]
+    schedule: Option<ScheduleArg>,
+    /// Epochs, also parts of one, in which the learning rate rises from nothing.
+    #[arg(long, value_name = "EPOCHS", help_heading = FROM_NET)]
+    warmup: Option<f32>,
+    /// Weight decay.
+    #[arg(long, value_name = "DECAY", help_heading = FROM_NET)]
+    weight_decay: Option<f32>,
     /// Learning rate at the end as a share of the first: 1 keeps it, 0 lets it fall to nothing.
     #[arg(long, value_name = "SHARE", help_heading = FROM_NET)]
     lr_end: Option<f32>,
-    /// Momentum, 0 or more and below 1.
+    /// Momentum of SGD, beta1 of Adam: 0 or more and below 1.
     #[arg(long, value_name = "M", help_heading = FROM_NET)]
     momentum: Option<f32>,
     /// Move training images by up to so many pixels at random.
@@ -89,6 +105,46 @@ enum DrainArg {
     Shift,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum OptimizerArg {
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+    /// Adam, weight decay apart from the gradient.
+    Adam,
+}
+
+impl OptimizerArg {
+    fn get(self) -> Optimizer {
+        match self {
+            OptimizerArg::Sgd => Optimizer::Sgd,
+            OptimizerArg::Adam => Optimizer::Adam,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ScheduleArg {
+    /// The same in all steps.
+    Constant,
+    /// A straight line to the share --lr-end.
+    Linear,
+    /// Half a cosine to the share --lr-end.
+    Cosine,
+    /// Steps down, see step_every and step_factor in the network file.
+    Step,
+}
+
+impl ScheduleArg {
+    fn get(self) -> Schedule {
+        match self {
+            ScheduleArg::Constant => Schedule::Constant,
+            ScheduleArg::Linear => Schedule::Linear,
+            ScheduleArg::Cosine => Schedule::Cosine,
+            ScheduleArg::Step => Schedule::Step,
+        }
+    }
+}
+
 /// Heading of the options whose defaults stand in the network file.
 const FROM_NET: &str = "Training options (the network's own [training] values by default)";
 
@@ -108,10 +164,15 @@ impl Args {
         Hyper {
             epochs: self.epochs.unwrap_or(net.epochs),
             batch: self.batch.unwrap_or(net.batch),
+            optimizer: self.optimizer.map_or(net.optimizer, OptimizerArg::get),
             lr: self.lr.unwrap_or(net.lr),
+            schedule: self.schedule.map_or(net.schedule, ScheduleArg::get),
             lr_end: self.lr_end.unwrap_or(net.lr_end),
+            warmup: self.warmup.unwrap_or(net.warmup),
             momentum: self.momentum.unwrap_or(net.momentum),
+            weight_decay: self.weight_decay.unwrap_or(net.weight_decay),
             jitter: self.jitter.unwrap_or(net.jitter),
+            ..net.clone()
         }
     }
 

@@ -1,12 +1,17 @@
 //! Networks as TOML layer lists.
 
+mod layer;
+
+pub use layer::{LayerSpec, NamedGeometry};
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::train::Hyper;
-use crate::engine::{Geometry, Padding};
+use super::optimizer::Hyper;
+use crate::engine::Padding;
 
 /// One number for both axes, or `[rows, columns]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,162 +77,6 @@ impl Pads {
     }
 }
 
-/// One entry of a layer list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LayerSpec {
-    /// Convolution with bias.
-    Conv {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-        /// Output channels.
-        filters: usize,
-        /// Taps per channel.
-        kernel: Pair,
-        /// Step between output positions.
-        #[serde(default = "Pair::one")]
-        stride: Pair,
-        /// Step between taps.
-        #[serde(default = "Pair::one")]
-        dilation: Pair,
-        /// Zeros around the input.
-        #[serde(default = "Pads::none")]
-        padding: Pads,
-        /// Convolution groups.
-        #[serde(default = "one")]
-        groups: usize,
-    },
-    /// Fully connected layer with bias, on a flat input.
-    FullyConnected {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-        /// Output size.
-        outputs: usize,
-    },
-    /// max(x, 0).
-    Relu {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-    },
-    /// Largest value of each window.
-    MaxPool {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-        /// Window.
-        kernel: Pair,
-        /// Step; by default the window.
-        stride: Option<Pair>,
-    },
-    /// Mean of each window.
-    AvgPool {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-        /// Window.
-        kernel: Pair,
-        /// Step; by default the window.
-        stride: Option<Pair>,
-    },
-    /// Channels, rows and columns in one row, before fully connected layers.
-    Flatten {
-        /// Name in reports; by default kind and number.
-        name: Option<String>,
-    },
-}
-
-fn one() -> usize {
-    1
-}
-
-impl LayerSpec {
-    /// The layer's name, given its number in the list from 1.
-    pub fn name(&self, number: usize) -> String {
-        let (name, kind) = match self {
-            LayerSpec::Conv { name, .. } => (name, "conv"),
-            LayerSpec::FullyConnected { name, .. } => (name, "fully_connected"),
-            LayerSpec::Relu { name } => (name, "relu"),
-            LayerSpec::MaxPool { name, .. } => (name, "max_pool"),
-            LayerSpec::AvgPool { name, .. } => (name, "avg_pool"),
-            LayerSpec::Flatten { name } => (name, "flatten"),
-        };
-        name.clone().unwrap_or_else(|| format!("{kind}{number}"))
-    }
-
-    /// Shape of the layer's dot products on one image of shape `[channels, rows, columns]`, if it has any.
-    pub fn geometry(&self, [channels, height, width]: [usize; 3]) -> Option<Geometry> {
-        match *self {
-            LayerSpec::Conv {
-                filters,
-                kernel,
-                stride,
-                dilation,
-                padding,
-                groups,
-                ..
-            } => Some(Geometry {
-                batch: 1,
-                in_channels: channels,
-                height,
-                width,
-                filters,
-                kernel: kernel.get(),
-                stride: stride.get(),
-                dilation: dilation.get(),
-                padding: padding.get(),
-                groups,
-            }),
-            LayerSpec::FullyConnected { outputs, .. } => {
-                Some(Geometry::fully_connected(1, channels, outputs))
-            }
-            _ => None,
-        }
-    }
-
-    /// Shape of the layer's output for one input of shape `[channels, rows, columns]`.
-    ///
-    /// # Errors
-    /// A layer that does not fit its input: value, limit, fix.
-    pub fn output(&self, input: [usize; 3]) -> Result<[usize; 3]> {
-        let [channels, height, width] = input;
-        if let LayerSpec::FullyConnected { .. } = self {
-            ensure!(
-                height == 1 && width == 1,
-                "input is {height}x{width} pixels of {channels} channels, a fully connected layer takes 1x1: \
-                 put a flatten layer before it"
-            );
-        }
-        match self {
-            LayerSpec::Conv { .. } | LayerSpec::FullyConnected { .. } => {
-                let geometry = self.geometry(input).expect("a layer with weights");
-                geometry.validate()?;
-                Ok([
-                    geometry.filters,
-                    geometry.out_height(),
-                    geometry.out_width(),
-                ])
-            }
-            LayerSpec::Relu { .. } => Ok(input),
-            LayerSpec::Flatten { .. } => Ok([channels * height * width, 1, 1]),
-            LayerSpec::MaxPool { kernel, stride, .. }
-            | LayerSpec::AvgPool { kernel, stride, .. } => {
-                let ([kh, kw], [sy, sx]) = (kernel.get(), stride.unwrap_or(*kernel).get());
-                ensure!(
-                    kh > 0 && kw > 0,
-                    "pooling kernel is {kh}x{kw}, must be at least 1x1"
-                );
-                ensure!(
-                    sy > 0 && sx > 0,
-                    "pooling stride is {sy}x{sx}, must be at least 1x1"
-                );
-                ensure!(
-                    kh <= height && kw <= width,
-                    "pooling kernel is {kh}x{kw}, the input only {height}x{width}: use a smaller kernel"
-                );
-                Ok([channels, (height - kh) / sy + 1, (width - kw) / sx + 1])
-            }
-        }
-    }
-}
-
 /// A classifier: its input, its layers, softmax cross-entropy at the end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -243,10 +92,22 @@ pub struct NetSpec {
     pub training: Hyper,
 }
 
-const BUILT_IN: [(&str, &str); 2] = [
-    ("digits-cnn", include_str!("../../nets/digits-cnn.toml")),
-    ("photos-cnn", include_str!("../../nets/photos-cnn.toml")),
-];
+macro_rules! built_in {
+    ($($name:literal),*) => {
+        [$(($name, include_str!(concat!("../../nets/", $name, ".toml")))),*]
+    };
+}
+
+const BUILT_IN: &[(&str, &str)] = &built_in!(
+    "digits-cnn",
+    "digits-mlp",
+    "digits-transformer",
+    "photos-cnn",
+    "vgg-small",
+    "vgg-small-bn",
+    "resnet-small",
+    "depthwise-small"
+);
 
 /// Names of the networks that need no file.
 pub fn built_in_nets() -> impl Iterator<Item = &'static str> {
@@ -297,22 +158,11 @@ impl NetSpec {
             "input is {:?}: all three sizes must be at least 1",
             self.input
         );
-        let mut shapes = vec![self.input];
-        let mut names = std::collections::BTreeSet::new();
-        for (number, layer) in (1..).zip(&self.layers) {
-            let name = layer.name(number);
-            let shape = layer.output(*shapes.last().unwrap_or(&self.input));
-            shapes.push(shape.with_context(|| format!("layer {number} ({name})"))?);
-            ensure!(
-                !names.contains(&name),
-                "layer {number} is named {name} like another one: give it its own name"
-            );
-            names.insert(name);
-        }
-        let weights = self.layers.iter().any(|l| l.geometry([1; 3]).is_some());
+        let shapes = layer::shapes(&self.layers, "", self.input)?;
+        self.check_names()?;
         ensure!(
-            weights,
-            "network {} has no layer that learns: add a conv or fully_connected layer",
+            !self.products(1)?.is_empty(),
+            "network {} has no layer with weights: add a conv or fully_connected layer",
             self.name
         );
         let [classes, height, width] = shapes[shapes.len() - 1];
@@ -323,6 +173,47 @@ impl NetSpec {
             self.name
         );
         Ok(shapes)
+    }
+
+    /// Refuses two layers, or products of layers, of one name.
+    fn check_names(&self) -> Result<()> {
+        let mut all = vec![];
+        layer::walk(
+            &self.layers,
+            "",
+            self.input,
+            &mut |name, layer, [c, h, w]| {
+                let products = layer.products(&name, [1, c, h, w]).into_iter();
+                all.extend(products.map(|p| p.0).filter(|product| *product != name));
+                all.push(name);
+            },
+        )?;
+        let mut met = BTreeSet::new();
+        for name in all {
+            ensure!(
+                !met.contains(&name),
+                "a layer is named {name} like another one: give it its own name"
+            );
+            met.insert(name);
+        }
+        Ok(())
+    }
+
+    /// Everything that the engine computes in one forward pass of `batch` images: names and shapes, in order.
+    ///
+    /// # Errors
+    /// A layer that does not fit its input.
+    pub fn products(&self, batch: usize) -> Result<Vec<NamedGeometry>> {
+        let mut products = vec![];
+        layer::walk(
+            &self.layers,
+            "",
+            self.input,
+            &mut |name, layer, [c, h, w]| {
+                products.extend(layer.products(&name, [batch, c, h, w]));
+            },
+        )?;
+        Ok(products)
     }
 }
 
@@ -350,7 +241,7 @@ mod tests {
         let text = "name = 'n'\ninput = [2, 9, 9]\n[[layers]]\nkind = 'conv'\nfilters = 4\nkernel = [3, 1]\nstride = 2\n\
                     padding = [1, 0, 2, 3]\n[[layers]]\nkind = 'flatten'";
         let spec = NetSpec::parse(text).unwrap();
-        let g = spec.layers[0].geometry(spec.input).unwrap();
+        let (_, g) = spec.products(1).unwrap().remove(0);
         assert_eq!((g.kernel, g.stride, g.dilation), ([3, 1], [2, 2], [1, 1]));
         assert_eq!(
             g.padding,
@@ -389,14 +280,14 @@ mod tests {
                 "[[layers]]\nkind = 'max_pool'\nkernel = 9",
                 "pooling kernel is 9x9, the input only 8x8",
             ),
-            ("[[layers]]\nkind = 'flatten'", "has no layer that learns"),
+            ("[[layers]]\nkind = 'flatten'", "has no layer with weights"),
             (
                 "[[layers]]\nkind = 'conv'\nfilters = 4\nkernel = 3",
                 "output of network n is [4, 6, 6]",
             ),
             (
                 "[[layers]]\nkind = 'relu'\nname = 'a'\n[[layers]]\nkind = 'relu'\nname = 'a'",
-                "layer 2 is named a like another one",
+                "a layer is named a like another one",
             ),
         ];
         for (text, message) in cases {
@@ -407,6 +298,6 @@ mod tests {
             assert!(error.contains(message), "{error}");
         }
         let error = NetSpec::open("nonet").unwrap_err().to_string();
-        assert!(error.contains("digits-cnn, photos-cnn"), "{error}");
+        assert!(error.contains("digits-cnn, digits-mlp"), "{error}");
     }
 }

@@ -13,77 +13,10 @@ use sha2::{Digest, Sha256};
 use super::data::{Dataset, Images};
 use super::loss::softmax_cross_entropy;
 use super::network::{Network, hex};
+use super::optimizer::Hyper;
 use super::products::{Context, DrainPolicy, Ledger, LedgerEntry};
 use super::reuse::LayerReuse;
 use crate::engine::{Engine, OpStats};
-
-/// Hyper-parameters. A network file may give its own in the table `[training]`; what it leaves out is as in
-/// [`Hyper::default`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Hyper {
-    /// Times through the training set.
-    pub epochs: usize,
-    /// Images per step; the last step of an epoch takes what is left.
-    pub batch: usize,
-    /// Learning rate of the first step.
-    pub lr: f32,
-    /// Learning rate behind the last step, as a share of `lr`: it falls linearly from step to step.
-    pub lr_end: f32,
-    /// Momentum of SGD.
-    pub momentum: f32,
-    /// Augmentation: training images are moved by up to so many pixels in each direction, zeros moving in.
-    pub jitter: usize,
-}
-
-impl Default for Hyper {
-    fn default() -> Self {
-        Hyper {
-            epochs: 5,
-            batch: 32,
-            lr: 0.05,
-            lr_end: 1.0,
-            momentum: 0.9,
-            jitter: 0,
-        }
-    }
-}
-
-impl Hyper {
-    /// Refuses values that cannot train.
-    ///
-    /// # Errors
-    /// Names the value, the limit and the fix.
-    pub fn check(&self) -> Result<()> {
-        for (name, value) in [("epochs", self.epochs), ("batch", self.batch)] {
-            ensure!(
-                value >= 1,
-                "{name} is 0, must be at least 1: give a positive number of {name}"
-            );
-        }
-        ensure!(
-            self.lr.is_finite() && self.lr > 0.0,
-            "lr is {}: give a positive learning rate",
-            self.lr
-        );
-        ensure!(
-            (0.0..=1.0).contains(&self.lr_end),
-            "lr_end is {}: give a share between 0 and 1",
-            self.lr_end
-        );
-        ensure!(
-            (0.0..1.0).contains(&self.momentum),
-            "momentum is {}: give 0 or more, below 1",
-            self.momentum
-        );
-        Ok(())
-    }
-
-    /// Learning rate of step `step` of `steps`.
-    fn lr_at(&self, step: usize, steps: usize) -> f32 {
-        self.lr * (1.0 - (1.0 - self.lr_end) * step as f32 / steps as f32)
-    }
-}
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -318,7 +251,7 @@ fn train_epoch(
         let end = softmax_cross_entropy(logits.view(), &labels);
         net.backward(end.gradient, cx).with_context(place)?;
         let lr = hyper.lr_at((epoch - 1) * steps + number, hyper.epochs * steps);
-        net.step(lr, hyper.momentum);
+        net.step(lr, hyper);
         loss += f64::from(end.loss) * batch.len() as f64;
         right += matches(&end.predictions, &labels);
         done += batch.len();
