@@ -37,7 +37,7 @@ fn check(layer: &mut dyn Layer, x: &Array4<f32>, h: f32, seed: u64) {
     check_within(2e-3, layer, x, h, seed);
 }
 
-/// Compares every gradient of the layer with slopes of step `h`, which may differ by `tolerance`.
+/// Compares every gradient of the layer with slopes of step `h`, which may differ by `tolerance`, above 1 relative.
 fn check_within(tolerance: f64, layer: &mut dyn Layer, x: &Array4<f32>, h: f32, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut engine = Golden::new(16);
@@ -56,7 +56,7 @@ fn check_within(tolerance: f64, layer: &mut dyn Layer, x: &Array4<f32>, h: f32, 
     let close = |got: f32, want: f64, what: &str| {
         let error = (f64::from(got) - want).abs();
         assert!(
-            error < tolerance,
+            error < tolerance * (1.0 + want.abs()),
             "{what} of {name}: {got}, slope {want}, seed {seed}"
         );
     };
@@ -212,7 +212,7 @@ fn attention() {
         let x = images([batch, channels, tokens, 1], seed) * 0.5;
         let layer = Attention::new("attention", [channels, tokens], heads, true, &mut rng).unwrap();
         // Four products in a row, whose operands are rounded each time.
-        check_within(3e-3, &mut stirred(layer, seed), &x, 0.15, seed);
+        check_within(4e-3, &mut stirred(layer, seed), &x, 0.1, seed);
     }
 }
 
