@@ -341,3 +341,32 @@ fn refusals_end_with_exit_code_2_and_say_why() {
         &["mcache.ways = 3", "power of two", "use 2 or 4"],
     );
 }
+
+/// Both commands end without a word when the reader of their output is gone before they write.
+#[test]
+#[cfg(unix)]
+fn a_reader_that_leaves_is_no_error() {
+    use std::os::unix::process::ExitStatusExt;
+    const SIGPIPE: i32 = 13;
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().to_str().unwrap();
+    for (binary, arguments) in [
+        ("gen-verilog", vec!["--preset", "tiny", "--out", folder]),
+        ("gen-verilog", vec!["--help"]),
+        ("mercury", vec!["doctor"]),
+        ("mercury", vec!["plan", "--help"]),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin(binary));
+        let result = command.args(&arguments).stdout(writer).output().unwrap();
+        let said = String::from_utf8_lossy(&result.stderr);
+        assert_eq!(said, "", "{binary} {arguments:?}");
+        assert_eq!(
+            result.status.signal(),
+            Some(SIGPIPE),
+            "{binary} {arguments:?}: {}",
+            result.status
+        );
+    }
+}

@@ -133,9 +133,9 @@ module pe_set (
 
     reg  wide;
     reg  signed [15:0] x;
-    wire [63:0] program_data;
     wire operand_write;
     wire row_we;
+    wire slot_loaded;
     wire [15:0] feature_beat;
     reg  p1_valid;
     reg  [7:0] p1_weight_addr;
@@ -170,7 +170,6 @@ module pe_set (
     reg  [7:0] waddr0;
     reg  [7:0] waddr1;
     wire sequencer_tile_write;
-    wire sequencer_slot_loaded;
     wire sequencer_weights_loaded;
     wire sequencer_weight_row_written;
     wire sequencer_operand_loaded;
@@ -195,7 +194,6 @@ module pe_set (
     wire sequencer_psum_bank;
     wire sequencer_range_error;
     wire reuse_0_tile_write;
-    wire reuse_0_slot_loaded;
     wire reuse_0_read_write;
     wire reuse_0_room_tile;
     wire reuse_0_idle;
@@ -288,7 +286,7 @@ module pe_set (
         .tile_write(sequencer_tile_write),
         .tile_data(load_data),
         .tile_last(load_last),
-        .slot_loaded(sequencer_slot_loaded),
+        .slot_loaded(slot_loaded),
         .weights_loaded(sequencer_weights_loaded),
         .weight_row_accepted(weight_row_accepted),
         .weight_row_written(sequencer_weight_row_written),
@@ -400,9 +398,9 @@ module pe_set (
         .tile_write(reuse_0_tile_write),
         .tile_data(load_data),
         .tile_last(load_last),
-        .slot_loaded(reuse_0_slot_loaded),
+        .slot_loaded(slot_loaded),
         .read_write(reuse_0_read_write),
-        .read_data(program_data),
+        .read_data(load_data),
         .det_grant(det_grant_0),
         .det_done(det_done_0),
         .record_valid(record_valid_0),
@@ -635,21 +633,19 @@ module pe_set (
         .cache_wide_0(pe_3_cache_wide_0)
     );
 
-    assign program_data = load_data;
     assign operand_write = load_selected && load_operand;
     assign row_we = load_selected && load_weights;
+    assign slot_loaded = load_selected && load_features && load_last && load_slot_end;
     assign feature_beat = sequencer_slot_write_base + {7'd0, load_beat};
     assign accumulate0 = p4_update && !p4_bank;
     assign accumulate1 = p4_update && p4_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;
     assign load1 = operand_write && sequencer_operand_write_bank;
     assign sequencer_tile_write = load_selected && load_tile;
-    assign sequencer_slot_loaded = load_selected && load_features && load_last && load_slot_end;
-    assign sequencer_weights_loaded = load_selected && load_weights && load_last;
-    assign sequencer_weight_row_written = load_selected && load_weights && load_row_last;
-    assign sequencer_operand_loaded = load_selected && load_operand && load_last;
+    assign sequencer_weights_loaded = row_we && load_last;
+    assign sequencer_weight_row_written = row_we && load_row_last;
+    assign sequencer_operand_loaded = operand_write && load_last;
     assign reuse_0_tile_write = load_selected && load_tile && (|reuse);
-    assign reuse_0_slot_loaded = load_selected && load_features && load_last && load_slot_end;
     assign reuse_0_read_write = load_selected && load_reads;
     assign features_write = load_selected && load_features;
     assign pe_0_weight_we = row_we && (load_row_beat == 1'b0);
@@ -668,7 +664,7 @@ module pe_set (
     always @(*) begin
         room_tile = sequencer_room_tile;
         room_program = sequencer_no_tile;
-        range_error = sequencer_range_error || (load_selected && load_features && (feature_beat >= 16'd512));
+        range_error = sequencer_range_error;
         features_bank = sequencer_bank;
         features_addr = sequencer_addr;
         features_in_image = sequencer_in_image;
@@ -678,7 +674,7 @@ module pe_set (
             features_in_image = reuse_0_nonzero;
             room_tile = sequencer_room_tile && reuse_0_room_tile;
             room_program = sequencer_no_tile && reuse_0_idle;
-            range_error = sequencer_range_error || reuse_0_range_error || (load_selected && load_features && (feature_beat >= 16'd512));
+            range_error = sequencer_range_error || reuse_0_range_error;
         end
     end
 
@@ -804,4 +800,7 @@ module pe_set (
             p1_position <= reuse_0_walk_position;
         end
     end
+
+    // Bits that are not needed here.
+    wire unused = &{1'b0, feature_beat[15:9]};
 endmodule

@@ -3,6 +3,8 @@
 
 // Fields of the job registers that concern reuse, and whether they hold what no job may have.
 module reuse_fields (
+    input  wire clk,
+    input  wire rst_n,
     input  wire [31:0] mode,
     input  wire [31:0] group_k_word,
     input  wire [31:0] steps_word,
@@ -35,6 +37,7 @@ module reuse_fields (
 );
     wire [3:0] mode_bits;
     wire redetect_bit;
+    reg  [23:0] ring_words;
 
     assign reuse = mode_bits;
     assign redetect = redetect_bit;
@@ -51,9 +54,17 @@ module reuse_fields (
     assign sig_shift = rpq_word[20:16];
     assign list_positions = lists_word[15:0];
     assign list_slots = lists_word[23:16];
-    assign bad_job = (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
+    assign bad_job = (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || (ring_words > 24'h1000) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
     assign mode_bits = mode[15:12];
     assign redetect_bit = mode[3];
+
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            ring_words <= 24'd0;
+        end else begin
+            ring_words <= list_positions * list_slots;
+        end
+    end
 
     // Bits that are not needed here.
     wire unused = &{1'b0, mode[2:0], mode[7:4], mode[11:10], mode[31:16], group_k_word[31:24], steps_word[31:24], rpq_word[15:12], rpq_word[31:21], lists_word[31:24], cg_last, kr, kr_last, kw, cgroups};

@@ -17,7 +17,8 @@ use crate::regmap::{Access, REGISTERS};
 /// ```
 ///
 /// **Latency** a job register changes in the cycle after address and data of a write are both valid; `start`,
-/// `abort_job` and `clear_error` are 1 in that first cycle itself. Read data follows one cycle after the address. **Back-pressure** one write and one read at a time; both wait for `bready`, `rready`.
+/// `abort_job` and `clear_error` are 1 in that first cycle itself. `bad_job` is right from the cycle after the registers
+/// on: in time for the first cycle of a job. Read data follows one cycle after the address. **Back-pressure** one write and one read at a time; both wait for `bready`, `rready`.
 /// Answers SLVERR, and changes nothing, for: an address without a register, a write to a read-only register, a write
 /// to a job register or START while busy. **Parameters** none beyond the sizes shown in the identity registers.
 ///
@@ -134,6 +135,8 @@ pub struct AxilRegs {
     rpq_index: Param,
     lists_index: Param,
     mode_index: Param,
+    ring_beats: Reg,
+    bank_depth: Param,
     max_shift: Param,
     wgrad_index: Param,
     wgrad_at: Param,
@@ -378,7 +381,10 @@ impl Logic for AxilRegs {
         LoopCounts::<In>::join(&mut self.reuse_fields.counts, &mut self.counts);
         self.reuse_fields.stream_features.next = self.stream_features.val();
         ReuseJob::<Out>::join(&mut self.reuse, &mut self.reuse_fields.job);
+        // A write and START are two cycles apart at least: the product is there in time.
+        self.ring_beats.next = self.ring_slots.val() * self.slot_beats.val();
         self.bad_job.next = self.reuse_fields.bad_job.val()
+            || (self.ring_beats.val() > self.bank_depth.val())
             || (self.job[self.shift_index.val()].val() > self.max_shift.val())
             || (self.counts.cgroups.val() == 0)
             || (self.counts.chunks.val() == 0)

@@ -193,7 +193,6 @@ pub struct PeSet {
     reuse: Vec<SetReuse>,
     wide: Bit<Local>,
     x: Sig<Local>,
-    program_data: Sig<Local>,
     parts: Param,
     lanes: Param,
     one_word: Const,
@@ -201,6 +200,7 @@ pub struct PeSet {
     pe: Vec<Pe>,
     operand_write: Bit<Local>,
     row_we: Bit<Local>,
+    slot_loaded: Bit<Local>,
     feature_beat: Sig<Local>,
     p1_valid: BitReg,
     p1_weight_addr: Reg,
@@ -235,7 +235,6 @@ pub struct PeSet {
     waddr0: Sig<Local>,
     waddr1: Sig<Local>,
     pes: Param,
-    bank_depth: Param,
     lane_shift: Vec<Param>,
     row_beat_of: Vec<Param>,
     about: About,
@@ -244,6 +243,15 @@ pub struct PeSet {
 impl Logic for PeSet {
     #[hdl_gen]
     fn update(&mut self) {
+        // What the loader's beat is for.
+        self.features.write.next = self.load_selected.val() && self.load_features.val();
+        self.slot_loaded.next = self.load_selected.val()
+            && self.load_features.val()
+            && self.load_last.val()
+            && self.load_slot_end.val();
+        self.row_we.next = self.load_selected.val() && self.load_weights.val();
+        self.operand_write.next = self.load_selected.val() && self.load_operand.val();
+
         // Sequencer.
         self.sequencer.clear.next = self.clear.val();
         self.sequencer.reset_banks.next = self.reset_banks.val();
@@ -256,17 +264,11 @@ impl Logic for PeSet {
         self.sequencer.tile_write.next = self.load_selected.val() && self.load_tile.val();
         self.sequencer.tile_data.next = unsigned_cast(self.load_data.val());
         self.sequencer.tile_last.next = self.load_last.val();
-        self.sequencer.slot_loaded.next = self.load_selected.val()
-            && self.load_features.val()
-            && self.load_last.val()
-            && self.load_slot_end.val();
-        self.sequencer.weights_loaded.next =
-            self.load_selected.val() && self.load_weights.val() && self.load_last.val();
+        self.sequencer.slot_loaded.next = self.slot_loaded.val();
+        self.sequencer.weights_loaded.next = self.row_we.val() && self.load_last.val();
         self.sequencer.weight_row_accepted.next = self.weight_row_accepted.val();
-        self.sequencer.weight_row_written.next =
-            self.load_selected.val() && self.load_weights.val() && self.load_row_last.val();
-        self.sequencer.operand_loaded.next =
-            self.load_selected.val() && self.load_operand.val() && self.load_last.val();
+        self.sequencer.weight_row_written.next = self.row_we.val() && self.load_row_last.val();
+        self.sequencer.operand_loaded.next = self.operand_write.val() && self.load_last.val();
         self.sequencer.bank0_release.next = self.bank0_release.val();
         self.sequencer.bank1_release.next = self.bank1_release.val();
         self.sequencer.drain_addressed.next = self.drain_addressed.val();
@@ -294,11 +296,7 @@ impl Logic for PeSet {
         // Feature buffer: read in cycle u, element in u+2.
         self.feature_beat.next =
             self.sequencer.slot_write_base.val() + unsigned_cast(self.load_beat.val());
-        self.range_error.next = self.sequencer.range_error.val()
-            || (self.load_selected.val()
-                && self.load_features.val()
-                && (self.feature_beat.val() >= self.bank_depth.val()));
-        self.features.write.next = self.load_selected.val() && self.load_features.val();
+        self.range_error.next = self.sequencer.range_error.val();
         self.features.write_bank.next = self.load_bank.val();
         self.features.write_addr.next = unsigned_cast(self.feature_beat.val());
         self.features.write_data.next = self.load_data.val();
@@ -338,7 +336,6 @@ impl Logic for PeSet {
         // Reuse: detection and items.
         self.wide.next = false;
         self.x.next = self.features.x.val();
-        self.program_data.next = unsigned_cast(self.load_data.val());
         for r in 0..self.parts.val() {
             self.reuse[r].clear.next = self.clear.val();
             self.reuse[r].wgrad.next = self.wgrad.val();
@@ -352,12 +349,9 @@ impl Logic for PeSet {
                 self.load_selected.val() && self.load_tile.val() && self.job.reuse.val().any();
             self.reuse[r].tile_data.next = unsigned_cast(self.load_data.val());
             self.reuse[r].tile_last.next = self.load_last.val();
-            self.reuse[r].slot_loaded.next = self.load_selected.val()
-                && self.load_features.val()
-                && self.load_last.val()
-                && self.load_slot_end.val();
+            self.reuse[r].slot_loaded.next = self.slot_loaded.val();
             self.reuse[r].read_write.next = self.load_selected.val() && self.load_reads.val();
-            self.reuse[r].read_data.next = self.program_data.val();
+            self.reuse[r].read_data.next = unsigned_cast(self.load_data.val());
             self.reuse[r].det_grant.next = self.det_grant[r].val();
             self.reuse[r].det_done.next = self.det_done[r].val();
             self.reuse[r].record_valid.next = self.record_valid[r].val();
@@ -417,11 +411,8 @@ impl Logic for PeSet {
                 self.room_tile.next =
                     self.sequencer.room_tile.val() && self.reuse[r].room_tile.val();
                 self.room_program.next = self.sequencer.no_tile.val() && self.reuse[r].idle.val();
-                self.range_error.next = self.sequencer.range_error.val()
-                    || self.reuse[r].range_error.val()
-                    || (self.load_selected.val()
-                        && self.load_features.val()
-                        && (self.feature_beat.val() >= self.bank_depth.val()));
+                self.range_error.next =
+                    self.sequencer.range_error.val() || self.reuse[r].range_error.val();
             }
             if self.reuse[r].one.val() {
                 self.x.next = self.one_word.val();
@@ -449,7 +440,6 @@ impl Logic for PeSet {
         }
 
         // Psum banks: one bank accumulates; the other is drained, or holds the operand.
-        self.operand_write.next = self.load_selected.val() && self.load_operand.val();
         self.accumulate0.next = self.p4_update.val() && !self.p4_bank.val();
         self.accumulate1.next = self.p4_update.val() && self.p4_bank.val();
         self.load0.next = self.operand_write.val() && !self.sequencer.operand_write_bank.val();
@@ -478,7 +468,6 @@ impl Logic for PeSet {
         }
 
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
-        self.row_we.next = self.load_selected.val() && self.load_weights.val();
         for c in 0..self.pes.val() {
             self.pe[c].x.next = self.x.val();
             self.pe[c].load_data.next =

@@ -1,6 +1,6 @@
 //! The `gen-verilog` command: a configuration in, a folder of Verilog out.
 
-use super::{Outcome, exit_code};
+use super::{Outcome, end_with_the_reader, exit_code};
 use crate::regmap::c_header;
 use crate::{
     config::Config,
@@ -56,6 +56,7 @@ pub struct Args {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    end_with_the_reader();
     exit_code(Args::parse().run())
 }
 

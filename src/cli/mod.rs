@@ -64,6 +64,7 @@ pub enum Outcome {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    end_with_the_reader();
     let result = match Cli::parse().command {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
@@ -75,6 +76,11 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => args.run(),
     };
     exit_code(result)
+}
+
+/// Ends the process quietly when nobody reads its output any more (`| head`), as other commands do; Rust would panic.
+fn end_with_the_reader() {
+    sigpipe::reset();
 }
 
 /// Prints an error and finds its exit code.

@@ -41,7 +41,7 @@ codes! {
     Error ERRORS
     /// All error codes with name and meaning.
     {
-        /// At START: a zero among CGROUPS, CHUNKS, CG, CG_LAST, KR, KR_LAST, KW, SLOT_BEATS, RING_SLOTS; SHIFT of ACC_W or more; a reserved MODE bit set.
+        /// At START: a zero among CGROUPS, CHUNKS, CG, CG_LAST, KR, KR_LAST, KW, SLOT_BEATS, RING_SLOTS; RING_SLOTS · SLOT_BEATS above DEPTH; SHIFT of ACC_W or more; a REUSE mode that does not exist, or with one: a zero in GROUP_K, STEPS, RPQ or LISTS, PROJECTIONS above P_MAX, SIG_BITS above 4, LIST_POSITIONS · LIST_SLOTS above LIST_WORDS, CHUNKS above 1 with CG other than 1, or STREAM_FEATURES without REDETECT.
         BadJob "BAD_JOB" = 1
         /// Segment header with an unknown kind, an empty mask or a set that does not exist, a bank or count out of range, or an OPERAND outside of a weight-gradient job.
         BadHeader "BAD_HEADER" = 2
@@ -49,7 +49,7 @@ codes! {
         StreamShort "STREAM_SHORT" = 3
         /// END without TLAST.
         StreamLong "STREAM_LONG" = 4
-        /// An element inside of the image but beyond the buffer, a psum address of TILE or more, a feature write beyond DEPTH, or a tile of no position or more than TILE positions.
+        /// An element inside of the image but beyond the buffer, a psum address of TILE or more, or a tile of no position or more than TILE positions.
         Range "RANGE" = 5
         /// 64 cycles in which nothing moves and nobody waits for the host: an order of segments that cannot proceed, or END before the data that a tile needs.
         NoProgress "NO_PROGRESS" = 6

@@ -348,6 +348,22 @@ fn axil_regs_know_a_bad_job() {
         spoilt += 1;
     }
     assert_eq!(spoilt, 11);
+    // The largest ring that the buffer holds, and rings just beyond it.
+    let depth = tiny().bank_depth() as u32;
+    for (slots, beats, bad) in [
+        (1, depth, false),
+        (depth, 1, false),
+        (depth / 3, 3, false),
+        (1, depth + 1, true),
+        (depth + 1, 1, true),
+        (depth / 3 + 1, 3, true),
+        (0xffff, 0xffff, true),
+        (0x8000, 2, true),
+    ] {
+        bus.write(Reg::Ring.offset(), slots, 15);
+        bus.write(Reg::Slot.offset(), beats, 15);
+        assert_eq!(bus.sim.bad_job.val(), bad, "{slots} slots of {beats} beats");
+    }
 }
 
 /// The fields of a small job that is legal in every mode.
@@ -414,6 +430,24 @@ fn axil_regs_know_a_bad_job_with_reuse() {
     ] {
         assert!(!is_bad(&mut bus, &[step, (reg, field, most)]));
         assert!(is_bad(&mut bus, &[step, (reg, field, most + 1)]), "{field}");
+    }
+    let ring = |positions, slots| {
+        let positions = (Reg::Lists, "LIST_POSITIONS", positions);
+        [step, positions, (Reg::Lists, "LIST_SLOTS", slots)]
+    };
+    let words = tiny().list_words() as i64;
+    for (positions, slots, bad) in [
+        (words, 1, false),
+        (words / 3, 3, false),
+        (1, 255.min(words), false),
+        (words + 1, 1, true),
+        (words / 3 + 1, 3, true),
+        (0xffff, 255, true),
+        (0x8000, 2, true),
+    ] {
+        let found = is_bad(&mut bus, &ring(positions, slots));
+        assert_eq!(found, bad, "{slots} lists of {positions} positions");
+        assert!(!is_bad(&mut bus, &ring(positions, slots)[1..]), "dense");
     }
     let (chunks, channels) = ((Reg::Chunks, "CHUNKS", 2), (Reg::ChannelsPerGroup, "CG", 2));
     assert!(!is_bad(&mut bus, &[step, chunks]));

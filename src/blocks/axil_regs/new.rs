@@ -128,6 +128,8 @@ impl AxilRegs {
             rpq_index: index("RPQ"),
             lists_index: index("LISTS"),
             mode_index: index("MODE"),
+            ring_beats: Reg::unsigned(COUNT_W + ADDR_W),
+            bank_depth: Param::new(config.bank_depth()),
             max_shift: Param::new(config.acc_w - 1),
             wgrad_index: index("MODE"),
             wgrad_at: at("MODE", "WGRAD"),

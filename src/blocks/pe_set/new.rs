@@ -115,7 +115,6 @@ impl PeSet {
             reuse: (0..parts).map(|_| SetReuse::new(config)).collect(),
             wide: Bit::new(),
             x: Sig::signed(config.data_w),
-            program_data: Sig::unsigned(64),
             parts: Param::new(parts),
             lanes: Param::new(parts * config.l),
             one_word: Const::new(Value::signed(config.data_w, 1)),
@@ -123,6 +122,7 @@ impl PeSet {
             pe: (0..config.pes).map(|_| Pe::new(config)).collect(),
             operand_write: Bit::new(),
             row_we: Bit::new(),
+            slot_loaded: Bit::new(),
             feature_beat: Sig::unsigned(ADDR_W),
             p1_valid: BitReg::new(),
             p1_weight_addr: Reg::unsigned(config.weight_w()).without_reset(),
@@ -157,7 +157,6 @@ impl PeSet {
             waddr0: Sig::unsigned(config.tile_w()),
             waddr1: Sig::unsigned(config.tile_w()),
             pes: Param::new(config.pes),
-            bank_depth: Param::new(config.bank_depth()),
             lane_shift: (0..config.pes)
                 .map(|c| Param::new(c % config.lanes() * config.data_w))
                 .collect(),

@@ -59,6 +59,15 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
         },
     ),
     (
+        "a list ring beyond the list memory",
+        Error::BadJob,
+        |job, config, packet| {
+            let most = config.list_words() / usize::from(job.regs.list_positions);
+            let list_slots = u8::try_from(most + 1).ok()?;
+            registers(job, packet, |r| r.list_slots = list_slots.into())
+        },
+    ),
+    (
         "two lanes of a step in one bank",
         Error::Range,
         |job, config, packet| {

@@ -177,16 +177,15 @@ pub(super) const SPOILT: &[(&str, Error, Spoil)] = &[
         })
     }),
     (
-        "features beyond the buffer",
-        Error::Range,
+        "a feature ring beyond the buffer",
+        Error::BadJob,
         |job, config, packet| {
+            let most = config.bank_depth() / usize::from(job.regs.slot_beats);
             let regs = JobRegs {
-                slot_beats: config.bank_depth() as u16,
-                ring_slots: 2,
-                stream_features: false,
+                ring_slots: most as u16 + 1,
                 ..job.regs
             };
-            (job.regs.cgroups == 2).then(|| (regs, packet.to_vec()))
+            Some((regs, packet.to_vec()))
         },
     ),
     (
