@@ -23,8 +23,8 @@ const REACH_W: usize = 8;
 /// before. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`.
 ///
 /// An element counts if the program has one for this step and k is below `k`; it is read if it lies inside of the
-/// image, else 0 (`docs/reuse.md`, "What the stream adds"). The test `detection_follows_the_contract` compares what it
-/// reads, inside of a detector, with that rule; the gate test `detector_lane` its Verilog with it.
+/// image, else 0 (`docs/reuse.md`, "What the stream adds"). The test `detector_lane_reads_what_its_program_says`
+/// compares it with that rule; the gate test `detector_lane` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct DetectorLane {
     /// A beat of READS for this lane.

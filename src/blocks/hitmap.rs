@@ -37,7 +37,8 @@ pub const LIST_SLOT_W: usize = 8;
 /// **Parameters** `tile` 2…4096, `lists` 1…128 (words: lists · tile), `k_max`, `mcache`, `l`, `feature_words`.
 /// A word that is written is not read in the same cycle.
 ///
-/// The test `detection_follows_the_contract` compares every list with the table of `docs/reuse.md`, "Items of a list".
+/// The test `hitmap_lists_what_remains_to_be_done` compares every list with the table of `docs/reuse.md`, "Items of a
+/// list"; the gate test `hitmap` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Hitmap {
     /// START, or an error: all lists are empty.

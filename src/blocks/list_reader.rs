@@ -27,7 +27,8 @@ pub const LIST_SLOT_W: usize = 8;
 /// one token a cycle.
 /// **Parameters** `lists`, `tile` of the configuration: widths.
 ///
-/// The test `item_walker_issues_every_list` drives it together with the walker, list by list.
+/// The test `list_reader_shows_every_token_in_its_cycle` drives it alone, `item_walker_issues_every_list` together with the
+/// walker, list by list; the gate test `list_reader` compares its Verilog with it.
 #[derive(LogicBlock)]
 pub struct ListReader {
     /// START, or an error: forget everything.

@@ -18,8 +18,8 @@ use crate::reuse::State;
 /// cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers of two; `sig_w` at
 /// least log2(sets), at most 128. There is no replacement; an entry is numbered set·ways + way.
 ///
-/// The test `detection_follows_the_contract` compares its decisions, inside of a detector, with a search through all
-/// earlier vectors; the gate tests `mcache` and `mcache_of_few_entries` its Verilog with it.
+/// The test `mcache_decides_as_a_search_through_the_group` compares it with a search through all earlier vectors; the
+/// gate tests `mcache` and `mcache_of_few_entries` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Mcache {
     /// START, or an error: nothing is on its way.

@@ -18,8 +18,8 @@ use crate::hdl::prelude::*;
 /// in the next cycle. **Back-pressure** none: stands still while `advance` is 0; `start_*`, counts and steps stay from
 /// `load` to the last position. **Parameters** `l` 1…15.
 ///
-/// The test `detection_follows_the_contract` compares its places, inside of a detector, with nested loops; the gate test
-/// `position_walk` its Verilog with it.
+/// The test `position_walk_visits_every_position` compares its places with nested loops; the gate test `position_walk`
+/// its Verilog with it.
 #[derive(LogicBlock)]
 pub struct PositionWalk {
     /// Go to position 0.

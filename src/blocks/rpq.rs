@@ -33,8 +33,8 @@ pub const OFFSET_W: usize = 20;
 /// Bits of projections j ≥ n, in `grid` also of j ≥ k, are 0; in `sign` offsets are ignored and b is 1; in `zero` the
 /// signature is 0.
 ///
-/// The test `detection_follows_the_contract` compares its signatures, inside of a detector, with the formula of
-/// `docs/reuse.md`; the gate test `rpq` its Verilog with it.
+/// The test `rpq_gives_the_signature_of_every_vector` compares it with the formula of `docs/reuse.md`; the gate test
+/// `rpq` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Rpq {
     /// START, or an error: nothing is on its way.

@@ -15,8 +15,8 @@ use crate::hdl::prelude::*;
 /// **Latency** 0. **Back-pressure** none. **Parameters** `ways` 1…1024, a power of two; `sig_w` 1…128.
 /// At most one valid way may hold a signature: the MCACHE inserts only what it does not find.
 ///
-/// The test `detection_follows_the_contract` uses it inside of an MCACHE; the gate test `signature_comparator` compares
-/// its Verilog with it.
+/// The test `signature_comparator_searches_all_ways` compares it with a search; the gate test `signature_comparator` its
+/// Verilog with it.
 #[derive(LogicBlock)]
 pub struct SignatureComparator {
     /// What is looked for.

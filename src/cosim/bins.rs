@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::case::Case;
 use crate::config::Config;
 use crate::engine::{Drain, Pass};
-use crate::plan::{Job, Mechanisms, Payload, TileDescriptor};
+use crate::plan::{Job, Mechanisms, Payload, Segment, TileDescriptor};
 use crate::regmap::Statistics;
-use crate::reuse::Mode;
+use crate::reuse::{Mode, Record, State};
 
 /// Counts by name, in the order of first listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Bins {
         self.tiles(config, job);
         self.groups(config, job);
         if config.reuse {
-            self.reuse(case, number);
+            self.reuse(config, case, number);
         }
         for (name, count) in [
             ("stalled: features", statistics.stall_features),
@@ -104,8 +104,28 @@ impl Bins {
     }
 
     /// What the job meets of reuse; the numbers of a job without it stay.
-    fn reuse(&mut self, case: &Case, number: usize) {
+    fn reuse(&mut self, config: &Config, case: &Case, number: usize) {
         let setting = &case.random.reuse;
+        let job = &case.random.plan.jobs[number];
+        let used = Mechanisms::of(job);
+        let largest = |t: &TileDescriptor| t.positions() == config.tile;
+        for (name, met) in [
+            (
+                "reuse: largest tile",
+                setting.is_on() && tiles(job).any(largest),
+            ),
+            (
+                "reuse: tile of zeros only",
+                zero_tile(job, &case.jobs[number].records),
+            ),
+            ("reuse: K = 1", used.one_element),
+            ("reuse: K <= L, one step a vector", used.one_step),
+            ("reuse: kernel rows in chunks", used.chunks),
+            ("reuse: lists kept for several passes", used.kept_lists),
+            ("reuse: fewer lists than groups", used.short_lists),
+        ] {
+            self.add(name, met);
+        }
         for (name, mode) in [
             ("reuse: off", Mode::Off),
             ("reuse: zero", Mode::Zero),
@@ -197,11 +217,35 @@ impl Bins {
     }
 }
 
-fn tiles(job: &Job) -> impl Iterator<Item = &TileDescriptor> {
-    job.segments
-        .iter()
-        .filter_map(|segment| match &segment.payload {
-            Payload::Tile(tile) => Some(tile),
-            _ => None,
+/// Whether all vectors of a tile are ZERO, in all of its groups. Records are by set, in the order of its tiles.
+fn zero_tile(job: &Job, records: &[Vec<Record>]) -> bool {
+    let groups = (job.regs.cgroups * job.regs.chunks) as usize;
+    records.iter().enumerate().any(|(set, records)| {
+        let mut records = records.iter();
+        let of_set = |s: &&Segment| s.mask >> set & 1 == 1;
+        tiles_among(job.segments.iter().filter(of_set)).any(|tile| {
+            let detections = if job.regs.redetect { tile.passes } else { 1 };
+            let count = tile.positions() * groups * usize::from(detections);
+            let mut of_tile = records.by_ref().take(count);
+            let zeros = of_tile
+                .by_ref()
+                .take_while(|r| r.state == State::Zero)
+                .count();
+            of_tile.for_each(drop);
+            zeros == count
         })
+    })
+}
+
+fn tiles(job: &Job) -> impl Iterator<Item = &TileDescriptor> {
+    tiles_among(job.segments.iter())
+}
+
+fn tiles_among<'a>(
+    segments: impl Iterator<Item = &'a Segment>,
+) -> impl Iterator<Item = &'a TileDescriptor> {
+    segments.filter_map(|segment| match &segment.payload {
+        Payload::Tile(tile) => Some(tile),
+        _ => None,
+    })
 }

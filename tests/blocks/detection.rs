@@ -1,8 +1,15 @@
-//! Detection as a whole: two sets with front, feature buffer and Hitmap, and the detector that serves both, cycle by
+//! Detection, each block alone in a file of its own; here as a whole: two sets with front, feature buffer and Hitmap, and the detector that serves both, cycle by
 //! cycle against `docs/reuse.md`.
 
+mod detector_lane;
+mod hitmap;
 mod job;
+mod list_reader;
+mod mcache;
+mod position_walk;
+mod rpq;
 mod set;
+mod signature_comparator;
 
 use crate::{rng, set, set_words, sim};
 use job::{Group, Job};

@@ -81,7 +81,18 @@ fn campaign_of(
     jobs: u64,
     only: Option<u64>,
 ) -> Report {
-    let config = Config::preset("tiny").unwrap();
+    campaign_on("tiny", draw, packet, register, jobs, only)
+}
+
+fn campaign_on(
+    preset: &str,
+    draw: Draw,
+    packet: ChangePacket,
+    register: ChangeRegister,
+    jobs: u64,
+    only: Option<u64>,
+) -> Report {
+    let config = Config::preset(preset).unwrap();
     let device = SoftwareDevice::new(&config);
     let mut driver = Driver::open(
         Faulty {
@@ -128,6 +139,17 @@ fn a_faithful_device_passes_and_most_bins_are_hit() {
         "{all} of {} jobs use all mechanisms",
         dense.jobs
     );
+}
+
+/// The sizes of `tiny` are met above. Its own data and shapes decide what `small` meets.
+#[test]
+fn every_hazard_of_reuse_comes_up_on_small() {
+    let report = campaign_on("small", Draw::Any, |_| (), |_, value| value, 1500, None);
+    assert!(report.mismatch.is_none(), "{:?}", report.mismatch);
+    let hazards = report.bins.iter().filter(|b| b.0.starts_with("reuse: "));
+    let (met, missed): (Vec<_>, Vec<_>) = hazards.partition(|b| b.1 > 0);
+    assert!(missed.is_empty(), "never met: {missed:?}; met: {met:?}");
+    assert!(met.len() > 25, "{met:?}");
 }
 
 #[test]

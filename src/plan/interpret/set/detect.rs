@@ -80,7 +80,7 @@ impl Detection {
 }
 
 /// Elements K and steps of the active group. At most one of the two "last" values differs from the full group's.
-fn group_size(a: &Active, regs: &JobRegs) -> (usize, usize) {
+pub(super) fn group_size(a: &Active, regs: &JobRegs) -> (usize, usize) {
     let (mut k, mut steps) = (regs.group_k, regs.steps);
     if a.cgroup + 1 == regs.cgroups {
         (k, steps) = (k.min(regs.k_cg_last), steps.min(regs.steps_cg_last));

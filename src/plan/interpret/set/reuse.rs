@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::super::Run;
 use super::super::met::Met;
-use super::detect::Vector;
+use super::detect::{Vector, group_size};
 use super::{Active, Set};
 use crate::regmap::JobRegs;
 use crate::reuse::{GroupWork, Record, State};
@@ -57,7 +57,7 @@ impl Set {
         }
         run.counts.elements += work.busy;
         run.counts.macs += work.macs * pes as u64;
-        self.meet(&list, elements, &work, run);
+        self.meet(a, &list, elements, &work, run);
         if a.pass + 1 < a.tile.passes && !regs.redetect {
             a.lists[group] = list;
         }
@@ -65,8 +65,14 @@ impl Set {
     }
 
     /// Notes what a group met.
-    fn meet(&mut self, list: &[Vector], elements: usize, work: &GroupWork, run: &Run) {
+    fn meet(&mut self, a: &Active, list: &[Vector], elements: usize, work: &GroupWork, run: &Run) {
         let met = &mut self.trace.met;
+        if group_size(a, run.regs).1 == 1 {
+            met.found_next_cycle |= list.windows(2).any(|two| {
+                let [before, this] = [two[0].record, two[1].record];
+                (before.state, this.state) == (State::Mau, State::Hit) && before.entry == this.entry
+            });
+        }
         let [zero, hit, mau, mnu] = work.states;
         met.zero |= zero > 0;
         met.hit |= hit > 0;
@@ -90,7 +96,7 @@ impl Set {
         let regs = run.regs;
         let last_group = a.cgroup + 1 == regs.cgroups && a.chunk + 1 == regs.chunks;
         let mut data: BTreeMap<u16, Vec<i64>> = BTreeMap::new();
-        let mut work = GroupWork::default();
+        let (mut work, mut before) = (GroupWork::default(), None);
         for (i, Vector { record, x }) in list.iter().enumerate() {
             let sums = match record.state {
                 State::Zero => {
@@ -98,6 +104,7 @@ impl Set {
                         self.psums[self.ptr][i].fill(0);
                         work.busy += 1;
                         self.trace.met.clear = true;
+                        before = None;
                     }
                     continue;
                 }
@@ -112,6 +119,7 @@ impl Set {
                     self.dot(x, run)
                 }
             };
+            self.trace.met.follows(*record, before.replace(*record));
             let first = a.tile.zero && !a.touched[i];
             a.touched[i] = true;
             for (psum, sum) in self.psums[self.ptr][i].iter_mut().zip(&sums) {
@@ -153,9 +161,12 @@ impl Set {
         let (mut work, mut macs) = (GroupWork::default(), 0);
         // Representatives in the order of their insertion, with the sums of dY.
         let mut entries: Vec<(u16, &[i64], Vec<i64>)> = Vec::new();
-        let mut fresh = a.tile.zero;
+        let (mut fresh, mut before) = (a.tile.zero, None);
         for (i, Vector { record, x }) in list.iter().enumerate() {
             let dy = self.psums[1 - self.ptr][i].clone();
+            if record.state != State::Zero {
+                self.trace.met.follows(*record, before.replace(*record));
+            }
             match record.state {
                 State::Zero => continue,
                 State::Mau => entries.push((record.entry, x, dy)),
@@ -174,7 +185,7 @@ impl Set {
         if !entries.is_empty() {
             work.cycles += FLUSH_GAP;
         }
-        for (_, x, sums) in entries {
+        for (entry, x, sums) in entries {
             let limit = 1 << (width - 1);
             let wide = sums.iter().any(|s| !(-limit..limit).contains(s));
             if wide {
@@ -185,7 +196,12 @@ impl Set {
             } else {
                 macs += self.outer(a, x, &sums, 0, &mut fresh, run);
             }
-            self.trace.met.wide_sum |= wide;
+            let met = &mut self.trace.met;
+            met.wide_sum |= wide;
+            met.sum_beyond_limit |= sums.iter().any(|s| [limit, -limit - 1].contains(s));
+            let added = |v: &Vector| v.record.state == State::Hit && v.record.entry == entry;
+            met.sum_at_limit |=
+                list.iter().any(added) && sums.iter().any(|s| [limit - 1, -limit].contains(s));
         }
         (work.busy, work.macs) = (work.busy + macs, macs);
         if work.busy == 0 {
