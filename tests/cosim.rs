@@ -187,6 +187,26 @@ fn the_verilated_engine_computes_jobs_and_checks_itself() {
 }
 
 #[test]
+fn networks_of_blocks_train_on_the_hardware_as_on_golden() {
+    let (folder, rtl) = generated();
+    // Two steps, each with three passes of every product but the first one's input gradient, and one evaluation.
+    let of = |products: usize| format!("check: {} operations", 2 * (3 * products - 1) + products);
+    for (net, data, sizes, products) in [
+        ("resnet-small", "data/photos", ["1", "2"], 10),
+        ("digits-transformer", "data/digits", ["3", "6"], 14),
+    ] {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join(data);
+        let [batch, images] = sizes;
+        let what = ["train", "--net", net, "--data", data.to_str().unwrap()];
+        let size = ["--epochs", "1", "--batch", batch, "--train-images", images];
+        let how = ["--test-images", "1", "--engine", "verilated", "--check"];
+        let mut run = mercury(folder.path(), &rtl, &[&what[..], &size, &how].concat());
+        let stdout = predicate::str::contains(of(products));
+        run.assert().success().stdout(stdout);
+    }
+}
+
+#[test]
 fn missing_verilog_and_bad_probabilities_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let nothing = folder.path().join("nothing");

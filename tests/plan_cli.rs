@@ -80,6 +80,26 @@ fn a_given_shape_is_priced() {
 }
 
 #[test]
+fn a_network_is_planned_product_by_product() {
+    let net = ["--net", "digits-transformer", "--batch", "2"];
+    let table = plan(&net).assert().success();
+    table.stdout(contains("attn2_scores").and(contains("fc")));
+    let rows = json(&[&net[..], &["--pass", "input_grad"]].concat());
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 14);
+    // Eight keys for eight queries of eight elements, two images with four heads each.
+    let scores = rows
+        .iter()
+        .find(|row| row["layer"] == "attn1_scores")
+        .unwrap();
+    assert_eq!(scores["macs"], 2 * 4 * 8 * 8 * 8);
+    plan(&["--net", "digits-mlp", "--batch", "0"])
+        .assert()
+        .code(2)
+        .stderr(contains("--batch is 0"));
+}
+
+#[test]
 fn bad_usage_is_refused_with_a_fix() {
     plan(&[]).assert().code(2).stderr(contains("--layer NAME"));
     plan(&["--layer", "nothing"])

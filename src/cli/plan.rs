@@ -10,7 +10,7 @@ use super::job::{PassArg, pads, pair};
 use super::{Outcome, grouped};
 use crate::config::Config;
 use crate::engine::{Drain, Geometry, Pass};
-use crate::nn::{Pads, Pair};
+use crate::nn::{NetSpec, Pads, Pair};
 use crate::plan::layers::layers;
 use crate::plan::{Choices, Correlation, Grouping, Mix, Payload, Plan, plan};
 use crate::reuse::{Mode, Reuse};
@@ -28,6 +28,7 @@ use crate::reuse::{Mode, Reuse};
 #[command(after_help = "Examples:
   mercury plan --preset paper --layer conv64-b12
   mercury plan --preset paper --all
+  mercury plan --preset small --net resnet-small --pass weight_grad
   mercury plan --preset small --layer conv16 --reuse step --k-target 9
   mercury plan --preset paper --all --reuse sign --hit-share 0.4
   mercury plan --pass input_grad --input 8,64,32,32 --filters 64 --kernel 3 --padding 1 --stride 2")]
@@ -47,6 +48,12 @@ pub struct Args {
     /// A table of all named layers.
     #[arg(long, conflicts_with = "input")]
     all: bool,
+    /// A table of all products of a network: built in, or a TOML file.
+    #[arg(long, value_name = "NET", conflicts_with_all = ["layer", "all", "input"])]
+    net: Option<String>,
+    /// Images of a batch of the network [default: the network's].
+    #[arg(long, value_name = "N", requires = "net")]
+    batch: Option<usize>,
     /// Batch, channels, rows and columns of the layer's input.
     #[arg(long, value_name = "B,C,H,W", value_parser = shape, requires = "filters")]
     input: Option<[usize; 4]>,
@@ -173,7 +180,7 @@ impl Args {
         for (name, geometry, pass) in self.chosen()? {
             rows.push(self.price(&config, name, geometry, pass)?);
         }
-        match (self.json, self.all) {
+        match (self.json, self.all || self.net.is_some()) {
             (true, true) => println!("{}", serde_json::to_string_pretty(&rows)?),
             (true, false) => println!("{}", serde_json::to_string_pretty(&rows[0])?),
             (false, true) => table(&config, &rows),
@@ -192,6 +199,14 @@ impl Args {
                 .map(|l| (l.name.into(), l.geometry, pass.unwrap_or(l.pass)))
                 .collect());
         }
+        if let Some(net) = &self.net {
+            let net = NetSpec::open(net)?;
+            let batch = self.batch.unwrap_or(net.training.batch);
+            ensure!(batch > 0, "--batch is 0: give at least 1");
+            let pass = pass.unwrap_or(Pass::Forward);
+            let products = net.products(batch)?.into_iter();
+            return Ok(products.map(|(name, g)| (name, g, pass)).collect());
+        }
         if let Some(name) = &self.layer {
             let names: Vec<_> = named.iter().map(|l| l.name).collect();
             let found = named.iter().find(|l| l.name == name);
@@ -205,7 +220,7 @@ impl Args {
             )]);
         }
         let ([batch, in_channels, height, width], filters) = self.input.zip(self.filters).context(
-            "no layer: give --layer NAME, --all, or a shape with --input B,C,H,W --filters N",
+            "no layer: give --layer NAME, --all, --net NET, or a shape with --input B,C,H,W --filters N",
         )?;
         let geometry = Geometry {
             batch,

@@ -35,7 +35,8 @@ The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer 
 
 Built-in networks: digits-cnn, digits-mlp, digits-transformer for data/digits; photos-cnn, vgg-small, vgg-small-bn, resnet-small,
 depthwise-small for data/photos and other 32x32 colour images. Others are TOML layer lists like those in nets/.
-Data are a directory of IDX files (MNIST's format) or of PNG photographs, from which 32x32 crops are cut.
+Data are a directory of IDX files (MNIST's format, also .gz), of CIFAR-10's binary version, or of PNG photographs, from which
+32x32 crops are cut; docs/networks.md says more about networks and data.
 The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations,
 hit_rate, speedup, layers}], totals,
 counts per layer and pass, predictions_hash and weights_hash (SHA-256).")]
@@ -92,6 +93,9 @@ pub struct Args {
     /// Use at most so many test images.
     #[arg(long, value_name = "N")]
     test_images: Option<usize>,
+    /// Test on images held out of the training set instead of the test set: to choose hyper-parameters.
+    #[arg(long)]
+    validation: bool,
     /// Write a report.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -152,6 +156,9 @@ const FROM_NET: &str = "Training options (the network's own [training] values by
 #[derive(Serialize)]
 struct File<'a> {
     data: String,
+    /// Kind of data, and whether the test images are ones held out of the training set.
+    data_kind: &'a str,
+    validation: bool,
     config: &'a str,
     config_hash: String,
     #[serde(flatten)]
@@ -187,7 +194,11 @@ impl Args {
             train: args.train_images,
             test: args.test_images,
         };
-        let data = data::open(&args.data, amount, args.seed)?;
+        let open = match args.validation {
+            true => data::open_validation,
+            false => data::open,
+        };
+        let data = open(&args.data, amount, args.seed)?;
         let options = Options {
             hyper: args.hyper(&net.spec.training),
             seed: args.seed,
@@ -199,14 +210,20 @@ impl Args {
         };
         let mut engine = args.engine.open(&config)?;
         println!(
-            "{} on {} ({}, {}-bit operands): {} training and {} test images of {} classes, {} MACs per image forward",
+            "{} on {} ({}, {}-bit operands): {} training and {} {} images of {} classes ({}), {} MACs per image forward",
             net.spec.name,
             engine.name(),
             config.name,
             engine.data_bits(),
             grouped(data.train.len() as u64),
             grouped(data.test.len() as u64),
+            if args.validation {
+                "validation"
+            } else {
+                "test"
+            },
             data.classes,
+            data.kind,
             grouped(net.forward_macs())
         );
         let per_epoch = (data.train.len() + data.test.len()) as u64;
@@ -232,7 +249,7 @@ impl Args {
             },
         )?;
         drop(progress);
-        finish(args, &config, &report)?;
+        finish(args, &config, data.kind, &report)?;
         report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
@@ -264,7 +281,7 @@ fn reuse_lines(epoch: &nn::EpochReport) -> Vec<String> {
     lines
 }
 
-fn finish(args: &Args, config: &Config, report: &Report) -> Result<()> {
+fn finish(args: &Args, config: &Config, data_kind: &str, report: &Report) -> Result<()> {
     let totals = &report.totals;
     println!(
         "{:.1} s, {:.0} training images per second; weights {}",
@@ -278,6 +295,8 @@ fn finish(args: &Args, config: &Config, report: &Report) -> Result<()> {
             path,
             &File {
                 data,
+                data_kind,
+                validation: args.validation,
                 config: &config.name,
                 config_hash: config.hash(),
                 report,

@@ -185,3 +185,7 @@ impl Hyper {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "optimizer_tests.rs"]
+mod tests;

@@ -236,6 +236,29 @@ mod tests {
         );
     }
 
+    /// The documentation's networks are ones, and the second shows every kind of layer.
+    #[test]
+    fn documented_networks_fit_together() {
+        let page = include_str!("../../docs/networks.md");
+        let blocks = page.split("```toml\n").skip(1);
+        let texts: Vec<_> = blocks.filter_map(|b| b.split("```").next()).collect();
+        NetSpec::parse(texts[0]).unwrap();
+        let head = "name = 'all'\ninput = [3, 32, 32]\n";
+        let all = NetSpec::parse(&format!("{head}{}", texts[1])).unwrap();
+        let mut kinds = BTreeSet::new();
+        layer::walk(&all.layers, "", all.input, &mut |_, layer, _| {
+            kinds.insert(layer.kind());
+        })
+        .unwrap();
+        assert_eq!(kinds.len(), 15, "{kinds:?}");
+        let names: Vec<_> = all.products(1).unwrap().into_iter().map(|p| p.0).collect();
+        assert!(names.contains(&"concat5_2_conv1".to_string()), "{names:?}");
+        assert!(
+            names.contains(&"block_shortcut_conv1".to_string())
+                && names.contains(&"attn_scores".to_string())
+        );
+    }
+
     #[test]
     fn pairs_and_pads_take_one_two_or_four_numbers() {
         let text = "name = 'n'\ninput = [2, 9, 9]\n[[layers]]\nkind = 'conv'\nfilters = 4\nkernel = [3, 1]\nstride = 2\n\
@@ -284,6 +307,39 @@ mod tests {
             (
                 "[[layers]]\nkind = 'conv'\nfilters = 4\nkernel = 3",
                 "output of network n is [4, 6, 6]",
+            ),
+            (
+                "[[layers]]\nkind = 'attention'\nheads = 1",
+                "input has 8 columns, attention takes token rows",
+            ),
+            (
+                "[[layers]]\nkind = 'tokens'\npatch = 4\n[[layers]]\nkind = 'attention'\nheads = 3",
+                "heads is 3, it must divide the 16 channels",
+            ),
+            (
+                "[[layers]]\nkind = 'tokens'\npatch = 3",
+                "patch is 3x3, it must divide the input's 8x8",
+            ),
+            (
+                "[[layers]]\nkind = 'residual'\nlayers = [{ kind = 'conv', filters = 2, kernel = 1 }]",
+                "layer 1 (residual1): layers give [2, 8, 8], shortcut gives [1, 8, 8]",
+            ),
+            (
+                "[[layers]]\nkind = 'residual'\nlayers = [{ kind = 'conv', filters = 2, kernel = 9 }]",
+                "layer 1 (residual1_conv1): padded height is 8",
+            ),
+            (
+                "[[layers]]\nkind = 'concat'\nbranches = [[], [{ kind = 'flatten' }]]",
+                "branches give [1, 8, 8] and [64, 1, 1]",
+            ),
+            (
+                "[[layers]]\nkind = 'concat'\nbranches = []",
+                "a concat without branches",
+            ),
+            (
+                "[[layers]]\nkind = 'tokens'\npatch = 4\n[[layers]]\nkind = 'attention'\nheads = 1\nname = 'a'\n\
+                 [[layers]]\nkind = 'relu'\nname = 'a_mix'",
+                "a layer is named a_mix like another one",
             ),
             (
                 "[[layers]]\nkind = 'relu'\nname = 'a'\n[[layers]]\nkind = 'relu'\nname = 'a'",

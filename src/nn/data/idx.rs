@@ -1,8 +1,10 @@
-//! The IDX format of MNIST: a big-endian magic number and sizes, then one byte per pixel or label.
+//! The IDX format of MNIST: a big-endian magic number and sizes, then one byte per pixel or label; also compressed (`.gz`).
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use flate2::read::MultiGzDecoder;
 use ndarray::Array4;
 
 use super::{Dataset, Images};
@@ -14,6 +16,7 @@ const LABELS: u32 = 0x0801;
 
 /// Whether a file name is one of an IDX image file.
 pub fn is_image_file(name: &str) -> bool {
+    let name = name.strip_suffix(".gz").unwrap_or(name);
     name.ends_with("images-idx3-ubyte") || name.ends_with("images.idx3-ubyte")
 }
 
@@ -26,8 +29,25 @@ pub fn open(dir: &Path, names: &[String]) -> Result<Dataset> {
                 find(dir, names, prefixes, "labels", "idx1"),
             )
         });
-    let (train, train_labels) = read(&train?, &train_labels?)?;
-    let (test, test_labels) = read(&test?, &test_labels?)?;
+    let [train_files, test_files] = [(train?, train_labels?), (test?, test_labels?)];
+    let (train, train_labels) = read(&train_files.0, &train_files.1)?;
+    let (test, test_labels) = read(&test_files.0, &test_files.1)?;
+    ensure!(
+        train.shape()[2..] == test.shape()[2..],
+        "{} has images of {:?} rows and columns, {} of {:?}: both must belong to the same data set",
+        train_files.0.display(),
+        &train.shape()[2..],
+        test_files.0.display(),
+        &test.shape()[2..]
+    );
+    let known = train_labels.iter().max().copied().unwrap_or(0);
+    if let Some((index, label)) = test_labels.iter().enumerate().find(|(_, l)| **l > known) {
+        anyhow::bail!(
+            "{} has label {label} at image {index}, the training labels go to {known}: the file is damaged or belongs to \
+             another data set",
+            test_files.1.display()
+        );
+    }
     let brightest = train.iter().max().copied().unwrap_or(0).max(1);
     let scale = |pixels: Array4<u8>| pixels.mapv(|v| f32::from(v) / f32::from(brightest));
     let images = |pixels, labels: Vec<u8>| Images {
@@ -52,10 +72,12 @@ fn find(
         .iter()
         .flat_map(|p| ["-", "."].map(|dot| format!("{p}-{content}{dot}{kind}-ubyte")))
         .collect();
-    let found = wanted.iter().find(|w| names.contains(w));
+    let packed = wanted.iter().map(|name| format!("{name}.gz"));
+    let mut known = wanted.iter().cloned().chain(packed);
+    let found = known.find(|name| names.contains(name));
     found.map(|name| dir.join(name)).with_context(|| {
         format!(
-            "{} has no file {}: add it",
+            "{} has no file {} (or the same with .gz): add it",
             dir.display(),
             wanted.join(" or ")
         )
@@ -85,8 +107,19 @@ fn read(images: &Path, labels: &Path) -> Result<(Array4<u8>, Vec<u8>)> {
 
 /// Sizes and bytes of one file.
 fn file<const N: usize>(path: &Path, magic: u32) -> Result<([usize; N], Vec<u8>)> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.display();
+    let packed = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let bytes = match path.extension().is_some_and(|e| e == "gz") {
+        false => packed,
+        true => {
+            let mut bytes = Vec::new();
+            let mut unpacked = MultiGzDecoder::new(&packed[..]);
+            unpacked
+                .read_to_end(&mut bytes)
+                .with_context(|| format!("{name} is not a gzip file, or truncated or damaged"))?;
+            bytes
+        }
+    };
     let header = 4 + 4 * N;
     ensure!(
         bytes.len() >= header,
@@ -119,6 +152,7 @@ fn file<const N: usize>(path: &Path, magic: u32) -> Result<([usize; N], Vec<u8>)
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write;
 
     use super::super::{Amount, open};
     use super::*;
@@ -217,6 +251,16 @@ mod tests {
                 encode(LABELS, &[2], &[1, 0]),
                 "has 2 labels, expected 3",
             ),
+            (
+                "t10k-labels.idx1-ubyte",
+                encode(LABELS, &[1], &[5]),
+                "has label 5 at image 0, the training labels go to 4",
+            ),
+            (
+                "t10k-images.idx3-ubyte",
+                encode(IMAGES, &[1, 1, 2], &[100, 0]),
+                "of [1, 2]: both must belong to the same",
+            ),
         ];
         for (name, bytes, message) in cases {
             let dir = good();
@@ -226,6 +270,27 @@ mod tests {
                 .to_string();
             assert!(error.contains(name) && error.contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn compressed_files_are_read_and_truncated_ones_refused() {
+        let (plain, dir) = (good(), good());
+        let name = "train-images-idx3-ubyte";
+        let path = dir.path().join(name);
+        let mut packer = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+        packer.write_all(&fs::read(&path).unwrap()).unwrap();
+        let packed = packer.finish().unwrap();
+        fs::remove_file(&path).unwrap();
+        let path = dir.path().join(format!("{name}.gz"));
+        fs::write(&path, &packed).unwrap();
+        let whole = |dir: &tempfile::TempDir| open(dir.path(), Amount::default(), 0);
+        assert_eq!(whole(&dir).unwrap(), whole(&plain).unwrap());
+        fs::write(&path, &packed[..packed.len() - 9]).unwrap();
+        let error = whole(&dir).unwrap_err().to_string();
+        assert!(
+            error.contains("train-images-idx3-ubyte.gz is not a gzip file, or truncated"),
+            "{error}"
+        );
     }
 
     #[test]

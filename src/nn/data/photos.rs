@@ -16,45 +16,46 @@ use super::{Amount, Dataset, Images};
 /// Rows and columns of a crop.
 const CROP: usize = 32;
 const TRAIN: usize = 2000;
-const TEST: usize = 400;
+const TEST: usize = 2000;
+/// Name of this kind of data.
+pub const KIND: &str = "photo-crops";
 
 /// Whether a file name is one of a photograph.
 pub fn is_photo(name: &str) -> bool {
     name.ends_with(".png")
 }
 
-/// Cuts training and test crops from the photographs among `names` in `dir`.
-pub fn open(dir: &Path, names: &[String], amount: Amount, seed: u64) -> Result<Dataset> {
+/// Cuts training and test crops from the photographs among `names` in `dir`; with `validation` both from the training part.
+pub fn open(
+    dir: &Path,
+    names: &[String],
+    amount: Amount,
+    seed: u64,
+    validation: bool,
+) -> Result<Dataset> {
+    let [train, test] = match validation {
+        false => [0..70, 70..100],
+        true => [0..56, 56..70],
+    };
+    let names = names.iter().filter(|n| is_photo(n));
     let photos: Vec<Array3<f32>> = names
-        .iter()
-        .filter(|n| is_photo(n))
-        .map(|n| read(&dir.join(n)))
+        .map(|n| read(&dir.join(n), &test))
         .collect::<Result<_>>()?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let train = crops(
-        &photos,
-        |width| 0..border(width),
-        amount.train.unwrap_or(TRAIN),
-        &mut rng,
-    );
-    let test = crops(
-        &photos,
-        |width| border(width)..width,
-        amount.test.unwrap_or(TEST),
-        &mut rng,
-    );
-    Ok(super::join("photo-crops", train, test))
+    let train = crops(&photos, &train, amount.train.unwrap_or(TRAIN), &mut rng);
+    let test = crops(&photos, &test, amount.test.unwrap_or(TEST), &mut rng);
+    Ok(super::join(KIND, train, test))
 }
 
-/// First column of the test part of a photograph.
-fn border(width: usize) -> usize {
-    width * 7 / 10
+/// Columns of a photograph that `percent` of its width stands for.
+fn columns(width: usize, percent: &Range<usize>) -> Range<usize> {
+    width * percent.start / 100..width * percent.end / 100
 }
 
-/// Crops from the columns `part(width)` of each photograph, the photographs taking turns.
+/// Crops from a part of each photograph's columns, the photographs taking turns.
 fn crops(
     photos: &[Array3<f32>],
-    part: fn(usize) -> Range<usize>,
+    percent: &Range<usize>,
     count: usize,
     rng: &mut ChaCha8Rng,
 ) -> Images {
@@ -62,7 +63,7 @@ fn crops(
     let labels: Vec<usize> = (0..count).map(|i| i % photos.len()).collect();
     for (mut crop, &label) in pixels.outer_iter_mut().zip(&labels) {
         let (_, height, width) = photos[label].dim();
-        let columns = part(width);
+        let columns = columns(width, percent);
         let y = rng.random_range(0..=height - CROP);
         let x = rng.random_range(columns.start..=columns.end - CROP);
         crop.assign(&photos[label].slice(s![.., y..y + CROP, x..x + CROP]));
@@ -70,8 +71,9 @@ fn crops(
     Images { pixels, labels }
 }
 
-/// Red, green and blue of a PNG file, [3, rows, columns], scaled to −1…1; grey is taken for all three, alpha ignored.
-fn read(path: &Path) -> Result<Array3<f32>> {
+/// Red, green and blue of a PNG file, [3, rows, columns], scaled to −1…1; grey is taken for all three, alpha ignored. Refuses
+/// one with too few columns in the narrower part, `test`.
+fn read(path: &Path, test: &Range<usize>) -> Result<Array3<f32>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
     let mut decoder = png::Decoder::new(BufReader::new(file));
@@ -84,11 +86,13 @@ fn read(path: &Path) -> Result<Array3<f32>> {
     let mut bytes = vec![0; size];
     let info = reader.next_frame(&mut bytes).with_context(damaged)?;
     let (height, width) = (info.height as usize, info.width as usize);
-    let test_columns = width - border(width);
+    let test_columns = columns(width, test).len();
     ensure!(
         height >= CROP && test_columns >= CROP,
-        "{name} is {width}x{height} pixels, its right 30 % {test_columns} columns wide; crops need {CROP} rows and \
-         {CROP} columns there: use a larger photograph"
+        "{name} is {width}x{height} pixels, its part from {} to {} % of the width {test_columns} columns wide; crops need {CROP} \
+         rows and {CROP} columns there: use a larger photograph",
+        test.start,
+        test.end
     );
     let samples = info.color_type.samples();
     let colour = |channel: usize| match info.color_type {
@@ -160,6 +164,27 @@ mod tests {
     }
 
     #[test]
+    fn validation_crops_keep_out_of_the_test_part() {
+        let dir = tempfile::tempdir().unwrap();
+        photo(&dir.path().join("a.png"), 250, 40, 0);
+        let amount = Amount {
+            train: Some(800),
+            test: Some(200),
+        };
+        let data = super::super::open_validation(dir.path(), amount, 5).unwrap();
+        for (images, want) in [(&data.train, [0, 140]), (&data.test, [140, 175])] {
+            let first = images.pixels.slice(s![.., 0, 0, 0]).mapv(byte);
+            let reached = [
+                *first.iter().min().unwrap(),
+                first.iter().max().unwrap() + CROP,
+            ];
+            assert_eq!(reached, want);
+        }
+        let few = super::super::open_validation(Path::new("data/photos"), amount, 0).unwrap();
+        assert_eq!((few.test.len(), few.classes), (200, 8));
+    }
+
+    #[test]
     fn the_photographs_make_eight_classes() {
         let data = open(
             Path::new("data/photos"),
@@ -183,7 +208,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("a.png is 103x40 pixels, its right 30 % 31 columns wide"),
+            error.contains(
+                "a.png is 103x40 pixels, its part from 70 to 100 % of the width 31 columns wide"
+            ),
             "{error}"
         );
         photo(&path, 120, 40, 0);

@@ -141,9 +141,9 @@ fn yes() -> bool {
 pub type NamedGeometry = (String, Geometry);
 
 impl LayerSpec {
-    /// The layer's name, given its number in its list from 1 and what default names there begin with.
-    pub fn name(&self, prefix: &str, number: usize) -> String {
-        let (name, kind) = match self {
+    /// The layer's own name, if it has one, and its kind as the file says it.
+    fn label(&self) -> (&Option<String>, &'static str) {
+        match self {
             LayerSpec::Conv { name, .. } => (name, "conv"),
             LayerSpec::FullyConnected { name, .. } => (name, "fully_connected"),
             LayerSpec::Attention { name, .. } => (name, "attention"),
@@ -159,7 +159,17 @@ impl LayerSpec {
             LayerSpec::PositionEmbedding { name } => (name, "position_embedding"),
             LayerSpec::Residual { name, .. } => (name, "residual"),
             LayerSpec::Concat { name, .. } => (name, "concat"),
-        };
+        }
+    }
+
+    /// The kind as the file says it.
+    pub fn kind(&self) -> &'static str {
+        self.label().1
+    }
+
+    /// The layer's name, given its number in its list from 1 and what default names there begin with.
+    pub fn name(&self, prefix: &str, number: usize) -> String {
+        let (name, kind) = self.label();
         name.clone()
             .unwrap_or_else(|| format!("{prefix}{kind}{number}"))
     }
