@@ -127,7 +127,8 @@ enum Format {
 
 /// What a directory's file names say it is.
 fn format(dir: &Path, names: &[String]) -> Result<Format> {
-    let kinds: [(Format, fn(&str) -> bool); 3] = [
+    type Recognise = fn(&str) -> bool;
+    let kinds: [(Format, Recognise); 3] = [
         (Format::Idx, idx::is_image_file),
         (Format::Cifar, cifar::is_batch),
         (Format::Photos, photos::is_photo),
