@@ -479,6 +479,9 @@ pub trait Engine {
         None
     }
 
+    /// Says whose operations follow, for engines that tell layers apart. Results do not depend on it.
+    fn layer(&mut self, _name: &str) {}
+
     /// Computes one operation.
     ///
     /// # Errors

@@ -16,4 +16,5 @@ pub mod nn;
 pub mod numeric;
 pub mod plan;
 pub mod regmap;
+pub mod report;
 pub mod reuse;

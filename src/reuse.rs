@@ -111,6 +111,12 @@ impl Reuse {
         self.mode != Mode::Off
     }
 
+    /// Projections of a signature in `sign` and `step`.
+    pub fn random_projections(&self, config: &Config) -> usize {
+        let usual = if self.mode == Mode::Sign { 20 } else { 10 };
+        self.projections.unwrap_or(usual.min(config.p_max))
+    }
+
     /// The projections for groups of `k` elements of operand `a`.
     ///
     /// # Errors
@@ -127,8 +133,8 @@ impl Reuse {
         );
         let (n, bits) = match self.mode {
             Mode::Off | Mode::Zero => (1, 1),
-            Mode::Sign => (self.projections.unwrap_or(20.min(config.p_max)), 1),
-            Mode::Step => (self.projections.unwrap_or(10.min(config.p_max)), self.bits),
+            Mode::Sign => (self.random_projections(config), 1),
+            Mode::Step => (self.random_projections(config), self.bits),
             Mode::Grid => (k, self.bits),
         };
         ensure!(

@@ -1,16 +1,13 @@
 //! Which engine a command computes on.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 
 use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::config::Config;
-use crate::cosim::verilated::{self, Accelerator, Plans};
-use crate::engine::{Checked, Engine, Op};
-use crate::golden::Golden;
-use crate::golden::reuse::Hitmaps;
+use crate::cosim::verilated::{self, Accelerator};
+use crate::engine::{Checked, Engine};
 
 /// Engines by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,7 +56,7 @@ impl EngineArgs {
     /// What keeps the engine from being built: no Verilog of this configuration, a missing tool.
     pub fn open(&self, config: &Config) -> Result<Box<dyn Engine>> {
         let engine: Box<dyn Engine> = match self.engine {
-            EngineKind::Golden => golden(config),
+            EngineKind::Golden => Box::new(verilated::modelled(config)),
             EngineKind::Verilated => {
                 let folder = self
                     .rtl
@@ -70,20 +67,10 @@ impl EngineArgs {
             }
         };
         Ok(match self.check {
-            true => Box::new(Checked::new(engine, golden(config))?),
+            true => Box::new(Checked::new(engine, Box::new(verilated::modelled(config)))?),
             false => engine,
         })
     }
-}
-
-/// The golden model with the costs of the cycle model.
-fn golden(config: &Config) -> Box<dyn Engine> {
-    let plans = Mutex::new(Plans::new(config));
-    let costs = move |op: &Op, hitmaps: Option<&Hitmaps>| {
-        let mut plans = plans.lock().expect("planning does not panic");
-        plans.costs(op, hitmaps)
-    };
-    Box::new(Golden::of(config).with_costs(Box::new(costs)))
 }
 
 /// Says what `--check` has shown; silent without it.

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 a comparison or check failed, 2 bad usage or configuration, 3 a tool is missing.
 
+mod bench;
 mod cosim;
 mod docs;
 mod doctor;
@@ -49,6 +50,7 @@ enum Command {
     Faults(faults::Args),
     Plan(plan::Args),
     Inspect(inspect::Args),
+    Bench(bench::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Faults(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Inspect(args) => args.run(),
+        Command::Bench(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array4;
@@ -15,6 +15,7 @@ use super::rtl::{Manifest, Rtl};
 use super::verilate::{Builder, Options};
 use crate::config::Config;
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::golden::Golden;
 use crate::golden::reuse::Hitmaps;
 use crate::numeric;
 use crate::plan::scope::undecided;
@@ -133,6 +134,16 @@ impl Plans {
             .fold(Statistics::default(), |sum, job| sum.with(job));
         Ok(op_stats(&sum, &plan, &self.config))
     }
+}
+
+/// The golden engine of an accelerator, with the costs of its cycle model.
+pub fn modelled(config: &Config) -> Golden {
+    let plans = Mutex::new(Plans::new(config));
+    let costs = move |op: &Op, hitmaps: Option<&Hitmaps>| {
+        let mut plans = plans.lock().expect("planning does not panic");
+        plans.costs(op, hitmaps)
+    };
+    Golden::of(config).with_costs(Box::new(costs))
 }
 
 /// Costs of an operation from the counters of its jobs, summed.
@@ -297,7 +308,6 @@ mod tests {
     use super::*;
     use crate::cosim::case::{Case, Draw};
     use crate::cosim::software::SoftwareDevice;
-    use crate::golden::Golden;
     use crate::reuse::Mode;
 
     #[test]
@@ -376,10 +386,7 @@ mod tests {
                 drain: Drain::Raw,
                 reuse,
             };
-            let plans = std::sync::Mutex::new(Plans::new(&config));
-            let costs =
-                move |op: &Op, hitmaps: Option<&Hitmaps>| plans.lock().unwrap().costs(op, hitmaps);
-            let mut golden = Golden::of(&config).with_costs(Box::new(costs));
+            let mut golden = modelled(&config);
             let what = format!("operation {index}: {reuse:?} {}", case.describe());
             engine.keep_decisions(true);
             golden.keep_decisions(true);

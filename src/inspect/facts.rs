@@ -7,7 +7,7 @@ use ndarray::Array4;
 use serde::Serialize;
 
 use super::capture::Captured;
-use super::vectors::{Squares, positions, sources, vectors};
+use super::vectors::{Squares, places, positions, sources, vectors};
 use crate::config::Config;
 use crate::engine::{OpResult, OpStats};
 use crate::plan::{Scope, Span};
@@ -79,18 +79,9 @@ pub struct Loss {
 
 impl From<Squares> for Loss {
     fn from(squares: Squares) -> Loss {
-        let Squares {
-            error,
-            signal,
-            count,
-        } = squares;
         Loss {
-            rms: (error / count.max(1) as f64).sqrt(),
-            relative: if signal > 0.0 {
-                (error / signal).sqrt()
-            } else {
-                0.0
-            },
+            rms: (squares.error / squares.count.max(1) as f64).sqrt(),
+            relative: squares.relative(),
         }
     }
 }
@@ -299,14 +290,6 @@ fn drawn_shape(captured: &Captured) -> [usize; 4] {
         crate::engine::Pass::InputGrad => captured.geometry.x_shape(),
         _ => captured.geometry.y_shape(),
     }
-}
-
-/// Every (correlation, convolution group, group) of an operation.
-fn places(scopes: &[Scope]) -> impl Iterator<Item = [usize; 3]> + '_ {
-    scopes.iter().enumerate().flat_map(|(s, scope)| {
-        (0..scope.view.groups)
-            .flat_map(move |conv| (0..scope.groups()).map(move |group| [s, conv, group]))
-    })
 }
 
 fn group_facts(

@@ -14,3 +14,4 @@ mod vectors;
 pub use capture::{Captured, capture};
 pub use facts::{Cost, Facts, GroupFacts, Loss, Pick, Position, Source, Subject};
 pub use page::page;
+pub use vectors::Squares;

@@ -3,7 +3,15 @@
 use ndarray::{Array2, ArrayView4};
 
 use crate::plan::{Correlation, Scope, Tile};
-use crate::reuse::{Record, State};
+use crate::reuse::{Decisions, Record, State};
+
+/// Every (correlation, convolution group, group) of an operation.
+pub fn places(scopes: &[Scope]) -> impl Iterator<Item = [usize; 3]> + '_ {
+    scopes.iter().enumerate().flat_map(|(s, scope)| {
+        (0..scope.view.groups)
+            .flat_map(move |conv| (0..scope.groups()).map(move |group| [s, conv, group]))
+    })
+}
 
 /// Positions (image, row, column) of a tile in raster order.
 pub fn positions(tile: &Tile) -> impl Iterator<Item = [usize; 3]> + '_ {
@@ -80,6 +88,28 @@ pub struct Squares {
 }
 
 impl Squares {
+    /// All vectors of an operation on operand `a`.
+    pub fn of(scopes: &[Scope], decisions: &Decisions, a: &ArrayView4<i16>) -> Squares {
+        let mut sum = Squares::default();
+        for [correlation, conv_group, group] in places(scopes) {
+            let scope = &scopes[correlation];
+            for (number, tile) in scope.tiles.iter().enumerate() {
+                let records = decisions.records(correlation, [conv_group, number, group]);
+                sum.add(&vectors(scope, a, conv_group, tile, group), records);
+            }
+        }
+        sum
+    }
+
+    /// Norm of x̂ − x by norm of x; 0 if x is zero.
+    pub fn relative(self) -> f64 {
+        if self.signal > 0.0 {
+            (self.error / self.signal).sqrt()
+        } else {
+            0.0
+        }
+    }
+
     /// Adds one group of one tile.
     pub fn add(&mut self, x: &Array2<i16>, records: &[Record]) {
         for (i, source) in sources(records).into_iter().enumerate() {

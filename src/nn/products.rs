@@ -154,6 +154,7 @@ impl Products {
             drain,
             reuse: cx.reuse.get(layer, pass),
         };
+        cx.engine.layer(layer);
         let result = cx
             .engine
             .run(&op)

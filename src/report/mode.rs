@@ -1,0 +1,225 @@
+//! What runs differ in: the mode of reuse, and one changed setting in a sweep.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::reuse::{self, Reuse};
+
+/// A column of the comparison, from nothing to everything skipped.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Nothing is skipped.
+    Dense,
+    /// Vectors of zeros take no cycle: exact.
+    Zero,
+    /// Vectors and single elements that are zero take no cycle: exact.
+    Elements,
+    /// As `elements`, and alike vectors by the signs of 20 projections (the paper's signature) computed once.
+    Sign,
+    /// As `elements`, and alike vectors by the steps of 10 projections computed once.
+    Step,
+    /// As `elements`, and alike vectors by the steps of their elements computed once.
+    Grid,
+}
+
+impl Mode {
+    /// The reuse setting of all layers and passes.
+    pub fn reuse(self) -> Reuse {
+        let (mode, elem_skip) = match self {
+            Mode::Dense => (reuse::Mode::Off, false),
+            Mode::Zero => (reuse::Mode::Zero, false),
+            Mode::Elements => (reuse::Mode::Zero, true),
+            Mode::Sign => (reuse::Mode::Sign, true),
+            Mode::Step => (reuse::Mode::Step, true),
+            Mode::Grid => (reuse::Mode::Grid, true),
+        };
+        Reuse {
+            elem_skip,
+            ..Reuse::of(mode)
+        }
+    }
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Dense => "dense",
+            Mode::Zero => "zero",
+            Mode::Elements => "elements",
+            Mode::Sign => "sign",
+            Mode::Step => "step",
+            Mode::Grid => "grid",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A setting that a sweep changes.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    /// Bits of a projection (`step`, `grid`).
+    Bits,
+    /// Projections of a signature (`sign`, `step`).
+    Projections,
+    /// Group size K_T.
+    KTarget,
+    /// MCACHE ways, the number of sets unchanged.
+    Ways,
+    /// MCACHE entries, the number of ways unchanged.
+    Entries,
+    /// Positions of a tile.
+    Tile,
+}
+
+impl Key {
+    /// All of them.
+    pub const ALL: [Key; 6] = [
+        Key::Bits,
+        Key::Projections,
+        Key::KTarget,
+        Key::Ways,
+        Key::Entries,
+        Key::Tile,
+    ];
+
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Key::Bits => "bits",
+            Key::Projections => "projections",
+            Key::KTarget => "k_target",
+            Key::Ways => "ways",
+            Key::Entries => "entries",
+            Key::Tile => "tile",
+        }
+    }
+
+    /// Whether the setting means anything in a mode.
+    pub fn applies_to(self, mode: Mode) -> bool {
+        match self {
+            Key::Bits => matches!(mode, Mode::Step | Mode::Grid),
+            Key::Projections => matches!(mode, Mode::Sign | Mode::Step),
+            _ => mode.reuse().mode.looks_up(),
+        }
+    }
+
+    /// The value that a run has.
+    pub fn value(self, reuse: &Reuse, config: &Config) -> usize {
+        match self {
+            Key::Bits => reuse.bits,
+            Key::Projections => reuse.random_projections(config),
+            Key::KTarget => reuse.k_target,
+            Key::Ways => config.mcache.ways,
+            Key::Entries => config.mcache.sets * config.mcache.ways,
+            Key::Tile => config.tile,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Key {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Key> {
+        let all = Key::ALL.map(Key::name).join(", ");
+        Key::ALL
+            .into_iter()
+            .find(|key| key.name() == text)
+            .with_context(|| format!("unknown setting {text:?}: a sweep changes one of {all}"))
+    }
+}
+
+/// One setting with another value than usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Change {
+    /// Which setting.
+    pub key: Key,
+    /// Its value.
+    pub value: usize,
+}
+
+impl Change {
+    /// Changes the setting and the sizes of a run.
+    ///
+    /// # Errors
+    /// A value that no accelerator can have: value, limit and fix.
+    pub fn apply(self, reuse: &mut Reuse, config: &mut Config) -> Result<()> {
+        let Change { key, value } = self;
+        match key {
+            Key::Bits => reuse.bits = value,
+            Key::Projections => reuse.projections = Some(value),
+            Key::KTarget => reuse.k_target = value,
+            Key::Ways => config.mcache.ways = value,
+            Key::Entries => {
+                let ways = config.mcache.ways;
+                ensure!(
+                    value >= ways && value.is_multiple_of(ways),
+                    "{value} entries are no whole number of sets of {ways} ways: give a multiple of {ways}"
+                );
+                config.mcache.sets = value / ways;
+            }
+            Key::Tile => config.tile = value,
+        }
+        config
+            .check()
+            .with_context(|| format!("{self} on {}", config.name))
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_what_its_value_says() {
+        for key in Key::ALL {
+            let (mut reuse, mut config) = (Mode::Step.reuse(), Config::preset("small").unwrap());
+            let value = if key == Key::Entries { 64 } else { 4 };
+            let value = if key == Key::Tile { 128 } else { value };
+            assert_ne!(key.value(&reuse, &config), value, "{key}");
+            Change { key, value }
+                .apply(&mut reuse, &mut config)
+                .unwrap();
+            assert_eq!(key.value(&reuse, &config), value, "{key}");
+            assert_eq!(key.name().parse::<Key>().unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_refused() {
+        let (mut reuse, mut config) = (Mode::Grid.reuse(), Config::preset("small").unwrap());
+        let mut refused = |key, value| {
+            let error = Change { key, value }.apply(&mut reuse, &mut config);
+            format!("{:#}", error.unwrap_err())
+        };
+        assert!(refused(Key::Entries, 100).contains("100 entries are no whole number"));
+        assert!(refused(Key::Tile, 100).contains("tile = 100 is refused"));
+        assert!(!Key::Projections.applies_to(Mode::Grid) && !Key::Ways.applies_to(Mode::Elements));
+    }
+}
