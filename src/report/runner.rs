@@ -141,7 +141,9 @@ fn perform(task: &Task, on_news: &(dyn Fn(News) + Sync)) -> Result<Record> {
         inputs: task.inputs(),
         label: task.label(),
         net: task.subject.spec.name.clone(),
-        convolutional: products.iter().any(|(_, geometry)| geometry.kernel != [1; 2]),
+        convolutional: products
+            .iter()
+            .any(|(_, geometry)| geometry.kernel != [1; 2]),
         config: task.config.clone(),
         mode: task.mode,
         change: task.change,

@@ -61,7 +61,10 @@ impl Scale {
                 all.filter(inside).collect::<Vec<f64>>()
             };
             let fine = steps(&[1.0, 2.0, 5.0]);
-            return if fine.len() > 7 { steps(&[1.0]) } else { fine };
+            let coarse = steps(&[1.0]);
+            if fine.len() >= 3 {
+                return if fine.len() > 7 { coarse } else { fine };
+            }
         }
         let raw = (self.high - self.low) / 5.0;
         let power = 10f64.powf(raw.log10().floor());
@@ -155,7 +158,7 @@ impl Chart {
     /// Draws the axes. `right` units are left free for labels at the ends of lines.
     pub fn new(name: &str, x: Axis, y: Axis, right: f64) -> Chart {
         let [width, height] = SIZE;
-        let plot = [46.0, 10.0, width - right.max(10.0), height - 38.0];
+        let plot = [50.0, 10.0, width - right.max(10.0), height - 38.0];
         let mut chart = Chart {
             svg: format!(
                 "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
@@ -305,7 +308,7 @@ impl Chart {
         for i in (1..places.len()).rev() {
             places[i - 1] = places[i - 1].min(places[i] - LINE);
         }
-        let right = self.plot[2] + 5.0;
+        let right = self.plot[2] + 9.0;
         for ((class, _, text), place) in ends.iter().zip(places) {
             self.put(&format!("label {class}"), [right, place + 4.0], text);
         }

@@ -18,6 +18,9 @@ pub fn title(mode: Mode) -> &'static str {
     }
 }
 
+/// Longest half of an interval, in points, that a chart makes room for.
+const LONGEST: f64 = 3.0;
+
 /// Least and largest of some values, with a share of their distance added on both sides.
 fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> [f64; 2] {
     let [low, high] = values
@@ -33,7 +36,8 @@ fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> [f64; 2] {
 pub fn pareto(cells: &[&Summary]) -> String {
     let deltas = cells.iter().flat_map(|c| {
         let (mean, half) = (c.accuracy_delta_pp.unwrap_or(0.0), c.ci95_pp.unwrap_or(0.0));
-        [mean - half, mean + half]
+        // Intervals of few seeds would leave no room for the points.
+        [mean - half.min(LONGEST), mean + half.min(LONGEST)]
     });
     let deltas = range(deltas.chain([-1.0, 1.0]), 0.06);
     let fastest = cells.iter().map(|c| c.speedup).fold(1.0, f64::max);
@@ -436,7 +440,7 @@ pub fn sweep(rows: &[&SweepRow]) -> [String; 2] {
     let deltas = range(
         rows.iter()
             .flat_map(|r| {
-                let half = r.ci95_pp.unwrap_or(0.0);
+                let half = r.ci95_pp.unwrap_or(0.0).min(LONGEST);
                 [delta(r) - half, delta(r) + half]
             })
             .chain([0.0]),

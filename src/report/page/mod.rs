@@ -34,6 +34,11 @@ fn points(delta: Interval) -> String {
     }
 }
 
+/// Whether the mode uses results again.
+fn reuses(mode: Mode) -> bool {
+    mode.reuse().mode.looks_up()
+}
+
 /// One cell of the table.
 fn cell(summary: &Summary) -> Value {
     let verdict = summary.verdict().filter(|_| summary.mode != Mode::Dense);
@@ -46,7 +51,7 @@ fn cell(summary: &Summary) -> Value {
     context! {
         mode => title(summary.mode), mark => summary.mode.name(), class,
         speedup => format!("{:.2}", summary.speedup),
-        over => summary.speedup_over_zero_elements.map(|s| format!("{s:.2}")),
+        over => summary.speedup_over_zero_elements.filter(|_| reuses(summary.mode)).map(|s| format!("{s:.2}")),
         delta => summary.delta().map(points),
         accuracy => format!("{:.1}", 100.0 * summary.accuracy),
         verdict => verdict.map(|v| v.to_string()),
@@ -73,7 +78,7 @@ fn table(report: &Report, preset: &str, modes: &[Mode]) -> Value {
             mean.map(|m| format!("{m:.2}"))
         };
         let speedup = of(&|s| Some(s.speedup))?;
-        let over = of(&|s| s.speedup_over_zero_elements);
+        let over = of(&|s| s.speedup_over_zero_elements.filter(|_| reuses(s.mode)));
         Some(context! { mode => title(*mode), mark => mode.name(), speedup, over })
     };
     context! {
@@ -135,7 +140,7 @@ fn pictures(
         .filter(|s| s.preset == preset && s.net == net)
         .collect();
     let runs = runs(records, preset, net);
-    let reuse = modes.iter().rev().find(|m| m.reuse().mode.looks_up());
+    let reuse = modes.iter().rev().find(|m| reuses(**m));
     let reuse = reuse.filter(|m| cells.iter().any(|c| c.mode == **m));
     context! {
         net,
@@ -217,7 +222,7 @@ pub fn page(name: &str, report: &Report, records: &[Record]) -> Result<String> {
         let drawn = nets.iter().map(|net| pictures(report, records, preset, net, &modes, fastest));
         context! { preset => *preset, table => table(report, preset, &modes), nets => drawn.collect::<Vec<_>>() }
     });
-    let reuse = modes.iter().rev().find(|m| m.reuse().mode.looks_up());
+    let reuse = modes.iter().rev().find(|m| reuses(**m));
     let few = report.summary.iter().any(Summary::has_few_seeds);
     Ok(environment.get_template("page.html")?.render(context! {
         name, modes => modes.iter().map(|m| context! { title => title(*m), mark => m.name(), shape => legend(*m) }).collect::<Vec<_>>(),

@@ -1,0 +1,79 @@
+use super::*;
+
+fn request(text: &str) -> Request {
+    toml::from_str(text).unwrap()
+}
+
+#[test]
+fn tasks_are_balanced_and_named_apart() {
+    let tasks = request("presets = ['tiny']\nmodes = ['dense', 'grid']\nseeds = '1-3,7'")
+        .tasks()
+        .unwrap();
+    let labels: Vec<String> = tasks.iter().map(Task::label).collect();
+    assert_eq!(labels[0], "digits-cnn-tiny-dense-1");
+    assert_eq!(labels[1], "digits-cnn-tiny-grid-1");
+    assert_eq!(labels[2], "digits-cnn-tiny-dense-2");
+    assert_eq!(labels[7], "digits-cnn-tiny-grid-7");
+    let mut inputs: Vec<String> = tasks.iter().map(Task::inputs).collect();
+    inputs.sort();
+    inputs.dedup();
+    assert_eq!(inputs.len(), 8);
+}
+
+#[test]
+fn every_setting_counts_as_an_input() {
+    let inputs = |text: &str| request(text).tasks().unwrap()[0].inputs();
+    let base = "presets = ['tiny']\nmodes = ['grid']\nseeds = '1'\n";
+    assert_eq!(inputs(base), inputs(base));
+    for other in ["epochs = 2", "train_images = 99", "test_images = 99"] {
+        assert_ne!(inputs(base), inputs(&format!("{base}{other}")), "{other}");
+    }
+}
+
+#[test]
+fn a_sweep_leaves_out_what_the_comparison_has_and_what_means_nothing() {
+    let text = "presets = ['small']\nmodes = ['dense', 'sign', 'grid']\nseeds = '1-5'\n\
+        [[sweep]]\nkey = 'bits'\nvalues = [2, 3, 4]\n[[sweep]]\nkey = 'ways'\nvalues = [4]\nseeds = '2'";
+    let tasks = request(text).tasks().unwrap();
+    let changed: Vec<String> = tasks
+        .iter()
+        .filter(|t| t.change.is_some())
+        .map(Task::label)
+        .collect();
+    let bits = |value, seed| format!("digits-cnn-small-grid-bits={value}-{seed}");
+    let ways = |mode| format!("digits-cnn-small-{mode}-ways=4-2");
+    assert_eq!(
+        changed,
+        [
+            bits(2, 1),
+            bits(4, 1),
+            bits(2, 2),
+            bits(4, 2),
+            ways("sign"),
+            ways("grid"),
+            bits(2, 3),
+            bits(4, 3)
+        ]
+    );
+}
+
+#[test]
+fn mistakes_are_named() {
+    for (text, message) in [
+        ("nets = ['lenet']", "neither built in"),
+        ("presets = ['huge']", "unknown preset `huge`"),
+        (
+            "data = ['data/digits']\nnets = ['photos-cnn']",
+            "takes images of [3, 32, 32]",
+        ),
+        ("modes = []", "modes is empty"),
+    ] {
+        let error = format!("{:#}", request(text).tasks().unwrap_err());
+        assert!(error.contains(message), "{text}: {error}");
+    }
+    for (text, message) in [("5-1", "the smaller first"), ("a", "\"a\" is no number")] {
+        let error = text.parse::<Seeds>().unwrap_err().to_string();
+        assert!(error.contains(message), "{text}: {error}");
+    }
+    assert!("bits".parse::<Sweep>().is_err() && "bite=1".parse::<Sweep>().is_err());
+}
