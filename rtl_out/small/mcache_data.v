@@ -11,10 +11,12 @@ module mcache_data (
     input  wire write,
     input  wire [6:0] write_addr,
     output wire signed [36:0] read_data,
-    output reg  signed [36:0] stored,
+    output wire signed [36:0] stored,
     output wire wide
 );
-    reg  signed [36:0] written;
+    reg  signed [36:0] stored_now;
+    reg  signed [36:0] addend;
+    wire signed [36:0] written;
     reg  signed [36:0] last_written;
     wire signed [36:0] high;
     reg  wide_q;
@@ -29,20 +31,22 @@ module mcache_data (
         .read_data(read_data)
     );
 
+    assign stored = stored_now;
     assign wide = wide_q;
+    assign written = vector_sum + addend;
     assign high = written >>> 15;
 
     always @(*) begin
-        stored = read_data;
+        stored_now = read_data;
         if (forward) begin
-            stored = last_written;
+            stored_now = last_written;
         end
     end
 
     always @(*) begin
-        written = vector_sum;
+        addend = 37'sd0;
         if (add) begin
-            written = stored + vector_sum;
+            addend = stored_now;
         end
     end
 

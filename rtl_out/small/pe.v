@@ -39,15 +39,19 @@ module pe (
     output wire cache_wide_0
 );
     localparam signed [15:0] LOW_ONES = 16'sd32767;
+    localparam signed [47:0] DATA_ONES = 48'sd65535;
+    localparam signed [47:0] HIGH_ONES = -48'sd65536;
 
     reg  signed [15:0] operand;
     reg  signed [15:0] factor;
     reg  signed [31:0] product;
+    reg  signed [36:0] vector_base;
     reg  signed [36:0] vector_sum;
     reg  signed [47:0] stored;
     wire signed [47:0] sum;
     reg  signed [47:0] last_sum;
     reg  signed [47:0] addend;
+    wire signed [47:0] loaded;
     wire signed [15:0] weights_read_data;
     wire bank0_write_enable;
     reg  signed [47:0] bank0_write_data;
@@ -102,6 +106,7 @@ module pe (
     );
 
     assign sum = stored + addend;
+    assign loaded = (sum & HIGH_ONES) | ($signed({{32{load_data[15]}}, load_data}) & DATA_ONES);
     assign bank0_write_enable = bank0_accumulate || bank0_load;
     assign bank1_write_enable = bank1_accumulate || bank1_load;
 
@@ -125,6 +130,13 @@ module pe (
             if (cache_high_0) begin
                 factor = $signed(cache_0_read_data[30:15]);
             end
+        end
+    end
+
+    always @(*) begin
+        vector_base = vector_sum;
+        if (vector_first) begin
+            vector_base = 37'sd0;
         end
     end
 
@@ -154,14 +166,14 @@ module pe (
     always @(*) begin
         bank0_write_data = sum;
         if (bank0_load) begin
-            bank0_write_data = $signed({{32{load_data[15]}}, load_data});
+            bank0_write_data = loaded;
         end
     end
 
     always @(*) begin
         bank1_write_data = sum;
         if (bank1_load) begin
-            bank1_write_data = $signed({{32{load_data[15]}}, load_data});
+            bank1_write_data = loaded;
         end
     end
 
@@ -180,10 +192,7 @@ module pe (
 
     always @(posedge clk) begin
         product <= x * factor;
-        vector_sum <= vector_sum + $signed({{5{product[31]}}, product});
-        if (vector_first) begin
-            vector_sum <= $signed({{5{product[31]}}, product});
-        end
+        vector_sum <= vector_base + $signed({{5{product[31]}}, product});
         last_sum <= sum;
     end
 

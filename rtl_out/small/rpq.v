@@ -64,26 +64,66 @@ module rpq (
     reg  signed [21:0] sum_17;
     reg  signed [21:0] sum_18;
     reg  signed [21:0] sum_19;
-    reg  signed [21:0] next_sum_0;
-    reg  signed [21:0] next_sum_1;
-    reg  signed [21:0] next_sum_2;
-    reg  signed [21:0] next_sum_3;
-    reg  signed [21:0] next_sum_4;
-    reg  signed [21:0] next_sum_5;
-    reg  signed [21:0] next_sum_6;
-    reg  signed [21:0] next_sum_7;
-    reg  signed [21:0] next_sum_8;
-    reg  signed [21:0] next_sum_9;
-    reg  signed [21:0] next_sum_10;
-    reg  signed [21:0] next_sum_11;
-    reg  signed [21:0] next_sum_12;
-    reg  signed [21:0] next_sum_13;
-    reg  signed [21:0] next_sum_14;
-    reg  signed [21:0] next_sum_15;
-    reg  signed [21:0] next_sum_16;
-    reg  signed [21:0] next_sum_17;
-    reg  signed [21:0] next_sum_18;
-    reg  signed [21:0] next_sum_19;
+    reg  signed [22:0] next_sum_0;
+    reg  signed [22:0] next_sum_1;
+    reg  signed [22:0] next_sum_2;
+    reg  signed [22:0] next_sum_3;
+    reg  signed [22:0] next_sum_4;
+    reg  signed [22:0] next_sum_5;
+    reg  signed [22:0] next_sum_6;
+    reg  signed [22:0] next_sum_7;
+    reg  signed [22:0] next_sum_8;
+    reg  signed [22:0] next_sum_9;
+    reg  signed [22:0] next_sum_10;
+    reg  signed [22:0] next_sum_11;
+    reg  signed [22:0] next_sum_12;
+    reg  signed [22:0] next_sum_13;
+    reg  signed [22:0] next_sum_14;
+    reg  signed [22:0] next_sum_15;
+    reg  signed [22:0] next_sum_16;
+    reg  signed [22:0] next_sum_17;
+    reg  signed [22:0] next_sum_18;
+    reg  signed [22:0] next_sum_19;
+    reg  signed [22:0] term_0;
+    reg  signed [22:0] term_1;
+    reg  signed [22:0] term_2;
+    reg  signed [22:0] term_3;
+    reg  signed [22:0] term_4;
+    reg  signed [22:0] term_5;
+    reg  signed [22:0] term_6;
+    reg  signed [22:0] term_7;
+    reg  signed [22:0] term_8;
+    reg  signed [22:0] term_9;
+    reg  signed [22:0] term_10;
+    reg  signed [22:0] term_11;
+    reg  signed [22:0] term_12;
+    reg  signed [22:0] term_13;
+    reg  signed [22:0] term_14;
+    reg  signed [22:0] term_15;
+    reg  signed [22:0] term_16;
+    reg  signed [22:0] term_17;
+    reg  signed [22:0] term_18;
+    reg  signed [22:0] term_19;
+    reg  signed [21:0] shifted_0;
+    reg  signed [21:0] shifted_1;
+    reg  signed [21:0] shifted_2;
+    reg  signed [21:0] shifted_3;
+    reg  signed [21:0] shifted_4;
+    reg  signed [21:0] shifted_5;
+    reg  signed [21:0] shifted_6;
+    reg  signed [21:0] shifted_7;
+    reg  signed [21:0] shifted_8;
+    reg  signed [21:0] shifted_9;
+    reg  signed [21:0] shifted_10;
+    reg  signed [21:0] shifted_11;
+    reg  signed [21:0] shifted_12;
+    reg  signed [21:0] shifted_13;
+    reg  signed [21:0] shifted_14;
+    reg  signed [21:0] shifted_15;
+    reg  signed [21:0] shifted_16;
+    reg  signed [21:0] shifted_17;
+    reg  signed [21:0] shifted_18;
+    reg  signed [21:0] shifted_19;
     reg  complete;
     reg  [3:0] field_0;
     reg  [3:0] field_1;
@@ -111,47 +151,7 @@ module rpq (
     wire is_sign;
     wire is_grid;
     wire looks_up;
-    wire signed [21:0] field_0_shifted;
-    wire signed [21:0] field_1_shifted;
-    wire signed [21:0] field_2_shifted;
-    wire signed [21:0] field_3_shifted;
-    wire signed [21:0] field_4_shifted;
-    wire signed [21:0] field_5_shifted;
-    wire signed [21:0] field_6_shifted;
-    wire signed [21:0] field_7_shifted;
-    wire signed [21:0] field_8_shifted;
-    wire signed [21:0] field_9_shifted;
-    wire signed [21:0] field_10_shifted;
-    wire signed [21:0] field_11_shifted;
-    wire signed [21:0] field_12_shifted;
-    wire signed [21:0] field_13_shifted;
-    wire signed [21:0] field_14_shifted;
-    wire signed [21:0] field_15_shifted;
-    wire signed [21:0] field_16_shifted;
-    wire signed [21:0] field_17_shifted;
-    wire signed [21:0] field_18_shifted;
-    wire signed [21:0] field_19_shifted;
 
-    assign field_0_shifted = sum_0 >>> sig_shift;
-    assign field_1_shifted = sum_1 >>> sig_shift;
-    assign field_2_shifted = sum_2 >>> sig_shift;
-    assign field_3_shifted = sum_3 >>> sig_shift;
-    assign field_4_shifted = sum_4 >>> sig_shift;
-    assign field_5_shifted = sum_5 >>> sig_shift;
-    assign field_6_shifted = sum_6 >>> sig_shift;
-    assign field_7_shifted = sum_7 >>> sig_shift;
-    assign field_8_shifted = sum_8 >>> sig_shift;
-    assign field_9_shifted = sum_9 >>> sig_shift;
-    assign field_10_shifted = sum_10 >>> sig_shift;
-    assign field_11_shifted = sum_11 >>> sig_shift;
-    assign field_12_shifted = sum_12 >>> sig_shift;
-    assign field_13_shifted = sum_13 >>> sig_shift;
-    assign field_14_shifted = sum_14 >>> sig_shift;
-    assign field_15_shifted = sum_15 >>> sig_shift;
-    assign field_16_shifted = sum_16 >>> sig_shift;
-    assign field_17_shifted = sum_17 >>> sig_shift;
-    assign field_18_shifted = sum_18 >>> sig_shift;
-    assign field_19_shifted = sum_19 >>> sig_shift;
     assign valid = sig_valid;
     assign signature = sig_out;
     assign is_sign = mode == 4'd2;
@@ -159,509 +159,788 @@ module rpq (
     assign looks_up = is_sign || is_grid || (mode == 4'd3);
 
     always @(*) begin
-        next_sum_0 = sum_0;
+        next_sum_0 = $signed({{1{sum_0[21]}}, sum_0});
         if (first) begin
-            next_sum_0 = 22'sd0;
+            next_sum_0 = 23'sd0;
             if (!is_sign) begin
-                next_sum_0 = $signed({2'd0, offset_0});
+                next_sum_0 = $signed({3'd0, offset_0});
             end
         end
+        next_sum_0 = next_sum_0 << 1;
+        term_0 = 23'sd0;
+        if (column_0[0]) begin
+            term_0 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_0 = term_0 << 1;
         if (column_0[1]) begin
-            next_sum_0 = next_sum_0 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[0]) begin
-            next_sum_0 = next_sum_0 + $signed({{6{x_0[15]}}, x_0});
+            term_0 = ~term_0;
         end
+        next_sum_0 = $signed({next_sum_0[22:1], 1'b1}) + term_0;
+        term_0 = 23'sd0;
+        if (column_1[0]) begin
+            term_0 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_0 = term_0 << 1;
         if (column_1[1]) begin
-            next_sum_0 = next_sum_0 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[0]) begin
-            next_sum_0 = next_sum_0 + $signed({{6{x_1[15]}}, x_1});
+            term_0 = ~term_0;
         end
+        next_sum_0 = $signed({next_sum_0[22:1], 1'b1}) + term_0;
+        term_0 = 23'sd0;
+        if (column_2[0]) begin
+            term_0 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_0 = term_0 << 1;
         if (column_2[1]) begin
-            next_sum_0 = next_sum_0 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[0]) begin
-            next_sum_0 = next_sum_0 + $signed({{6{x_2[15]}}, x_2});
+            term_0 = ~term_0;
         end
+        next_sum_0 = $signed({next_sum_0[22:1], 1'b1}) + term_0;
     end
 
     always @(*) begin
-        next_sum_1 = sum_1;
+        next_sum_1 = $signed({{1{sum_1[21]}}, sum_1});
         if (first) begin
-            next_sum_1 = 22'sd0;
+            next_sum_1 = 23'sd0;
             if (!is_sign) begin
-                next_sum_1 = $signed({2'd0, offset_1});
+                next_sum_1 = $signed({3'd0, offset_1});
             end
         end
+        next_sum_1 = next_sum_1 << 1;
+        term_1 = 23'sd0;
+        if (column_0[2]) begin
+            term_1 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_1 = term_1 << 1;
         if (column_0[3]) begin
-            next_sum_1 = next_sum_1 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[2]) begin
-            next_sum_1 = next_sum_1 + $signed({{6{x_0[15]}}, x_0});
+            term_1 = ~term_1;
         end
+        next_sum_1 = $signed({next_sum_1[22:1], 1'b1}) + term_1;
+        term_1 = 23'sd0;
+        if (column_1[2]) begin
+            term_1 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_1 = term_1 << 1;
         if (column_1[3]) begin
-            next_sum_1 = next_sum_1 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[2]) begin
-            next_sum_1 = next_sum_1 + $signed({{6{x_1[15]}}, x_1});
+            term_1 = ~term_1;
         end
+        next_sum_1 = $signed({next_sum_1[22:1], 1'b1}) + term_1;
+        term_1 = 23'sd0;
+        if (column_2[2]) begin
+            term_1 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_1 = term_1 << 1;
         if (column_2[3]) begin
-            next_sum_1 = next_sum_1 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[2]) begin
-            next_sum_1 = next_sum_1 + $signed({{6{x_2[15]}}, x_2});
+            term_1 = ~term_1;
         end
+        next_sum_1 = $signed({next_sum_1[22:1], 1'b1}) + term_1;
     end
 
     always @(*) begin
-        next_sum_2 = sum_2;
+        next_sum_2 = $signed({{1{sum_2[21]}}, sum_2});
         if (first) begin
-            next_sum_2 = 22'sd0;
+            next_sum_2 = 23'sd0;
             if (!is_sign) begin
-                next_sum_2 = $signed({2'd0, offset_2});
+                next_sum_2 = $signed({3'd0, offset_2});
             end
         end
+        next_sum_2 = next_sum_2 << 1;
+        term_2 = 23'sd0;
+        if (column_0[4]) begin
+            term_2 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_2 = term_2 << 1;
         if (column_0[5]) begin
-            next_sum_2 = next_sum_2 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[4]) begin
-            next_sum_2 = next_sum_2 + $signed({{6{x_0[15]}}, x_0});
+            term_2 = ~term_2;
         end
+        next_sum_2 = $signed({next_sum_2[22:1], 1'b1}) + term_2;
+        term_2 = 23'sd0;
+        if (column_1[4]) begin
+            term_2 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_2 = term_2 << 1;
         if (column_1[5]) begin
-            next_sum_2 = next_sum_2 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[4]) begin
-            next_sum_2 = next_sum_2 + $signed({{6{x_1[15]}}, x_1});
+            term_2 = ~term_2;
         end
+        next_sum_2 = $signed({next_sum_2[22:1], 1'b1}) + term_2;
+        term_2 = 23'sd0;
+        if (column_2[4]) begin
+            term_2 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_2 = term_2 << 1;
         if (column_2[5]) begin
-            next_sum_2 = next_sum_2 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[4]) begin
-            next_sum_2 = next_sum_2 + $signed({{6{x_2[15]}}, x_2});
+            term_2 = ~term_2;
         end
+        next_sum_2 = $signed({next_sum_2[22:1], 1'b1}) + term_2;
     end
 
     always @(*) begin
-        next_sum_3 = sum_3;
+        next_sum_3 = $signed({{1{sum_3[21]}}, sum_3});
         if (first) begin
-            next_sum_3 = 22'sd0;
+            next_sum_3 = 23'sd0;
             if (!is_sign) begin
-                next_sum_3 = $signed({2'd0, offset_3});
+                next_sum_3 = $signed({3'd0, offset_3});
             end
         end
+        next_sum_3 = next_sum_3 << 1;
+        term_3 = 23'sd0;
+        if (column_0[6]) begin
+            term_3 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_3 = term_3 << 1;
         if (column_0[7]) begin
-            next_sum_3 = next_sum_3 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[6]) begin
-            next_sum_3 = next_sum_3 + $signed({{6{x_0[15]}}, x_0});
+            term_3 = ~term_3;
         end
+        next_sum_3 = $signed({next_sum_3[22:1], 1'b1}) + term_3;
+        term_3 = 23'sd0;
+        if (column_1[6]) begin
+            term_3 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_3 = term_3 << 1;
         if (column_1[7]) begin
-            next_sum_3 = next_sum_3 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[6]) begin
-            next_sum_3 = next_sum_3 + $signed({{6{x_1[15]}}, x_1});
+            term_3 = ~term_3;
         end
+        next_sum_3 = $signed({next_sum_3[22:1], 1'b1}) + term_3;
+        term_3 = 23'sd0;
+        if (column_2[6]) begin
+            term_3 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_3 = term_3 << 1;
         if (column_2[7]) begin
-            next_sum_3 = next_sum_3 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[6]) begin
-            next_sum_3 = next_sum_3 + $signed({{6{x_2[15]}}, x_2});
+            term_3 = ~term_3;
         end
+        next_sum_3 = $signed({next_sum_3[22:1], 1'b1}) + term_3;
     end
 
     always @(*) begin
-        next_sum_4 = sum_4;
+        next_sum_4 = $signed({{1{sum_4[21]}}, sum_4});
         if (first) begin
-            next_sum_4 = 22'sd0;
+            next_sum_4 = 23'sd0;
             if (!is_sign) begin
-                next_sum_4 = $signed({2'd0, offset_4});
+                next_sum_4 = $signed({3'd0, offset_4});
             end
         end
+        next_sum_4 = next_sum_4 << 1;
+        term_4 = 23'sd0;
+        if (column_0[8]) begin
+            term_4 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_4 = term_4 << 1;
         if (column_0[9]) begin
-            next_sum_4 = next_sum_4 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[8]) begin
-            next_sum_4 = next_sum_4 + $signed({{6{x_0[15]}}, x_0});
+            term_4 = ~term_4;
         end
+        next_sum_4 = $signed({next_sum_4[22:1], 1'b1}) + term_4;
+        term_4 = 23'sd0;
+        if (column_1[8]) begin
+            term_4 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_4 = term_4 << 1;
         if (column_1[9]) begin
-            next_sum_4 = next_sum_4 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[8]) begin
-            next_sum_4 = next_sum_4 + $signed({{6{x_1[15]}}, x_1});
+            term_4 = ~term_4;
         end
+        next_sum_4 = $signed({next_sum_4[22:1], 1'b1}) + term_4;
+        term_4 = 23'sd0;
+        if (column_2[8]) begin
+            term_4 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_4 = term_4 << 1;
         if (column_2[9]) begin
-            next_sum_4 = next_sum_4 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[8]) begin
-            next_sum_4 = next_sum_4 + $signed({{6{x_2[15]}}, x_2});
+            term_4 = ~term_4;
         end
+        next_sum_4 = $signed({next_sum_4[22:1], 1'b1}) + term_4;
     end
 
     always @(*) begin
-        next_sum_5 = sum_5;
+        next_sum_5 = $signed({{1{sum_5[21]}}, sum_5});
         if (first) begin
-            next_sum_5 = 22'sd0;
+            next_sum_5 = 23'sd0;
             if (!is_sign) begin
-                next_sum_5 = $signed({2'd0, offset_5});
+                next_sum_5 = $signed({3'd0, offset_5});
             end
         end
+        next_sum_5 = next_sum_5 << 1;
+        term_5 = 23'sd0;
+        if (column_0[10]) begin
+            term_5 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_5 = term_5 << 1;
         if (column_0[11]) begin
-            next_sum_5 = next_sum_5 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[10]) begin
-            next_sum_5 = next_sum_5 + $signed({{6{x_0[15]}}, x_0});
+            term_5 = ~term_5;
         end
+        next_sum_5 = $signed({next_sum_5[22:1], 1'b1}) + term_5;
+        term_5 = 23'sd0;
+        if (column_1[10]) begin
+            term_5 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_5 = term_5 << 1;
         if (column_1[11]) begin
-            next_sum_5 = next_sum_5 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[10]) begin
-            next_sum_5 = next_sum_5 + $signed({{6{x_1[15]}}, x_1});
+            term_5 = ~term_5;
         end
+        next_sum_5 = $signed({next_sum_5[22:1], 1'b1}) + term_5;
+        term_5 = 23'sd0;
+        if (column_2[10]) begin
+            term_5 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_5 = term_5 << 1;
         if (column_2[11]) begin
-            next_sum_5 = next_sum_5 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[10]) begin
-            next_sum_5 = next_sum_5 + $signed({{6{x_2[15]}}, x_2});
+            term_5 = ~term_5;
         end
+        next_sum_5 = $signed({next_sum_5[22:1], 1'b1}) + term_5;
     end
 
     always @(*) begin
-        next_sum_6 = sum_6;
+        next_sum_6 = $signed({{1{sum_6[21]}}, sum_6});
         if (first) begin
-            next_sum_6 = 22'sd0;
+            next_sum_6 = 23'sd0;
             if (!is_sign) begin
-                next_sum_6 = $signed({2'd0, offset_6});
+                next_sum_6 = $signed({3'd0, offset_6});
             end
         end
+        next_sum_6 = next_sum_6 << 1;
+        term_6 = 23'sd0;
+        if (column_0[12]) begin
+            term_6 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_6 = term_6 << 1;
         if (column_0[13]) begin
-            next_sum_6 = next_sum_6 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[12]) begin
-            next_sum_6 = next_sum_6 + $signed({{6{x_0[15]}}, x_0});
+            term_6 = ~term_6;
         end
+        next_sum_6 = $signed({next_sum_6[22:1], 1'b1}) + term_6;
+        term_6 = 23'sd0;
+        if (column_1[12]) begin
+            term_6 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_6 = term_6 << 1;
         if (column_1[13]) begin
-            next_sum_6 = next_sum_6 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[12]) begin
-            next_sum_6 = next_sum_6 + $signed({{6{x_1[15]}}, x_1});
+            term_6 = ~term_6;
         end
+        next_sum_6 = $signed({next_sum_6[22:1], 1'b1}) + term_6;
+        term_6 = 23'sd0;
+        if (column_2[12]) begin
+            term_6 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_6 = term_6 << 1;
         if (column_2[13]) begin
-            next_sum_6 = next_sum_6 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[12]) begin
-            next_sum_6 = next_sum_6 + $signed({{6{x_2[15]}}, x_2});
+            term_6 = ~term_6;
         end
+        next_sum_6 = $signed({next_sum_6[22:1], 1'b1}) + term_6;
     end
 
     always @(*) begin
-        next_sum_7 = sum_7;
+        next_sum_7 = $signed({{1{sum_7[21]}}, sum_7});
         if (first) begin
-            next_sum_7 = 22'sd0;
+            next_sum_7 = 23'sd0;
             if (!is_sign) begin
-                next_sum_7 = $signed({2'd0, offset_7});
+                next_sum_7 = $signed({3'd0, offset_7});
             end
         end
+        next_sum_7 = next_sum_7 << 1;
+        term_7 = 23'sd0;
+        if (column_0[14]) begin
+            term_7 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_7 = term_7 << 1;
         if (column_0[15]) begin
-            next_sum_7 = next_sum_7 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[14]) begin
-            next_sum_7 = next_sum_7 + $signed({{6{x_0[15]}}, x_0});
+            term_7 = ~term_7;
         end
+        next_sum_7 = $signed({next_sum_7[22:1], 1'b1}) + term_7;
+        term_7 = 23'sd0;
+        if (column_1[14]) begin
+            term_7 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_7 = term_7 << 1;
         if (column_1[15]) begin
-            next_sum_7 = next_sum_7 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[14]) begin
-            next_sum_7 = next_sum_7 + $signed({{6{x_1[15]}}, x_1});
+            term_7 = ~term_7;
         end
+        next_sum_7 = $signed({next_sum_7[22:1], 1'b1}) + term_7;
+        term_7 = 23'sd0;
+        if (column_2[14]) begin
+            term_7 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_7 = term_7 << 1;
         if (column_2[15]) begin
-            next_sum_7 = next_sum_7 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[14]) begin
-            next_sum_7 = next_sum_7 + $signed({{6{x_2[15]}}, x_2});
+            term_7 = ~term_7;
         end
+        next_sum_7 = $signed({next_sum_7[22:1], 1'b1}) + term_7;
     end
 
     always @(*) begin
-        next_sum_8 = sum_8;
+        next_sum_8 = $signed({{1{sum_8[21]}}, sum_8});
         if (first) begin
-            next_sum_8 = 22'sd0;
+            next_sum_8 = 23'sd0;
             if (!is_sign) begin
-                next_sum_8 = $signed({2'd0, offset_8});
+                next_sum_8 = $signed({3'd0, offset_8});
             end
         end
+        next_sum_8 = next_sum_8 << 1;
+        term_8 = 23'sd0;
+        if (column_0[16]) begin
+            term_8 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_8 = term_8 << 1;
         if (column_0[17]) begin
-            next_sum_8 = next_sum_8 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[16]) begin
-            next_sum_8 = next_sum_8 + $signed({{6{x_0[15]}}, x_0});
+            term_8 = ~term_8;
         end
+        next_sum_8 = $signed({next_sum_8[22:1], 1'b1}) + term_8;
+        term_8 = 23'sd0;
+        if (column_1[16]) begin
+            term_8 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_8 = term_8 << 1;
         if (column_1[17]) begin
-            next_sum_8 = next_sum_8 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[16]) begin
-            next_sum_8 = next_sum_8 + $signed({{6{x_1[15]}}, x_1});
+            term_8 = ~term_8;
         end
+        next_sum_8 = $signed({next_sum_8[22:1], 1'b1}) + term_8;
+        term_8 = 23'sd0;
+        if (column_2[16]) begin
+            term_8 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_8 = term_8 << 1;
         if (column_2[17]) begin
-            next_sum_8 = next_sum_8 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[16]) begin
-            next_sum_8 = next_sum_8 + $signed({{6{x_2[15]}}, x_2});
+            term_8 = ~term_8;
         end
+        next_sum_8 = $signed({next_sum_8[22:1], 1'b1}) + term_8;
     end
 
     always @(*) begin
-        next_sum_9 = sum_9;
+        next_sum_9 = $signed({{1{sum_9[21]}}, sum_9});
         if (first) begin
-            next_sum_9 = 22'sd0;
+            next_sum_9 = 23'sd0;
             if (!is_sign) begin
-                next_sum_9 = $signed({2'd0, offset_9});
+                next_sum_9 = $signed({3'd0, offset_9});
             end
         end
+        next_sum_9 = next_sum_9 << 1;
+        term_9 = 23'sd0;
+        if (column_0[18]) begin
+            term_9 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_9 = term_9 << 1;
         if (column_0[19]) begin
-            next_sum_9 = next_sum_9 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[18]) begin
-            next_sum_9 = next_sum_9 + $signed({{6{x_0[15]}}, x_0});
+            term_9 = ~term_9;
         end
+        next_sum_9 = $signed({next_sum_9[22:1], 1'b1}) + term_9;
+        term_9 = 23'sd0;
+        if (column_1[18]) begin
+            term_9 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_9 = term_9 << 1;
         if (column_1[19]) begin
-            next_sum_9 = next_sum_9 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[18]) begin
-            next_sum_9 = next_sum_9 + $signed({{6{x_1[15]}}, x_1});
+            term_9 = ~term_9;
         end
+        next_sum_9 = $signed({next_sum_9[22:1], 1'b1}) + term_9;
+        term_9 = 23'sd0;
+        if (column_2[18]) begin
+            term_9 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_9 = term_9 << 1;
         if (column_2[19]) begin
-            next_sum_9 = next_sum_9 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[18]) begin
-            next_sum_9 = next_sum_9 + $signed({{6{x_2[15]}}, x_2});
+            term_9 = ~term_9;
         end
+        next_sum_9 = $signed({next_sum_9[22:1], 1'b1}) + term_9;
     end
 
     always @(*) begin
-        next_sum_10 = sum_10;
+        next_sum_10 = $signed({{1{sum_10[21]}}, sum_10});
         if (first) begin
-            next_sum_10 = 22'sd0;
+            next_sum_10 = 23'sd0;
             if (!is_sign) begin
-                next_sum_10 = $signed({2'd0, offset_10});
+                next_sum_10 = $signed({3'd0, offset_10});
             end
         end
+        next_sum_10 = next_sum_10 << 1;
+        term_10 = 23'sd0;
+        if (column_0[20]) begin
+            term_10 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_10 = term_10 << 1;
         if (column_0[21]) begin
-            next_sum_10 = next_sum_10 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[20]) begin
-            next_sum_10 = next_sum_10 + $signed({{6{x_0[15]}}, x_0});
+            term_10 = ~term_10;
         end
+        next_sum_10 = $signed({next_sum_10[22:1], 1'b1}) + term_10;
+        term_10 = 23'sd0;
+        if (column_1[20]) begin
+            term_10 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_10 = term_10 << 1;
         if (column_1[21]) begin
-            next_sum_10 = next_sum_10 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[20]) begin
-            next_sum_10 = next_sum_10 + $signed({{6{x_1[15]}}, x_1});
+            term_10 = ~term_10;
         end
+        next_sum_10 = $signed({next_sum_10[22:1], 1'b1}) + term_10;
+        term_10 = 23'sd0;
+        if (column_2[20]) begin
+            term_10 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_10 = term_10 << 1;
         if (column_2[21]) begin
-            next_sum_10 = next_sum_10 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[20]) begin
-            next_sum_10 = next_sum_10 + $signed({{6{x_2[15]}}, x_2});
+            term_10 = ~term_10;
         end
+        next_sum_10 = $signed({next_sum_10[22:1], 1'b1}) + term_10;
     end
 
     always @(*) begin
-        next_sum_11 = sum_11;
+        next_sum_11 = $signed({{1{sum_11[21]}}, sum_11});
         if (first) begin
-            next_sum_11 = 22'sd0;
+            next_sum_11 = 23'sd0;
             if (!is_sign) begin
-                next_sum_11 = $signed({2'd0, offset_11});
+                next_sum_11 = $signed({3'd0, offset_11});
             end
         end
+        next_sum_11 = next_sum_11 << 1;
+        term_11 = 23'sd0;
+        if (column_0[22]) begin
+            term_11 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_11 = term_11 << 1;
         if (column_0[23]) begin
-            next_sum_11 = next_sum_11 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[22]) begin
-            next_sum_11 = next_sum_11 + $signed({{6{x_0[15]}}, x_0});
+            term_11 = ~term_11;
         end
+        next_sum_11 = $signed({next_sum_11[22:1], 1'b1}) + term_11;
+        term_11 = 23'sd0;
+        if (column_1[22]) begin
+            term_11 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_11 = term_11 << 1;
         if (column_1[23]) begin
-            next_sum_11 = next_sum_11 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[22]) begin
-            next_sum_11 = next_sum_11 + $signed({{6{x_1[15]}}, x_1});
+            term_11 = ~term_11;
         end
+        next_sum_11 = $signed({next_sum_11[22:1], 1'b1}) + term_11;
+        term_11 = 23'sd0;
+        if (column_2[22]) begin
+            term_11 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_11 = term_11 << 1;
         if (column_2[23]) begin
-            next_sum_11 = next_sum_11 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[22]) begin
-            next_sum_11 = next_sum_11 + $signed({{6{x_2[15]}}, x_2});
+            term_11 = ~term_11;
         end
+        next_sum_11 = $signed({next_sum_11[22:1], 1'b1}) + term_11;
     end
 
     always @(*) begin
-        next_sum_12 = sum_12;
+        next_sum_12 = $signed({{1{sum_12[21]}}, sum_12});
         if (first) begin
-            next_sum_12 = 22'sd0;
+            next_sum_12 = 23'sd0;
             if (!is_sign) begin
-                next_sum_12 = $signed({2'd0, offset_12});
+                next_sum_12 = $signed({3'd0, offset_12});
             end
         end
+        next_sum_12 = next_sum_12 << 1;
+        term_12 = 23'sd0;
+        if (column_0[24]) begin
+            term_12 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_12 = term_12 << 1;
         if (column_0[25]) begin
-            next_sum_12 = next_sum_12 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[24]) begin
-            next_sum_12 = next_sum_12 + $signed({{6{x_0[15]}}, x_0});
+            term_12 = ~term_12;
         end
+        next_sum_12 = $signed({next_sum_12[22:1], 1'b1}) + term_12;
+        term_12 = 23'sd0;
+        if (column_1[24]) begin
+            term_12 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_12 = term_12 << 1;
         if (column_1[25]) begin
-            next_sum_12 = next_sum_12 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[24]) begin
-            next_sum_12 = next_sum_12 + $signed({{6{x_1[15]}}, x_1});
+            term_12 = ~term_12;
         end
+        next_sum_12 = $signed({next_sum_12[22:1], 1'b1}) + term_12;
+        term_12 = 23'sd0;
+        if (column_2[24]) begin
+            term_12 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_12 = term_12 << 1;
         if (column_2[25]) begin
-            next_sum_12 = next_sum_12 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[24]) begin
-            next_sum_12 = next_sum_12 + $signed({{6{x_2[15]}}, x_2});
+            term_12 = ~term_12;
         end
+        next_sum_12 = $signed({next_sum_12[22:1], 1'b1}) + term_12;
     end
 
     always @(*) begin
-        next_sum_13 = sum_13;
+        next_sum_13 = $signed({{1{sum_13[21]}}, sum_13});
         if (first) begin
-            next_sum_13 = 22'sd0;
+            next_sum_13 = 23'sd0;
             if (!is_sign) begin
-                next_sum_13 = $signed({2'd0, offset_13});
+                next_sum_13 = $signed({3'd0, offset_13});
             end
         end
+        next_sum_13 = next_sum_13 << 1;
+        term_13 = 23'sd0;
+        if (column_0[26]) begin
+            term_13 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_13 = term_13 << 1;
         if (column_0[27]) begin
-            next_sum_13 = next_sum_13 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[26]) begin
-            next_sum_13 = next_sum_13 + $signed({{6{x_0[15]}}, x_0});
+            term_13 = ~term_13;
         end
+        next_sum_13 = $signed({next_sum_13[22:1], 1'b1}) + term_13;
+        term_13 = 23'sd0;
+        if (column_1[26]) begin
+            term_13 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_13 = term_13 << 1;
         if (column_1[27]) begin
-            next_sum_13 = next_sum_13 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[26]) begin
-            next_sum_13 = next_sum_13 + $signed({{6{x_1[15]}}, x_1});
+            term_13 = ~term_13;
         end
+        next_sum_13 = $signed({next_sum_13[22:1], 1'b1}) + term_13;
+        term_13 = 23'sd0;
+        if (column_2[26]) begin
+            term_13 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_13 = term_13 << 1;
         if (column_2[27]) begin
-            next_sum_13 = next_sum_13 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[26]) begin
-            next_sum_13 = next_sum_13 + $signed({{6{x_2[15]}}, x_2});
+            term_13 = ~term_13;
         end
+        next_sum_13 = $signed({next_sum_13[22:1], 1'b1}) + term_13;
     end
 
     always @(*) begin
-        next_sum_14 = sum_14;
+        next_sum_14 = $signed({{1{sum_14[21]}}, sum_14});
         if (first) begin
-            next_sum_14 = 22'sd0;
+            next_sum_14 = 23'sd0;
             if (!is_sign) begin
-                next_sum_14 = $signed({2'd0, offset_14});
+                next_sum_14 = $signed({3'd0, offset_14});
             end
         end
+        next_sum_14 = next_sum_14 << 1;
+        term_14 = 23'sd0;
+        if (column_0[28]) begin
+            term_14 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_14 = term_14 << 1;
         if (column_0[29]) begin
-            next_sum_14 = next_sum_14 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[28]) begin
-            next_sum_14 = next_sum_14 + $signed({{6{x_0[15]}}, x_0});
+            term_14 = ~term_14;
         end
+        next_sum_14 = $signed({next_sum_14[22:1], 1'b1}) + term_14;
+        term_14 = 23'sd0;
+        if (column_1[28]) begin
+            term_14 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_14 = term_14 << 1;
         if (column_1[29]) begin
-            next_sum_14 = next_sum_14 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[28]) begin
-            next_sum_14 = next_sum_14 + $signed({{6{x_1[15]}}, x_1});
+            term_14 = ~term_14;
         end
+        next_sum_14 = $signed({next_sum_14[22:1], 1'b1}) + term_14;
+        term_14 = 23'sd0;
+        if (column_2[28]) begin
+            term_14 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_14 = term_14 << 1;
         if (column_2[29]) begin
-            next_sum_14 = next_sum_14 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[28]) begin
-            next_sum_14 = next_sum_14 + $signed({{6{x_2[15]}}, x_2});
+            term_14 = ~term_14;
         end
+        next_sum_14 = $signed({next_sum_14[22:1], 1'b1}) + term_14;
     end
 
     always @(*) begin
-        next_sum_15 = sum_15;
+        next_sum_15 = $signed({{1{sum_15[21]}}, sum_15});
         if (first) begin
-            next_sum_15 = 22'sd0;
+            next_sum_15 = 23'sd0;
             if (!is_sign) begin
-                next_sum_15 = $signed({2'd0, offset_15});
+                next_sum_15 = $signed({3'd0, offset_15});
             end
         end
+        next_sum_15 = next_sum_15 << 1;
+        term_15 = 23'sd0;
+        if (column_0[30]) begin
+            term_15 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_15 = term_15 << 1;
         if (column_0[31]) begin
-            next_sum_15 = next_sum_15 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[30]) begin
-            next_sum_15 = next_sum_15 + $signed({{6{x_0[15]}}, x_0});
+            term_15 = ~term_15;
         end
+        next_sum_15 = $signed({next_sum_15[22:1], 1'b1}) + term_15;
+        term_15 = 23'sd0;
+        if (column_1[30]) begin
+            term_15 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_15 = term_15 << 1;
         if (column_1[31]) begin
-            next_sum_15 = next_sum_15 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[30]) begin
-            next_sum_15 = next_sum_15 + $signed({{6{x_1[15]}}, x_1});
+            term_15 = ~term_15;
         end
+        next_sum_15 = $signed({next_sum_15[22:1], 1'b1}) + term_15;
+        term_15 = 23'sd0;
+        if (column_2[30]) begin
+            term_15 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_15 = term_15 << 1;
         if (column_2[31]) begin
-            next_sum_15 = next_sum_15 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[30]) begin
-            next_sum_15 = next_sum_15 + $signed({{6{x_2[15]}}, x_2});
+            term_15 = ~term_15;
         end
+        next_sum_15 = $signed({next_sum_15[22:1], 1'b1}) + term_15;
     end
 
     always @(*) begin
-        next_sum_16 = sum_16;
+        next_sum_16 = $signed({{1{sum_16[21]}}, sum_16});
         if (first) begin
-            next_sum_16 = 22'sd0;
+            next_sum_16 = 23'sd0;
             if (!is_sign) begin
-                next_sum_16 = $signed({2'd0, offset_16});
+                next_sum_16 = $signed({3'd0, offset_16});
             end
         end
+        next_sum_16 = next_sum_16 << 1;
+        term_16 = 23'sd0;
+        if (column_0[32]) begin
+            term_16 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_16 = term_16 << 1;
         if (column_0[33]) begin
-            next_sum_16 = next_sum_16 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[32]) begin
-            next_sum_16 = next_sum_16 + $signed({{6{x_0[15]}}, x_0});
+            term_16 = ~term_16;
         end
+        next_sum_16 = $signed({next_sum_16[22:1], 1'b1}) + term_16;
+        term_16 = 23'sd0;
+        if (column_1[32]) begin
+            term_16 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_16 = term_16 << 1;
         if (column_1[33]) begin
-            next_sum_16 = next_sum_16 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[32]) begin
-            next_sum_16 = next_sum_16 + $signed({{6{x_1[15]}}, x_1});
+            term_16 = ~term_16;
         end
+        next_sum_16 = $signed({next_sum_16[22:1], 1'b1}) + term_16;
+        term_16 = 23'sd0;
+        if (column_2[32]) begin
+            term_16 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_16 = term_16 << 1;
         if (column_2[33]) begin
-            next_sum_16 = next_sum_16 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[32]) begin
-            next_sum_16 = next_sum_16 + $signed({{6{x_2[15]}}, x_2});
+            term_16 = ~term_16;
         end
+        next_sum_16 = $signed({next_sum_16[22:1], 1'b1}) + term_16;
     end
 
     always @(*) begin
-        next_sum_17 = sum_17;
+        next_sum_17 = $signed({{1{sum_17[21]}}, sum_17});
         if (first) begin
-            next_sum_17 = 22'sd0;
+            next_sum_17 = 23'sd0;
             if (!is_sign) begin
-                next_sum_17 = $signed({2'd0, offset_17});
+                next_sum_17 = $signed({3'd0, offset_17});
             end
         end
+        next_sum_17 = next_sum_17 << 1;
+        term_17 = 23'sd0;
+        if (column_0[34]) begin
+            term_17 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_17 = term_17 << 1;
         if (column_0[35]) begin
-            next_sum_17 = next_sum_17 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[34]) begin
-            next_sum_17 = next_sum_17 + $signed({{6{x_0[15]}}, x_0});
+            term_17 = ~term_17;
         end
+        next_sum_17 = $signed({next_sum_17[22:1], 1'b1}) + term_17;
+        term_17 = 23'sd0;
+        if (column_1[34]) begin
+            term_17 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_17 = term_17 << 1;
         if (column_1[35]) begin
-            next_sum_17 = next_sum_17 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[34]) begin
-            next_sum_17 = next_sum_17 + $signed({{6{x_1[15]}}, x_1});
+            term_17 = ~term_17;
         end
+        next_sum_17 = $signed({next_sum_17[22:1], 1'b1}) + term_17;
+        term_17 = 23'sd0;
+        if (column_2[34]) begin
+            term_17 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_17 = term_17 << 1;
         if (column_2[35]) begin
-            next_sum_17 = next_sum_17 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[34]) begin
-            next_sum_17 = next_sum_17 + $signed({{6{x_2[15]}}, x_2});
+            term_17 = ~term_17;
         end
+        next_sum_17 = $signed({next_sum_17[22:1], 1'b1}) + term_17;
     end
 
     always @(*) begin
-        next_sum_18 = sum_18;
+        next_sum_18 = $signed({{1{sum_18[21]}}, sum_18});
         if (first) begin
-            next_sum_18 = 22'sd0;
+            next_sum_18 = 23'sd0;
             if (!is_sign) begin
-                next_sum_18 = $signed({2'd0, offset_18});
+                next_sum_18 = $signed({3'd0, offset_18});
             end
         end
+        next_sum_18 = next_sum_18 << 1;
+        term_18 = 23'sd0;
+        if (column_0[36]) begin
+            term_18 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_18 = term_18 << 1;
         if (column_0[37]) begin
-            next_sum_18 = next_sum_18 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[36]) begin
-            next_sum_18 = next_sum_18 + $signed({{6{x_0[15]}}, x_0});
+            term_18 = ~term_18;
         end
+        next_sum_18 = $signed({next_sum_18[22:1], 1'b1}) + term_18;
+        term_18 = 23'sd0;
+        if (column_1[36]) begin
+            term_18 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_18 = term_18 << 1;
         if (column_1[37]) begin
-            next_sum_18 = next_sum_18 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[36]) begin
-            next_sum_18 = next_sum_18 + $signed({{6{x_1[15]}}, x_1});
+            term_18 = ~term_18;
         end
+        next_sum_18 = $signed({next_sum_18[22:1], 1'b1}) + term_18;
+        term_18 = 23'sd0;
+        if (column_2[36]) begin
+            term_18 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_18 = term_18 << 1;
         if (column_2[37]) begin
-            next_sum_18 = next_sum_18 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[36]) begin
-            next_sum_18 = next_sum_18 + $signed({{6{x_2[15]}}, x_2});
+            term_18 = ~term_18;
         end
+        next_sum_18 = $signed({next_sum_18[22:1], 1'b1}) + term_18;
     end
 
     always @(*) begin
-        next_sum_19 = sum_19;
+        next_sum_19 = $signed({{1{sum_19[21]}}, sum_19});
         if (first) begin
-            next_sum_19 = 22'sd0;
+            next_sum_19 = 23'sd0;
             if (!is_sign) begin
-                next_sum_19 = $signed({2'd0, offset_19});
+                next_sum_19 = $signed({3'd0, offset_19});
             end
         end
+        next_sum_19 = next_sum_19 << 1;
+        term_19 = 23'sd0;
+        if (column_0[38]) begin
+            term_19 = $signed({{7{x_0[15]}}, x_0});
+        end
+        term_19 = term_19 << 1;
         if (column_0[39]) begin
-            next_sum_19 = next_sum_19 - $signed({{6{x_0[15]}}, x_0});
-        end else if (column_0[38]) begin
-            next_sum_19 = next_sum_19 + $signed({{6{x_0[15]}}, x_0});
+            term_19 = ~term_19;
         end
+        next_sum_19 = $signed({next_sum_19[22:1], 1'b1}) + term_19;
+        term_19 = 23'sd0;
+        if (column_1[38]) begin
+            term_19 = $signed({{7{x_1[15]}}, x_1});
+        end
+        term_19 = term_19 << 1;
         if (column_1[39]) begin
-            next_sum_19 = next_sum_19 - $signed({{6{x_1[15]}}, x_1});
-        end else if (column_1[38]) begin
-            next_sum_19 = next_sum_19 + $signed({{6{x_1[15]}}, x_1});
+            term_19 = ~term_19;
         end
+        next_sum_19 = $signed({next_sum_19[22:1], 1'b1}) + term_19;
+        term_19 = 23'sd0;
+        if (column_2[38]) begin
+            term_19 = $signed({{7{x_2[15]}}, x_2});
+        end
+        term_19 = term_19 << 1;
         if (column_2[39]) begin
-            next_sum_19 = next_sum_19 - $signed({{6{x_2[15]}}, x_2});
-        end else if (column_2[38]) begin
-            next_sum_19 = next_sum_19 + $signed({{6{x_2[15]}}, x_2});
+            term_19 = ~term_19;
+        end
+        next_sum_19 = $signed({next_sum_19[22:1], 1'b1}) + term_19;
+    end
+
+    always @(*) begin
+        shifted_0 = sum_0;
+        if (sig_shift[4]) begin
+            shifted_0 = shifted_0 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_0 = shifted_0 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_0 = shifted_0 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_0 = shifted_0 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_0 = shifted_0 >>> 1;
         end
     end
 
     always @(*) begin
         field_0 = 4'd0;
         if (looks_up && (projections > 8'd0) && (!is_grid || (k > 8'd0))) begin
-            field_0 = field_0_shifted[3:0];
+            field_0 = shifted_0[3:0];
             if (is_sign) begin
                 field_0 = 4'd0;
                 if (sum_0 < 22'sd0) begin
@@ -672,9 +951,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_1 = sum_1;
+        if (sig_shift[4]) begin
+            shifted_1 = shifted_1 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_1 = shifted_1 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_1 = shifted_1 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_1 = shifted_1 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_1 = shifted_1 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_1 = 4'd0;
         if (looks_up && (projections > 8'd1) && (!is_grid || (k > 8'd1))) begin
-            field_1 = field_1_shifted[3:0];
+            field_1 = shifted_1[3:0];
             if (is_sign) begin
                 field_1 = 4'd0;
                 if (sum_1 < 22'sd0) begin
@@ -685,9 +983,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_2 = sum_2;
+        if (sig_shift[4]) begin
+            shifted_2 = shifted_2 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_2 = shifted_2 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_2 = shifted_2 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_2 = shifted_2 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_2 = shifted_2 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_2 = 4'd0;
         if (looks_up && (projections > 8'd2) && (!is_grid || (k > 8'd2))) begin
-            field_2 = field_2_shifted[3:0];
+            field_2 = shifted_2[3:0];
             if (is_sign) begin
                 field_2 = 4'd0;
                 if (sum_2 < 22'sd0) begin
@@ -698,9 +1015,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_3 = sum_3;
+        if (sig_shift[4]) begin
+            shifted_3 = shifted_3 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_3 = shifted_3 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_3 = shifted_3 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_3 = shifted_3 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_3 = shifted_3 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_3 = 4'd0;
         if (looks_up && (projections > 8'd3) && (!is_grid || (k > 8'd3))) begin
-            field_3 = field_3_shifted[3:0];
+            field_3 = shifted_3[3:0];
             if (is_sign) begin
                 field_3 = 4'd0;
                 if (sum_3 < 22'sd0) begin
@@ -711,9 +1047,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_4 = sum_4;
+        if (sig_shift[4]) begin
+            shifted_4 = shifted_4 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_4 = shifted_4 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_4 = shifted_4 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_4 = shifted_4 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_4 = shifted_4 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_4 = 4'd0;
         if (looks_up && (projections > 8'd4) && (!is_grid || (k > 8'd4))) begin
-            field_4 = field_4_shifted[3:0];
+            field_4 = shifted_4[3:0];
             if (is_sign) begin
                 field_4 = 4'd0;
                 if (sum_4 < 22'sd0) begin
@@ -724,9 +1079,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_5 = sum_5;
+        if (sig_shift[4]) begin
+            shifted_5 = shifted_5 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_5 = shifted_5 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_5 = shifted_5 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_5 = shifted_5 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_5 = shifted_5 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_5 = 4'd0;
         if (looks_up && (projections > 8'd5) && (!is_grid || (k > 8'd5))) begin
-            field_5 = field_5_shifted[3:0];
+            field_5 = shifted_5[3:0];
             if (is_sign) begin
                 field_5 = 4'd0;
                 if (sum_5 < 22'sd0) begin
@@ -737,9 +1111,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_6 = sum_6;
+        if (sig_shift[4]) begin
+            shifted_6 = shifted_6 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_6 = shifted_6 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_6 = shifted_6 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_6 = shifted_6 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_6 = shifted_6 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_6 = 4'd0;
         if (looks_up && (projections > 8'd6) && (!is_grid || (k > 8'd6))) begin
-            field_6 = field_6_shifted[3:0];
+            field_6 = shifted_6[3:0];
             if (is_sign) begin
                 field_6 = 4'd0;
                 if (sum_6 < 22'sd0) begin
@@ -750,9 +1143,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_7 = sum_7;
+        if (sig_shift[4]) begin
+            shifted_7 = shifted_7 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_7 = shifted_7 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_7 = shifted_7 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_7 = shifted_7 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_7 = shifted_7 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_7 = 4'd0;
         if (looks_up && (projections > 8'd7) && (!is_grid || (k > 8'd7))) begin
-            field_7 = field_7_shifted[3:0];
+            field_7 = shifted_7[3:0];
             if (is_sign) begin
                 field_7 = 4'd0;
                 if (sum_7 < 22'sd0) begin
@@ -763,9 +1175,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_8 = sum_8;
+        if (sig_shift[4]) begin
+            shifted_8 = shifted_8 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_8 = shifted_8 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_8 = shifted_8 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_8 = shifted_8 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_8 = shifted_8 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_8 = 4'd0;
         if (looks_up && (projections > 8'd8) && (!is_grid || (k > 8'd8))) begin
-            field_8 = field_8_shifted[3:0];
+            field_8 = shifted_8[3:0];
             if (is_sign) begin
                 field_8 = 4'd0;
                 if (sum_8 < 22'sd0) begin
@@ -776,9 +1207,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_9 = sum_9;
+        if (sig_shift[4]) begin
+            shifted_9 = shifted_9 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_9 = shifted_9 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_9 = shifted_9 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_9 = shifted_9 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_9 = shifted_9 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_9 = 4'd0;
         if (looks_up && (projections > 8'd9) && (!is_grid || (k > 8'd9))) begin
-            field_9 = field_9_shifted[3:0];
+            field_9 = shifted_9[3:0];
             if (is_sign) begin
                 field_9 = 4'd0;
                 if (sum_9 < 22'sd0) begin
@@ -789,9 +1239,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_10 = sum_10;
+        if (sig_shift[4]) begin
+            shifted_10 = shifted_10 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_10 = shifted_10 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_10 = shifted_10 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_10 = shifted_10 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_10 = shifted_10 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_10 = 4'd0;
         if (looks_up && (projections > 8'd10) && (!is_grid || (k > 8'd10))) begin
-            field_10 = field_10_shifted[3:0];
+            field_10 = shifted_10[3:0];
             if (is_sign) begin
                 field_10 = 4'd0;
                 if (sum_10 < 22'sd0) begin
@@ -802,9 +1271,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_11 = sum_11;
+        if (sig_shift[4]) begin
+            shifted_11 = shifted_11 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_11 = shifted_11 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_11 = shifted_11 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_11 = shifted_11 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_11 = shifted_11 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_11 = 4'd0;
         if (looks_up && (projections > 8'd11) && (!is_grid || (k > 8'd11))) begin
-            field_11 = field_11_shifted[3:0];
+            field_11 = shifted_11[3:0];
             if (is_sign) begin
                 field_11 = 4'd0;
                 if (sum_11 < 22'sd0) begin
@@ -815,9 +1303,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_12 = sum_12;
+        if (sig_shift[4]) begin
+            shifted_12 = shifted_12 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_12 = shifted_12 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_12 = shifted_12 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_12 = shifted_12 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_12 = shifted_12 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_12 = 4'd0;
         if (looks_up && (projections > 8'd12) && (!is_grid || (k > 8'd12))) begin
-            field_12 = field_12_shifted[3:0];
+            field_12 = shifted_12[3:0];
             if (is_sign) begin
                 field_12 = 4'd0;
                 if (sum_12 < 22'sd0) begin
@@ -828,9 +1335,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_13 = sum_13;
+        if (sig_shift[4]) begin
+            shifted_13 = shifted_13 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_13 = shifted_13 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_13 = shifted_13 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_13 = shifted_13 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_13 = shifted_13 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_13 = 4'd0;
         if (looks_up && (projections > 8'd13) && (!is_grid || (k > 8'd13))) begin
-            field_13 = field_13_shifted[3:0];
+            field_13 = shifted_13[3:0];
             if (is_sign) begin
                 field_13 = 4'd0;
                 if (sum_13 < 22'sd0) begin
@@ -841,9 +1367,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_14 = sum_14;
+        if (sig_shift[4]) begin
+            shifted_14 = shifted_14 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_14 = shifted_14 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_14 = shifted_14 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_14 = shifted_14 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_14 = shifted_14 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_14 = 4'd0;
         if (looks_up && (projections > 8'd14) && (!is_grid || (k > 8'd14))) begin
-            field_14 = field_14_shifted[3:0];
+            field_14 = shifted_14[3:0];
             if (is_sign) begin
                 field_14 = 4'd0;
                 if (sum_14 < 22'sd0) begin
@@ -854,9 +1399,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_15 = sum_15;
+        if (sig_shift[4]) begin
+            shifted_15 = shifted_15 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_15 = shifted_15 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_15 = shifted_15 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_15 = shifted_15 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_15 = shifted_15 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_15 = 4'd0;
         if (looks_up && (projections > 8'd15) && (!is_grid || (k > 8'd15))) begin
-            field_15 = field_15_shifted[3:0];
+            field_15 = shifted_15[3:0];
             if (is_sign) begin
                 field_15 = 4'd0;
                 if (sum_15 < 22'sd0) begin
@@ -867,9 +1431,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_16 = sum_16;
+        if (sig_shift[4]) begin
+            shifted_16 = shifted_16 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_16 = shifted_16 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_16 = shifted_16 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_16 = shifted_16 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_16 = shifted_16 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_16 = 4'd0;
         if (looks_up && (projections > 8'd16) && (!is_grid || (k > 8'd16))) begin
-            field_16 = field_16_shifted[3:0];
+            field_16 = shifted_16[3:0];
             if (is_sign) begin
                 field_16 = 4'd0;
                 if (sum_16 < 22'sd0) begin
@@ -880,9 +1463,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_17 = sum_17;
+        if (sig_shift[4]) begin
+            shifted_17 = shifted_17 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_17 = shifted_17 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_17 = shifted_17 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_17 = shifted_17 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_17 = shifted_17 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_17 = 4'd0;
         if (looks_up && (projections > 8'd17) && (!is_grid || (k > 8'd17))) begin
-            field_17 = field_17_shifted[3:0];
+            field_17 = shifted_17[3:0];
             if (is_sign) begin
                 field_17 = 4'd0;
                 if (sum_17 < 22'sd0) begin
@@ -893,9 +1495,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_18 = sum_18;
+        if (sig_shift[4]) begin
+            shifted_18 = shifted_18 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_18 = shifted_18 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_18 = shifted_18 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_18 = shifted_18 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_18 = shifted_18 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_18 = 4'd0;
         if (looks_up && (projections > 8'd18) && (!is_grid || (k > 8'd18))) begin
-            field_18 = field_18_shifted[3:0];
+            field_18 = shifted_18[3:0];
             if (is_sign) begin
                 field_18 = 4'd0;
                 if (sum_18 < 22'sd0) begin
@@ -906,9 +1527,28 @@ module rpq (
     end
 
     always @(*) begin
+        shifted_19 = sum_19;
+        if (sig_shift[4]) begin
+            shifted_19 = shifted_19 >>> 16;
+        end
+        if (sig_shift[3]) begin
+            shifted_19 = shifted_19 >>> 8;
+        end
+        if (sig_shift[2]) begin
+            shifted_19 = shifted_19 >>> 4;
+        end
+        if (sig_shift[1]) begin
+            shifted_19 = shifted_19 >>> 2;
+        end
+        if (sig_shift[0]) begin
+            shifted_19 = shifted_19 >>> 1;
+        end
+    end
+
+    always @(*) begin
         field_19 = 4'd0;
         if (looks_up && (projections > 8'd19) && (!is_grid || (k > 8'd19))) begin
-            field_19 = field_19_shifted[3:0];
+            field_19 = shifted_19[3:0];
             if (is_sign) begin
                 field_19 = 4'd0;
                 if (sum_19 < 22'sd0) begin
@@ -1122,64 +1762,64 @@ module rpq (
 
     always @(posedge clk) begin
         if (step) begin
-            sum_0 <= next_sum_0;
+            sum_0 <= $signed(next_sum_0[22:1]);
         end
         if (step) begin
-            sum_1 <= next_sum_1;
+            sum_1 <= $signed(next_sum_1[22:1]);
         end
         if (step) begin
-            sum_2 <= next_sum_2;
+            sum_2 <= $signed(next_sum_2[22:1]);
         end
         if (step) begin
-            sum_3 <= next_sum_3;
+            sum_3 <= $signed(next_sum_3[22:1]);
         end
         if (step) begin
-            sum_4 <= next_sum_4;
+            sum_4 <= $signed(next_sum_4[22:1]);
         end
         if (step) begin
-            sum_5 <= next_sum_5;
+            sum_5 <= $signed(next_sum_5[22:1]);
         end
         if (step) begin
-            sum_6 <= next_sum_6;
+            sum_6 <= $signed(next_sum_6[22:1]);
         end
         if (step) begin
-            sum_7 <= next_sum_7;
+            sum_7 <= $signed(next_sum_7[22:1]);
         end
         if (step) begin
-            sum_8 <= next_sum_8;
+            sum_8 <= $signed(next_sum_8[22:1]);
         end
         if (step) begin
-            sum_9 <= next_sum_9;
+            sum_9 <= $signed(next_sum_9[22:1]);
         end
         if (step) begin
-            sum_10 <= next_sum_10;
+            sum_10 <= $signed(next_sum_10[22:1]);
         end
         if (step) begin
-            sum_11 <= next_sum_11;
+            sum_11 <= $signed(next_sum_11[22:1]);
         end
         if (step) begin
-            sum_12 <= next_sum_12;
+            sum_12 <= $signed(next_sum_12[22:1]);
         end
         if (step) begin
-            sum_13 <= next_sum_13;
+            sum_13 <= $signed(next_sum_13[22:1]);
         end
         if (step) begin
-            sum_14 <= next_sum_14;
+            sum_14 <= $signed(next_sum_14[22:1]);
         end
         if (step) begin
-            sum_15 <= next_sum_15;
+            sum_15 <= $signed(next_sum_15[22:1]);
         end
         if (step) begin
-            sum_16 <= next_sum_16;
+            sum_16 <= $signed(next_sum_16[22:1]);
         end
         if (step) begin
-            sum_17 <= next_sum_17;
+            sum_17 <= $signed(next_sum_17[22:1]);
         end
         if (step) begin
-            sum_18 <= next_sum_18;
+            sum_18 <= $signed(next_sum_18[22:1]);
         end
         if (step) begin
-            sum_19 <= next_sum_19;
+            sum_19 <= $signed(next_sum_19[22:1]);
         end
         if (complete) begin
             sig_out <= sig;
@@ -1187,5 +1827,5 @@ module rpq (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, field_12[3], field_13[3], field_14[3], field_15[3], field_16[3:2], field_17[3:2], field_18[3:2], field_19[3:2], field_0_shifted[21:4], field_1_shifted[21:4], field_2_shifted[21:4], field_3_shifted[21:4], field_4_shifted[21:4], field_5_shifted[21:4], field_6_shifted[21:4], field_7_shifted[21:4], field_8_shifted[21:4], field_9_shifted[21:4], field_10_shifted[21:4], field_11_shifted[21:4], field_12_shifted[21:4], field_13_shifted[21:4], field_14_shifted[21:4], field_15_shifted[21:4], field_16_shifted[21:4], field_17_shifted[21:4], field_18_shifted[21:4], field_19_shifted[21:4]};
+    wire unused = &{1'b0, field_12[3], field_13[3], field_14[3], field_15[3], field_16[3:2], field_17[3:2], field_18[3:2], field_19[3:2]};
 endmodule

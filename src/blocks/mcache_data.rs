@@ -41,6 +41,8 @@ pub struct McacheData {
     /// The word written in the previous cycle does not fit an operand.
     pub wide: Bit<Out>,
     words: Ram,
+    stored_now: Sig<Local>,
+    addend: Sig<Local>,
     written: Sig<Local>,
     last_written: Reg,
     high: Sig<Local>,
@@ -65,6 +67,8 @@ impl McacheData {
             stored: Sig::signed(width),
             wide: Bit::new(),
             words: Ram::signed(width, config.mcache.entries()).ignoring_collisions(),
+            stored_now: word(),
+            addend: word(),
             written: word(),
             last_written: Reg::signed(width).without_reset(),
             high: word(),
@@ -84,15 +88,18 @@ impl Logic for McacheData {
         self.words.read_enable.next = true;
         self.words.read_address.next = self.read_addr.val();
         self.read_data.next = self.words.read_data.val();
-        self.stored.next = self.words.read_data.val();
+        self.stored_now.next = self.words.read_data.val();
         if self.forward.val() {
-            self.stored.next = self.last_written.val();
+            self.stored_now.next = self.last_written.val();
         }
+        self.stored.next = self.stored_now.val();
 
-        self.written.next = signed_cast(self.vector_sum.val());
+        // The choice stands before the adder, where it needs no look-up table of its own.
+        self.addend.next = 0.into();
         if self.add.val() {
-            self.written.next = self.stored.val() + signed_cast(self.vector_sum.val());
+            self.addend.next = self.stored_now.val();
         }
+        self.written.next = signed_cast(self.vector_sum.val()) + self.addend.val();
         self.words.write_enable.next = self.write.val();
         self.words.write_address.next = self.write_addr.val();
         self.words.write_data.next = self.written.val();

@@ -99,15 +99,19 @@ pub struct Pe {
     operand: Sig<Local>,
     factor: Sig<Local>,
     product: Reg,
+    vector_base: Sig<Local>,
     vector_sum: Reg,
     stored: Sig<Local>,
     sum: Sig<Local>,
     last_sum: Reg,
     addend: Sig<Local>,
+    loaded: Sig<Local>,
     cache: Vec<McacheData>,
     caches: Param,
     high_at: Param,
     low_ones: Const,
+    data_ones: Const,
+    high_ones: Const,
     about: About,
 }
 
@@ -164,15 +168,19 @@ impl Pe {
             operand: Sig::signed(data),
             factor: Sig::signed(data),
             product: Reg::signed(2 * data).without_reset(),
+            vector_base: Sig::signed(vector),
             vector_sum: Reg::signed(vector).without_reset(),
             stored: Sig::signed(acc),
             sum: Sig::signed(acc),
             last_sum: Reg::signed(acc).without_reset(),
             addend: Sig::signed(acc),
+            loaded: Sig::signed(acc),
             cache: (0..caches).map(|_| McacheData::new(config)).collect(),
             caches: Param::new(caches),
             high_at: Param::new(data - 1),
             low_ones: Const::new(Value::signed(data, (1i128 << (data - 1)) - 1)),
+            data_ones: Const::new(Value::signed(acc, (1i128 << data) - 1)),
+            high_ones: Const::new(Value::signed(acc, -(1i128 << data))),
             about: About::new(
                 "pe",
                 "Processing element: weight ring, multiplier, vector accumulator and two psum banks. \
@@ -213,10 +221,12 @@ impl Logic for Pe {
         }
         self.product.next = self.x.val() * self.factor.val();
 
-        self.vector_sum.next = self.vector_sum.val() + signed_cast(self.product.val());
+        // The choice stands before the adder, as in a DSP: product, adder and vector sum are one of them.
+        self.vector_base.next = self.vector_sum.val();
         if self.vector_first.val() {
-            self.vector_sum.next = signed_cast(self.product.val());
+            self.vector_base.next = 0.into();
         }
+        self.vector_sum.next = self.vector_base.val() + signed_cast(self.product.val());
 
         self.addend.next = signed_cast(self.vector_sum.val());
         for r in 0..self.caches.val() {
@@ -248,11 +258,14 @@ impl Logic for Pe {
         self.sum.next = self.stored.val() + self.addend.val();
         self.last_sum.next = self.sum.val();
 
+        // An operand is read by its low bits only: above it stands what is cheapest.
+        self.loaded.next = (self.sum.val() & self.high_ones.val())
+            | (signed_cast(self.load_data.val()) & self.data_ones.val());
         self.bank0.write_enable.next = self.bank0_accumulate.val() || self.bank0_load.val();
         self.bank0.write_address.next = self.bank0_waddr.val();
         self.bank0.write_data.next = self.sum.val();
         if self.bank0_load.val() {
-            self.bank0.write_data.next = signed_cast(self.load_data.val());
+            self.bank0.write_data.next = self.loaded.val();
         }
         self.bank0.read_enable.next = true;
         self.bank0.read_address.next = self.bank0_raddr.val();
@@ -260,7 +273,7 @@ impl Logic for Pe {
         self.bank1.write_address.next = self.bank1_waddr.val();
         self.bank1.write_data.next = self.sum.val();
         if self.bank1_load.val() {
-            self.bank1.write_data.next = signed_cast(self.load_data.val());
+            self.bank1.write_data.next = self.loaded.val();
         }
         self.bank1.read_enable.next = true;
         self.bank1.read_address.next = self.bank1_raddr.val();

@@ -67,6 +67,8 @@ pub struct Rpq {
     pub signature: Sig<Out>,
     sum: Vec<Reg>,
     next_sum: Vec<Sig<Local>>,
+    term: Vec<Sig<Local>>,
+    shifted: Vec<Sig<Local>>,
     complete: BitReg,
     field: Vec<Sig<Local>>,
     sig: Sig<Local>,
@@ -76,6 +78,7 @@ pub struct Rpq {
     is_grid: Bit<Local>,
     looks_up: Bit<Local>,
     lanes: Param,
+    shift_w: Param,
     p_max: Param,
     fit2: Param,
     fit3: Param,
@@ -95,6 +98,8 @@ impl Rpq {
     /// The block of this configuration.
     pub fn new(config: &Config) -> Self {
         let sum_w = config.projection_w().max(OFFSET_W + 1) + 1;
+        let chain =
+            || -> Vec<Sig<Local>> { (0..config.p_max).map(|_| Sig::signed(sum_w + 1)).collect() };
         let fit = |bits: usize| Param::new(config.p_max.min(config.sig_w / bits));
         Rpq {
             clear: Bit::new(),
@@ -116,7 +121,9 @@ impl Rpq {
             sum: (0..config.p_max)
                 .map(|_| Reg::signed(sum_w).without_reset())
                 .collect(),
-            next_sum: (0..config.p_max).map(|_| Sig::signed(sum_w)).collect(),
+            next_sum: chain(),
+            term: chain(),
+            shifted: (0..config.p_max).map(|_| Sig::signed(sum_w)).collect(),
             complete: BitReg::new(),
             field: (0..config.p_max).map(|_| Sig::unsigned(MAX_BITS)).collect(),
             sig: Sig::unsigned(config.sig_w),
@@ -126,6 +133,7 @@ impl Rpq {
             is_grid: Bit::new(),
             looks_up: Bit::new(),
             lanes: Param::new(config.l),
+            shift_w: Param::new(SIG_SHIFT_W),
             p_max: Param::new(config.p_max),
             fit2: fit(2),
             fit3: fit(3),
@@ -152,34 +160,50 @@ impl Logic for Rpq {
 
         // z+2: one step of every projection.
         for j in 0..self.p_max.val() {
-            self.next_sum[j].next = self.sum[j].val();
+            self.next_sum[j].next = signed_cast(self.sum[j].val());
             if self.first.val() {
                 self.next_sum[j].next = 0.into();
                 if !self.is_sign.val() {
                     self.next_sum[j].next = signed_cast(self.offset[j].val());
                 }
             }
+            // −x is x's complement and a carry, so that one adder a lane does for both: below the sum stands a 1, below
+            // x a 0, which the complement turns into the 1 that carries.
+            self.next_sum[j].next = self.next_sum[j].val() << 1;
             for l in 0..self.lanes.val() {
-                if self.column[l].val().get_bit(2 * j + 1) {
-                    self.next_sum[j].next = self.next_sum[j].val() - signed_cast(self.x[l].val());
-                } else if self.column[l].val().get_bit(2 * j) {
-                    self.next_sum[j].next = self.next_sum[j].val() + signed_cast(self.x[l].val());
+                self.term[j].next = 0.into();
+                if self.column[l].val().get_bit(2 * j) {
+                    self.term[j].next = signed_cast(self.x[l].val());
                 }
+                self.term[j].next = self.term[j].val() << 1;
+                if self.column[l].val().get_bit(2 * j + 1) {
+                    self.term[j].next = !self.term[j].val();
+                }
+                self.next_sum[j].next =
+                    self.next_sum[j].val().replace_bit(0, true) + self.term[j].val();
             }
             if self.step.val() {
-                self.sum[j].next = self.next_sum[j].val();
+                self.sum[j].next = signed_cast(self.next_sum[j].val() >> 1);
             }
         }
         self.complete.next = self.step.val() && self.last.val();
 
         // z+3: b bits of each.
         for j in 0..self.p_max.val() {
+            // The longest shift first: each stage then makes only the bits that the next ones can reach.
+            self.shifted[j].next = self.sum[j].val();
+            for u in 0..self.shift_w.val() {
+                if self.sig_shift.val().get_bit(self.shift_w.val() - 1 - u) {
+                    self.shifted[j].next =
+                        self.shifted[j].val() >> (1 << (self.shift_w.val() - 1 - u));
+                }
+            }
             self.field[j].next = 0.into();
             if self.looks_up.val()
                 && (self.projections.val() > j)
                 && (!self.is_grid.val() || (self.k.val() > j))
             {
-                self.field[j].next = unsigned_cast(self.sum[j].val() >> self.sig_shift.val());
+                self.field[j].next = unsigned_cast(self.shifted[j].val());
                 if self.is_sign.val() {
                     self.field[j].next = 0.into();
                     if self.sum[j].val() < 0 {

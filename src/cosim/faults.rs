@@ -93,8 +93,8 @@ pub const REUSE_FAULTS: [Fault; 10] = [
     Fault {
         name: "signature: one projection shifted too far",
         file: "rpq.v",
-        from: "assign field_1_shifted = sum_1 >>> sig_shift;",
-        to: "assign field_1_shifted = sum_1 >>> (sig_shift + 5'd1);",
+        from: "shifted_1 = sum_1;",
+        to: "shifted_1 = sum_1 >>> 1;",
     },
     Fault {
         name: "comparator: the tag of a way not compared",
