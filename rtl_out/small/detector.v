@@ -118,8 +118,8 @@ module detector (
     reg  p2_set;
     reg  [15:0] mask_now;
     reg  [15:0] p3_mask;
-    reg  [15:0] p4_mask;
-    reg  [15:0] p5_mask;
+    reg  [15:0] mask_0;
+    reg  [15:0] mask_1;
     reg  p4_all_zero;
     wire [34:0] info_now;
     reg  [34:0] info_0;
@@ -170,6 +170,7 @@ module detector (
     wire [47:0] rpq_signature;
     wire mcache_looks_up;
     wire mcache_zero;
+    wire mcache_ready;
     wire [34:0] info_0_value;
     wire [34:0] info_0_value_2;
     wire [34:0] info_0_value_3;
@@ -333,9 +334,10 @@ module detector (
         .clear(clear),
         .looks_up(mcache_looks_up),
         .valid(rpq_valid),
-        .first(info_3[30]),
+        .last(info_3[31]),
         .zero(mcache_zero),
         .signature(rpq_signature),
+        .ready(mcache_ready),
         .decided(record_valid),
         .state(record_state),
         .entry(record_entry),
@@ -352,7 +354,7 @@ module detector (
     assign record_position = record[7:0];
     assign record_bank = record[20:19];
     assign record_addr = record[18:8];
-    assign record_mask = p5_mask;
+    assign record_mask = mask_1;
     assign record_first_group = record[32];
     assign record_last_group = record[33];
     assign record_zero = record[34];
@@ -361,7 +363,7 @@ module detector (
     assign busy = running;
     assign found_after = 1'b0;
     assign after = 1'b0;
-    assign begins = !running && found_any;
+    assign begins = !running && found_any && mcache_ready;
     assign in_rows_now = in_rows_0;
     assign in_cols_now = in_cols_0;
     assign k_now = k_0;
@@ -571,8 +573,8 @@ module detector (
         p1_set = 1'b0;
         p2_set = 1'b0;
         p3_mask = 16'd0;
-        p4_mask = 16'd0;
-        p5_mask = 16'd0;
+        mask_0 = 16'd0;
+        mask_1 = 16'd0;
         p4_all_zero = 1'b0;
         info_0 = 35'd0;
         info_1 = 35'd0;
@@ -667,8 +669,8 @@ module detector (
             p3_mask <= mask_now;
         end
         p4_all_zero <= !(|p3_mask);
-        p4_mask <= p3_mask;
-        p5_mask <= p4_mask;
+        mask_0 <= p3_mask;
+        mask_1 <= mask_0;
         info_0 <= {zero_now, info_0_value_4[33:0]};
         info_1 <= info_0;
         info_2 <= info_1;

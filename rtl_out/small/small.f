@@ -40,6 +40,7 @@ detector_lane.v
 position_walk.v
 rpq.v
 lut_ram_w48_d16.v
+lut_ram_w8_d16.v
 signature_comparator.v
 mcache.v
 detector.v

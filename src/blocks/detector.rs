@@ -8,7 +8,7 @@ use super::position_walk::PositionWalk;
 use super::rpq::Rpq;
 use crate::hdl::prelude::*;
 
-/// Registers from a vector's last step to its record.
+/// Registers from a vector's last step to its record, with tags in LUT RAM.
 const RECORD_STAGES: usize = 5;
 
 /// Serves S / DETECTORS PE sets in turn, one group at a time, L elements a cycle.
@@ -18,11 +18,11 @@ const RECORD_STAGES: usize = 5;
 ///  group of s ─► position_walk ─► L detector_lanes ─► read_addr[b] ─► the sets' feature buffers, 2 cycles
 ///                                      │   ▲                                  │
 ///                 non-zero mask ◄──────┼───┴──────────────────────────────────┘ read_x[s·L + b] (z+2)
-///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5)
+///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5, or z+6)
 /// ```
 ///
 /// **Latency** a grant in cycle a issues the steps in a+1 … z = a + M·T; the last position's record is on the ports in
-/// z+5, others 5 cycles after their last step. The next grant can be in z+1. **Back-pressure** a request waits for its
+/// z+5, others 5 cycles after their last step; with tags in block RAM z+6, and 6 cycles. The next grant can be in z+1. **Back-pressure** a request waits for its
 /// grant; records are never held up. Context ports of a set stay from its request to `done`.
 /// **Parameters** `sets` / `detectors` sets served; `l` 1…15, `k_max` 1…64, `p_max` 1…32, `sig_w`, `mcache`, `data_w`,
 /// `feature_words`. The rules are in `docs/reuse.md`.
@@ -102,7 +102,7 @@ pub struct Detector {
     pub read_addr: Vec<Sig<Out>>,
     /// Word of bank b of set s at s·L + b, two cycles after its address.
     pub read_x: Vec<Sig<In>>,
-    /// A record (z+5 for the last position).
+    /// A record (z+5 for the last position, with tags in block RAM z+6).
     pub record_valid: Bit<Out>,
     /// Set, among those served.
     pub record_set: Sig<Out>,
@@ -178,8 +178,8 @@ pub struct Detector {
     p2_set: Reg,
     mask_now: Sig<Local>,
     p3_mask: Reg,
-    p4_mask: Reg,
-    p5_mask: Reg,
+    // From z+4 on.
+    mask: Vec<Reg>,
     p4_all_zero: BitReg,
     // What travels along with a vector: position, place, set, flags, K.
     info_now: Sig<Local>,
@@ -195,6 +195,7 @@ pub struct Detector {
     feature_words: Param,
     tile: Param,
     stages: Param,
+    mask_stages: Param,
     position_w: Param,
     feature_w: Param,
     info_w: Param,
@@ -260,7 +261,7 @@ impl Logic for Detector {
                 self.set.next = self.after.val();
             }
         }
-        self.begins.next = !self.running.val() && self.found_any.val();
+        self.begins.next = !self.running.val() && self.found_any.val() && self.mcache.ready.val();
         if self.begins.val() {
             self.running.next = true;
             self.active.next = self.set.val();
@@ -417,12 +418,14 @@ impl Logic for Detector {
         // Cycles z+3 and z+4: signature, zero; then the MCACHE.
         self.rpq.k.next = unsigned_cast(self.info[2].val() >> self.k_at.val());
         self.p4_all_zero.next = !self.p3_mask.val().any();
-        self.p4_mask.next = self.p3_mask.val();
-        self.p5_mask.next = self.p4_mask.val();
+        self.mask[0].next = self.p3_mask.val();
+        for i in 1..self.mask_stages.val() {
+            self.mask[i].next = self.mask[i - 1].val();
+        }
         self.mcache.clear.next = self.clear.val();
         self.mcache.looks_up.next = self.reuse.val() > self.zero_mode.val();
         self.mcache.valid.next = self.rpq.valid.val();
-        self.mcache.first.next = self.info[3].val().get_bit(self.first_at.val());
+        self.mcache.last.next = self.info[3].val().get_bit(self.last_at.val());
         self.mcache.zero.next = self.p4_all_zero.val() && self.zero_skip.val();
         self.mcache.signature.next = self.rpq.signature.val();
 
@@ -456,13 +459,13 @@ impl Logic for Detector {
             self.served.next = self.last_set.val().into();
         }
 
-        // Cycle z+5: the record.
+        // Cycle z+5, or z+6: the record.
         self.record.next = self.info[self.stages.val() - 1].val();
         self.record_valid.next = self.mcache.decided.val();
         self.record_state.next = self.mcache.state.val();
         self.record_entry.next = self.mcache.entry.val();
         self.record_signature.next = self.mcache.tag.val();
-        self.record_mask.next = self.p5_mask.val();
+        self.record_mask.next = self.mask[self.mask_stages.val() - 1].val();
         self.record_position.next = unsigned_cast(self.record.val());
         self.record_addr.next = unsigned_cast(self.record.val() >> self.addr_at.val());
         self.record_bank.next = unsigned_cast(self.record.val() >> self.bank_at.val());

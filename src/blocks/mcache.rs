@@ -1,40 +1,53 @@
 //! The tags of a set's signature cache: what a vector's signature means for it.
 
 use super::signature_comparator::SignatureComparator;
-use crate::config::{Config, index_width};
+use crate::config::{Config, Tags, index_width};
 use crate::hdl::prelude::*;
 use crate::reuse::State;
 
 /// Looks a signature up and inserts it if it is new, one vector a cycle.
 ///
 /// ```text
-///  signature ─► xor of slices ─► set index ─► tag RAM of every way ─► comparator ─► hit, free way ─► state, entry
-///      │                            │                                                     │           (z+5)
-///      └────────────────────────────┴───── write tag, set valid bit ◄── new and a way free┘
+///  signature ─► xor of slices ─► index ─┬─► [tags of every way] ─► comparator ─► hit, way ──┬─► state, entry
+///      │                                ├─► [fills: epoch, filled] ─► ways that hold a tag ─┤
+///      └────────────────────────────────┴──── write tag, filled + 1 ◄── new and a way free ─┘
 /// ```
 ///
-/// Valid bits are flip-flops: the first vector of a group finds all of them 0, so that emptying the cache takes no
-/// cycle. **Latency** a vector in cycle z+4 gives its result in z+5; an insertion is seen by the vector of the next
-/// cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers of two; `sig_w` at
-/// least log2(sets), at most 128. There is no replacement; an entry is numbered set·ways + way.
+/// Ways fill up from way 0 on and are never replaced, so a count says which hold a tag. It counts if it was written in
+/// this epoch: **emptying the cache is epoch + 1**, one cycle. Epochs are numbered modulo the sets, and the cycle that
+/// ends epoch e also empties set e. So before a number comes back every set was emptied once since it was last current,
+/// and no older count can be taken for a new one. The end of an epoch is the cycle after a group's last vector, in which
+/// there must be no vector (a detector takes a new group one cycle later at the earliest), and the one after `clear`.
+/// After reset `sets` such cycles go by before `ready`, so nothing depends on what memories hold at power-up.
 ///
-/// The test `mcache_decides_as_a_search_through_the_group` compares it with a search through all earlier vectors; the
-/// gate tests `mcache` and `mcache_of_few_entries` its Verilog with it.
+/// With tags in block RAM ([`Tags::BlockRam`]) all but the index comes a cycle later, because these read in a cycle. A
+/// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
+/// itself, which is still in the output register.
+///
+/// **Latency** a vector in cycle z+4 gives its result in z+5, with tags in block RAM in z+6; an insertion is seen by
+/// the vector of the next cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers
+/// of two; `mcache.tags`; `sig_w` at least log2(sets), at most 128. An entry is numbered set·ways + way.
+///
+/// The test `mcache_decides_as_a_search_through_the_group` compares it with a search through all earlier vectors, over
+/// many rounds of epochs and for both kinds of tags; the gate tests `mcache`, `mcache_of_few_entries` and
+/// `mcache_in_block_ram` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Mcache {
-    /// START, or an error: nothing is on its way.
+    /// START, or an error: nothing is on its way, and the group has ended.
     pub clear: Bit<In>,
     /// Job: the mode has signatures.
     pub looks_up: Bit<In>,
     /// A vector (z+4).
     pub valid: Bit<In>,
-    /// It is the first of its group: the cache is empty.
-    pub first: Bit<In>,
+    /// It is the last of its group: then the cache becomes empty.
+    pub last: Bit<In>,
     /// It is all zeros and skipped.
     pub zero: Bit<In>,
     /// Its signature.
     pub signature: Sig<In>,
-    /// A decision (z+5).
+    /// All sets were emptied since reset: vectors may come.
+    pub ready: Bit<Out>,
+    /// A decision (z+5 or z+6).
     pub decided: Bit<Out>,
     /// The vector's state: 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
     pub state: Sig<Out>,
@@ -42,23 +55,49 @@ pub struct Mcache {
     pub entry: Sig<Out>,
     /// Its signature; 0 for ZERO.
     pub tag: Sig<Out>,
-    tags: Vec<LutRam>,
-    used: Vec<Reg>,
-    used_now: Vec<Sig<Local>>,
+    lut_tags: Vec<LutRam>,
+    block_tags: Vec<Ram>,
+    fills: LutRam,
     comparator: SignatureComparator,
     index: Sig<Local>,
-    in_set: Sig<Local>,
-    looked_up: Bit<Local>,
+    // With block RAM: the vector a cycle later.
+    valid_q: Vec<BitReg>,
+    last_q: Vec<BitReg>,
+    zero_q: Vec<BitReg>,
+    signature_q: Vec<Reg>,
+    index_q: Vec<Reg>,
+    inserted_q: Vec<BitReg>,
+    // The vector that is decided now.
+    valid_now: Bit<Local>,
+    last_now: Bit<Local>,
+    zero_now: Bit<Local>,
+    signature_now: Sig<Local>,
+    index_now: Sig<Local>,
+    // Epochs.
+    epoch: Reg,
+    ended: BitReg,
+    emptied: BitReg,
+    empties: Bit<Local>,
+    // Decision.
+    fill: Sig<Local>,
+    filled: Sig<Local>,
+    found: Bit<Local>,
+    found_entry: Sig<Local>,
     insert: Bit<Local>,
     decided_out: BitReg,
     state_out: Reg,
     entry_out: Reg,
     tag_out: Reg,
     ways: Param,
+    lut_ways: Param,
+    block_ways: Param,
+    delay: Param,
     slices: Param,
     set_bits: Param,
     way_bits: Param,
     entry_w: Param,
+    fill_w: Param,
+    word_w: Param,
     hit_code: Param,
     mau_code: Param,
     mnu_code: Param,
@@ -74,44 +113,85 @@ impl Mcache {
             0 => 0,
             bits => config.sig_w.div_ceil(bits),
         };
+        let (lut_ways, block_ways) = match config.mcache.tags {
+            Tags::LutRam => (ways, 0),
+            Tags::BlockRam => (0, ways),
+        };
+        let delay = config.mcache.tag_cycles();
+        let (index_w, fill_w) = (index_width(sets), config.mcache.fill_w());
         let code = |state: State| Param::new(state.code().into());
+        let flags = || (0..delay).map(|_| BitReg::new()).collect();
+        let later = |width| {
+            (0..delay)
+                .map(|_| Reg::unsigned(width).without_reset())
+                .collect()
+        };
         Mcache {
             clear: Bit::new(),
             looks_up: Bit::new(),
             valid: Bit::new(),
-            first: Bit::new(),
+            last: Bit::new(),
             zero: Bit::new(),
             signature: Sig::unsigned(config.sig_w),
+            ready: Bit::new(),
             decided: Bit::new(),
             state: Sig::unsigned(STATE_W),
             entry: Sig::unsigned(config.mcache.entry_w()),
             tag: Sig::unsigned(config.sig_w),
-            tags: (0..ways)
+            lut_tags: (0..lut_ways)
                 .map(|_| LutRam::unsigned(config.sig_w, sets))
                 .collect(),
-            used: (0..ways).map(|_| Reg::unsigned(sets)).collect(),
-            used_now: (0..ways).map(|_| Sig::unsigned(sets)).collect(),
+            block_tags: (0..block_ways)
+                .map(|_| {
+                    Ram::unsigned(config.sig_w, sets)
+                        .ignoring_collisions()
+                        .in_blocks()
+                })
+                .collect(),
+            fills: LutRam::unsigned(index_w + fill_w, sets),
             comparator: SignatureComparator::new(config),
-            index: Sig::unsigned(index_width(sets)),
-            in_set: Sig::unsigned(ways),
-            looked_up: Bit::new(),
+            index: Sig::unsigned(index_w),
+            valid_q: flags(),
+            last_q: flags(),
+            zero_q: flags(),
+            signature_q: later(config.sig_w),
+            index_q: later(index_w),
+            inserted_q: flags(),
+            valid_now: Bit::new(),
+            last_now: Bit::new(),
+            zero_now: Bit::new(),
+            signature_now: Sig::unsigned(config.sig_w),
+            index_now: Sig::unsigned(index_w),
+            epoch: Reg::unsigned(index_w),
+            ended: BitReg::new(),
+            emptied: BitReg::new(),
+            empties: Bit::new(),
+            fill: Sig::unsigned(index_w + fill_w),
+            filled: Sig::unsigned(fill_w),
+            found: Bit::new(),
+            found_entry: Sig::unsigned(config.mcache.entry_w()),
             insert: Bit::new(),
             decided_out: BitReg::new(),
             state_out: Reg::unsigned(STATE_W).without_reset(),
             entry_out: Reg::unsigned(config.mcache.entry_w()).without_reset(),
             tag_out: Reg::unsigned(config.sig_w).without_reset(),
             ways: Param::new(ways),
+            lut_ways: Param::new(lut_ways),
+            block_ways: Param::new(block_ways),
+            delay: Param::new(delay),
             slices: Param::new(slices),
             set_bits: Param::new(set_bits),
             way_bits: Param::new(ways.ilog2() as usize),
             entry_w: Param::new(config.mcache.entry_w()),
+            fill_w: Param::new(fill_w),
+            word_w: Param::new(index_w + fill_w),
             hit_code: code(State::Hit),
             mau_code: code(State::Mau),
             mnu_code: code(State::Mnu),
             about: About::new(
                 "mcache",
                 "Tags of a signature cache: looks a signature up and inserts it if it is new and a way is free, one a \
-                 cycle; the first vector of a group finds the cache empty.",
+                 cycle; after the last vector of a group the cache is empty.",
             ),
         }
     }
@@ -129,59 +209,123 @@ impl Logic for Mcache {
                 self.index.val() ^ unsigned_cast(self.signature.val() >> (i * self.set_bits.val()));
         }
 
-        self.in_set.next = 0.into();
-        self.comparator.signature.next = self.signature.val();
-        for w in 0..self.ways.val() {
-            self.used_now[w].next = self.used[w].val();
-            if self.first.val() {
-                self.used_now[w].next = 0.into();
-            }
-            self.in_set.next = self
-                .in_set
-                .val()
-                .replace_bit(w, self.used_now[w].val().get_bit(self.index.val().index()));
-            self.tags[w].read_address.next = self.index.val();
-            self.comparator.tag[w].next = self.tags[w].read_data.val();
-        }
-        self.comparator.valid.next = self.in_set.val();
-
-        self.looked_up.next = self.valid.val() && self.looks_up.val() && !self.zero.val();
-        self.insert.next =
-            self.looked_up.val() && !self.comparator.hit.val() && self.comparator.free.val();
-        for w in 0..self.ways.val() {
-            self.tags[w].write_enable.next =
-                self.insert.val() && (self.comparator.free_way.val() == w);
-            self.tags[w].write_address.next = self.index.val();
-            self.tags[w].write_data.next = self.signature.val();
-            if self.valid.val() {
-                self.used[w].next = self.used_now[w].val();
-                if self.insert.val() && (self.comparator.free_way.val() == w) {
-                    self.used[w].next = self.used_now[w]
-                        .val()
-                        .replace_bit(self.index.val().index(), true);
-                }
-            }
+        // The vector that is decided: this one, or with block RAM the one before.
+        self.valid_now.next = self.valid.val();
+        self.last_now.next = self.last.val();
+        self.zero_now.next = self.zero.val();
+        self.signature_now.next = self.signature.val();
+        self.index_now.next = self.index.val();
+        for d in 0..self.delay.val() {
+            self.valid_q[d].next = self.valid.val() && !self.clear.val();
+            self.last_q[d].next = self.last.val();
+            self.zero_q[d].next = self.zero.val();
+            self.signature_q[d].next = self.signature.val();
+            self.index_q[d].next = self.index.val();
+            self.valid_now.next = self.valid_q[d].val();
+            self.last_now.next = self.last_q[d].val();
+            self.zero_now.next = self.zero_q[d].val();
+            self.signature_now.next = self.signature_q[d].val();
+            self.index_now.next = self.index_q[d].val();
         }
 
-        self.decided_out.next = self.valid.val() && !self.clear.val();
-        if self.valid.val() {
-            self.tag_out.next = self.signature.val();
+        // Ways of its set that hold a tag. None is inserted in the cycle that ends an epoch.
+        self.empties.next = self.ended.val() || !self.emptied.val();
+        self.fills.read_address.next = self.index_now.val();
+        self.fill.next = self.fills.read_data.val();
+        self.filled.next = 0.into();
+        if unsigned_cast(self.fill.val() >> self.fill_w.val()) == self.epoch.val() {
+            self.filled.next = unsigned_cast(self.fill.val());
+        }
+
+        // Search.
+        self.comparator.signature.next = self.signature_now.val();
+        self.comparator.held.next = self.filled.val();
+        for w in 0..self.lut_ways.val() {
+            self.lut_tags[w].read_address.next = self.index_now.val();
+            self.comparator.tag[w].next = self.lut_tags[w].read_data.val();
+        }
+        for w in 0..self.block_ways.val() {
+            self.block_tags[w].read_enable.next = self.valid.val();
+            self.block_tags[w].read_address.next = self.index.val();
+            self.comparator.tag[w].next = self.block_tags[w].read_data.val();
+        }
+        self.found.next = self.comparator.hit.val();
+        self.found_entry.next = (bit_cast_w(self.index_now.val(), self.entry_w.val())
+            << self.way_bits.val())
+            | bit_cast_w(self.comparator.hit_way.val(), self.entry_w.val());
+        for d in 0..self.delay.val() {
+            // The tag inserted a cycle ago was not read: it is the last of its set, and stands in the output register.
+            if self.inserted_q[d].val()
+                && (unsigned_cast(self.entry_out.val() >> self.way_bits.val())
+                    == self.index_now.val())
+            {
+                self.comparator.held.next = self.filled.val() - 1;
+            }
+            if self.inserted_q[d].val() && (self.tag_out.val() == self.signature_now.val()) {
+                self.found.next = true;
+                self.found_entry.next = self.entry_out.val();
+            }
+        }
+
+        // Insertion.
+        self.insert.next = self.valid_now.val()
+            && self.looks_up.val()
+            && !self.zero_now.val()
+            && !self.found.val()
+            && !self.empties.val()
+            && (self.filled.val() < self.ways.val());
+        for w in 0..self.lut_ways.val() {
+            self.lut_tags[w].write_enable.next = self.insert.val() && (self.filled.val() == w);
+            self.lut_tags[w].write_address.next = self.index_now.val();
+            self.lut_tags[w].write_data.next = self.signature_now.val();
+        }
+        for w in 0..self.block_ways.val() {
+            self.block_tags[w].write_enable.next = self.insert.val() && (self.filled.val() == w);
+            self.block_tags[w].write_address.next = self.index_now.val();
+            self.block_tags[w].write_data.next = self.signature_now.val();
+        }
+        for d in 0..self.delay.val() {
+            self.inserted_q[d].next = self.insert.val();
+        }
+
+        // Epochs: one ends after the last vector of a group, and with it the set of its number is emptied.
+        self.ended.next = (self.valid_now.val() && self.last_now.val()) || self.clear.val();
+        if self.empties.val() {
+            self.epoch.next = self.epoch.val() + 1;
+            if self.epoch.val().all() {
+                self.emptied.next = true;
+            }
+        }
+        self.ready.next = self.emptied.val();
+        self.fills.write_enable.next = self.insert.val();
+        self.fills.write_address.next = self.index_now.val();
+        self.fills.write_data.next = (bit_cast_w(self.epoch.val(), self.word_w.val())
+            << self.fill_w.val())
+            | bit_cast_w(self.filled.val() + 1, self.word_w.val());
+        if self.empties.val() {
+            self.fills.write_enable.next = true;
+            self.fills.write_address.next = self.epoch.val();
+            self.fills.write_data.next = 0.into();
+        }
+
+        // Decision.
+        self.decided_out.next = self.valid_now.val() && !self.clear.val();
+        if self.valid_now.val() {
+            self.tag_out.next = self.signature_now.val();
             self.entry_out.next = 0.into();
             self.state_out.next = self.mnu_code.val().into();
-            if self.zero.val() {
+            if self.zero_now.val() {
                 self.state_out.next = 0.into();
                 self.tag_out.next = 0.into();
             } else if self.looks_up.val() {
-                if self.comparator.hit.val() {
+                if self.found.val() {
                     self.state_out.next = self.hit_code.val().into();
-                    self.entry_out.next = (bit_cast_w(self.index.val(), self.entry_w.val())
-                        << self.way_bits.val())
-                        | bit_cast_w(self.comparator.hit_way.val(), self.entry_w.val());
-                } else if self.comparator.free.val() {
+                    self.entry_out.next = self.found_entry.val();
+                } else if self.filled.val() < self.ways.val() {
                     self.state_out.next = self.mau_code.val().into();
-                    self.entry_out.next = (bit_cast_w(self.index.val(), self.entry_w.val())
+                    self.entry_out.next = (bit_cast_w(self.index_now.val(), self.entry_w.val())
                         << self.way_bits.val())
-                        | bit_cast_w(self.comparator.free_way.val(), self.entry_w.val());
+                        | bit_cast_w(self.filled.val(), self.entry_w.val());
                 }
             }
         }

@@ -35,7 +35,7 @@ pub struct Pe {
     pub weight_we: Bit<In>,
     /// Weight ring write address.
     pub weight_waddr: Sig<In>,
-    /// Weight or operand to write.
+    /// Weight or operand to write; an operand takes the low bits of a psum's word, the others are left open.
     pub load_data: Sig<In>,
     /// Weight ring read address (u+1).
     pub weight_raddr: Sig<In>,

@@ -3,17 +3,23 @@
 use crate::config::{Config, index_width};
 use crate::hdl::prelude::*;
 
-/// Compares a signature with the tags of all ways in parallel, and finds the lowest free way.
+/// Bits compared by one look-up table: three of the signature with three of the tag.
+const GROUP: usize = 3;
+
+/// Compares a signature with the tags of all ways in parallel. The ways of a set fill up from way 0 on.
 ///
 /// ```text
-///              tag[0], valid[0] ─► [ = ] ─┐
-///  signature ─────────┬───────────▲       ├─► hit, hit_way
-///              tag[W-1], valid[W-1] ─► [=]┘
-///                     valid ─► first 0 ─────► free, free_way
+///              tag[0]   ─► [ = ] ─ and 0 < held ───┐
+///  signature ─────┬──────────▲                     ├─► hit, hit_way
+///              tag[W-1] ─► [ = ] ─ and W-1 < held ─┘
+///
+///  [ = ]: three bits each ─► equal ─► + 1 ─► carry out = all are equal
 /// ```
 ///
+/// A carry chain is the widest "and" of an FPGA, and keeps synthesis from breaking the comparisons of three bits apart.
+///
 /// **Latency** 0. **Back-pressure** none. **Parameters** `ways` 1…1024, a power of two; `sig_w` 1…128.
-/// At most one valid way may hold a signature: the MCACHE inserts only what it does not find.
+/// At most one way that holds a tag may hold the signature: the MCACHE inserts only what it does not find.
 ///
 /// The test `signature_comparator_searches_all_ways` compares it with a search; the gate test `signature_comparator` its
 /// Verilog with it.
@@ -23,17 +29,16 @@ pub struct SignatureComparator {
     pub signature: Sig<In>,
     /// Tag of each way.
     pub tag: Vec<Sig<In>>,
-    /// Bit w: way w holds a tag.
-    pub valid: Sig<In>,
-    /// A valid way holds the signature.
+    /// Ways that hold a tag: those below this number.
+    pub held: Sig<In>,
+    /// Such a way holds the signature.
     pub hit: Bit<Out>,
     /// That way; 0 without a hit.
     pub hit_way: Sig<Out>,
-    /// A way is free.
-    pub free: Bit<Out>,
-    /// The lowest free way; 0 if none is.
-    pub free_way: Sig<Out>,
+    difference: Vec<Sig<Local>>,
+    equal: Vec<Sig<Local>>,
     ways: Param,
+    groups: Param,
     about: About,
 }
 
@@ -41,19 +46,20 @@ impl SignatureComparator {
     /// The comparator for a configuration's ways and signatures.
     pub fn new(config: &Config) -> Self {
         let ways = config.mcache.ways;
-        let way_w = index_width(ways);
+        let groups = config.sig_w.div_ceil(GROUP);
         SignatureComparator {
             signature: Sig::unsigned(config.sig_w),
             tag: (0..ways).map(|_| Sig::unsigned(config.sig_w)).collect(),
-            valid: Sig::unsigned(ways),
+            held: Sig::unsigned(config.mcache.fill_w()),
             hit: Bit::new(),
-            hit_way: Sig::unsigned(way_w),
-            free: Bit::new(),
-            free_way: Sig::unsigned(way_w),
+            hit_way: Sig::unsigned(index_width(ways)),
+            difference: (0..ways).map(|_| Sig::unsigned(GROUP * groups)).collect(),
+            equal: (0..ways).map(|_| Sig::unsigned(groups + 1)).collect(),
             ways: Param::new(ways),
+            groups: Param::new(groups),
             about: About::new(
                 "signature_comparator",
-                "Compares a signature with the tags of all ways at once; finds the lowest free way.",
+                "Compares a signature with the tags of all ways at once.",
             ),
         }
     }
@@ -64,16 +70,18 @@ impl Logic for SignatureComparator {
     fn update(&mut self) {
         self.hit.next = false;
         self.hit_way.next = 0.into();
-        self.free.next = false;
-        self.free_way.next = 0.into();
         for w in 0..self.ways.val() {
-            if self.valid.val().get_bit(w) && (self.tag[w].val() == self.signature.val()) {
+            self.difference[w].next = unsigned_cast(self.tag[w].val() ^ self.signature.val());
+            self.equal[w].next = 0.into();
+            for g in 0..self.groups.val() {
+                self.equal[w].next = self.equal[w]
+                    .val()
+                    .replace_bit(g, !self.difference[w].val().get_bits::<3>(3 * g).any());
+            }
+            self.equal[w].next = self.equal[w].val() + 1;
+            if self.equal[w].val().get_bit(self.groups.val()) && (self.held.val() > w) {
                 self.hit.next = true;
                 self.hit_way.next = w.into();
-            }
-            if !self.valid.val().get_bit(w) && !self.free.val() {
-                self.free.next = true;
-                self.free_way.next = w.into();
             }
         }
     }

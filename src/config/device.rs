@@ -4,7 +4,7 @@
 //! block RAM, in the aspect ratio that needs the fewest blocks. One multiplier a PE: an ECP5 MULT18X18D or a Virtex-7
 //! DSP48E1 takes operands of 8 and of 16 bits alike. FIFOs and the control logic are left out: they are LUT-sized.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Tags};
 use std::fmt;
 
 /// Deepest memory, in words, that is counted as LUT RAM.
@@ -68,6 +68,11 @@ impl Device {
         if depth <= LUT_RAM_DEPTH {
             return 0;
         }
+        self.block_rams(depth, width)
+    }
+
+    /// Block RAMs of a memory that is one however small.
+    fn block_rams(&self, depth: usize, width: usize) -> usize {
         let shapes = self.shapes.iter();
         shapes
             .map(|(words, bits)| depth.div_ceil(*words) * width.div_ceil(*bits))
@@ -154,6 +159,18 @@ impl Config {
                 self.bus_w,
             ),
         ];
+        if self.reuse && self.mcache.tags == Tags::BlockRam {
+            let count = self.detectors * self.mcache.ways;
+            let (depth, width) = (self.mcache.sets, self.sig_w);
+            memories.push(Memory {
+                what: "MCACHE tags, one a way",
+                key: "mcache.tags",
+                count,
+                depth,
+                width,
+                blocks: count * device.block_rams(depth, width),
+            });
+        }
         if self.reuse {
             memories.extend([
                 memory(

@@ -87,6 +87,26 @@ pub struct Mcache {
     pub sets: usize,
     /// Ways, all compared in parallel.
     pub ways: usize,
+    /// Memory of the tags: `"lut_ram"` (default) or `"block_ram"`.
+    #[serde(default, skip_serializing_if = "Tags::is_default")]
+    pub tags: Tags,
+}
+
+/// What the tags of an MCACHE are kept in. No influence on what is found, only on when: see [`Mcache::tag_cycles`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tags {
+    /// LUT RAM, read in the cycle of the look-up.
+    #[default]
+    LutRam,
+    /// Block RAM: no look-up tables for them; a decision comes a cycle later.
+    BlockRam,
+}
+
+impl Tags {
+    fn is_default(&self) -> bool {
+        *self == Tags::default()
+    }
 }
 
 /// Why a configuration was refused.

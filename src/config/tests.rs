@@ -15,6 +15,7 @@ fn edited(key: &str, value: &str) -> Result<Config, ConfigError> {
         part.lines().map(line).collect()
     };
     let text = match key.strip_prefix("mcache.") {
+        Some("tags") => format!("{text}tags = {value}\n"),
         Some(key) => format!("{head}[mcache]\n{}", replace(table, key)),
         None => format!("{}[mcache]{table}", replace(head, key)),
     };
@@ -41,6 +42,25 @@ fn presets_are_legal_and_named_like_their_files() {
             config
         );
     }
+}
+
+#[test]
+fn tags_are_in_lut_ram_or_block_ram() {
+    let of = |tags: &str| edited("mcache.tags", tags);
+    let small = Config::preset("small").unwrap();
+    assert_eq!(small.mcache.tags, Tags::LutRam);
+    assert_eq!(of("\"lut_ram\"").unwrap(), small);
+    let in_blocks = of("\"block_ram\"").unwrap();
+    assert_eq!(in_blocks.mcache.tags, Tags::BlockRam);
+    assert_eq!(
+        Config::parse(&in_blocks.to_toml(), "round trip").unwrap(),
+        in_blocks
+    );
+    refused(of("\"flops\""), &["flops", "lut_ram", "block_ram", "tags"]);
+
+    // 16 words of 48 bits are two block RAMs of 36 bits, for each of 2 detectors' 8 ways; in LUT RAM none is counted.
+    let blocks = in_blocks.estimate().blocks() - small.estimate().blocks();
+    assert_eq!(blocks, 2 * 2 * 8);
 }
 
 #[test]
@@ -321,6 +341,7 @@ fn the_hash_sees_sizes_and_nothing_else() {
         ("l", "4"),
         ("acc_w", "50"),
         ("mcache.ways", "4"),
+        ("mcache.tags", "\"block_ram\""),
     ] {
         assert_ne!(edited(key, value).unwrap().hash(), small.hash(), "{key}");
     }

@@ -1,6 +1,6 @@
 //! Sizes that follow from a [`Config`]: computed here and nowhere else.
 
-use super::{Config, Mcache};
+use super::{Config, Mcache, Tags};
 
 /// Bits that number `count` things from 0: ⌈log2 count⌉, at least 1.
 pub fn index_width(count: usize) -> usize {
@@ -21,6 +21,19 @@ impl Mcache {
     /// Bits of an entry number `set·ways + way`, at least 1.
     pub fn entry_w(&self) -> usize {
         index_width(self.entries())
+    }
+
+    /// Bits of the number of ways of a set that hold a tag.
+    pub fn fill_w(&self) -> usize {
+        count_width(self.ways)
+    }
+
+    /// Cycles that a decision takes longer because of where the tags are: 1 in block RAM, which reads in a cycle.
+    pub fn tag_cycles(&self) -> usize {
+        match self.tags {
+            Tags::LutRam => 0,
+            Tags::BlockRam => 1,
+        }
     }
 }
 

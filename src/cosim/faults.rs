@@ -88,8 +88,8 @@ pub const FAULTS: [Fault; 10] = [
     },
 ];
 
-/// Ten faults of reuse: signature, comparator, cache, Hitmap, gradient sums, flush.
-pub const REUSE_FAULTS: [Fault; 10] = [
+/// Faults of reuse: signature, comparator, cache, Hitmap, gradient sums, flush.
+pub const REUSE_FAULTS: [Fault; 11] = [
     Fault {
         name: "signature: one projection shifted too far",
         file: "rpq.v",
@@ -99,14 +99,20 @@ pub const REUSE_FAULTS: [Fault; 10] = [
     Fault {
         name: "comparator: the tag of a way not compared",
         file: "signature_comparator.v",
-        from: "(tag_1 == signature)",
-        to: "1'b1",
+        from: "(equal_1[11] && ",
+        to: "(",
     },
     Fault {
-        name: "MCACHE: a miss in a full set replaces an entry",
+        name: "MCACHE: a miss in a full set counts as one more way",
         file: "mcache.v",
-        from: "assign insert = looked_up && !comparator_hit && comparator_free;",
-        to: "assign insert = looked_up && !comparator_hit;",
+        from: "&& !empties && (filled < 2'd2);",
+        to: "&& !empties;",
+    },
+    Fault {
+        name: "MCACHE: sets not emptied before an epoch's number comes back",
+        file: "mcache.v",
+        from: "fills_write_enable = 1'b1;",
+        to: "fills_write_enable = 1'b0;",
     },
     Fault {
         name: "MCACHE: zero vectors skipped whatever the job says",

@@ -100,6 +100,7 @@ pub struct Ram {
     clocked: Note,
     _memory: Words,
     _collisions_matter: bool,
+    _in_blocks: bool,
 }
 
 fn data<D: Direction>(memory: &Words) -> Sig<D> {
@@ -161,6 +162,7 @@ impl Ram {
             clocked: Note::new(Tag::Clocked),
             _memory: memory,
             _collisions_matter: true,
+            _in_blocks: false,
         }
     }
 
@@ -172,6 +174,17 @@ impl Ram {
     /// after all differs between the two.
     pub fn ignoring_collisions(mut self) -> Ram {
         self._collisions_matter = false;
+        self
+    }
+
+    /// The same memory in block RAM even where synthesis would choose LUT RAM for so few words.
+    pub fn in_blocks(mut self) -> Ram {
+        self.about = about(
+            "block_ram",
+            &self._memory,
+            "Simple dual-port block RAM; a word read in the cycle of its write is never used.",
+        );
+        self._in_blocks = true;
         self
     }
 
@@ -205,10 +218,13 @@ impl Logic for Ram {
 
     fn hdl(&self) -> Verilog {
         let width = self._memory.width;
-        let attribute = match self._collisions_matter {
-            true => "",
-            false => "(* no_rw_check *)\n",
-        };
+        let mut attribute = String::new();
+        if !self._collisions_matter {
+            attribute += "(* no_rw_check *)\n";
+        }
+        if self._in_blocks {
+            attribute += "(* ram_style = \"block\" *)\n";
+        }
         Verilog::Custom(format!(
             "{attribute}{}reg [{}:0] word;
 

@@ -11,7 +11,7 @@ use mercury::blocks::mcache::Mcache;
 use mercury::blocks::position_walk::PositionWalk;
 use mercury::blocks::rpq::Rpq;
 use mercury::blocks::signature_comparator::SignatureComparator;
-use mercury::config::{self, Config};
+use mercury::config::{self, Config, Tags};
 use mercury::hdl::Value;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +27,11 @@ fn shared() -> Config {
 /// A cache of one entry, and one of one set: numbers of no bits.
 fn small_caches() -> [Config; 2] {
     let cache = |sets, ways| Config {
-        mcache: config::Mcache { sets, ways },
+        mcache: config::Mcache {
+            sets,
+            ways,
+            tags: Tags::LutRam,
+        },
         ..tiny()
     };
     [cache(1, 1), cache(1, 4)]
@@ -84,26 +88,42 @@ fn signature_comparator() {
         .check(SignatureComparator::new(&tiny()));
 }
 
+/// Vectors of few signatures; in the cycle after a group's last one, and after `clear`, there is none.
+fn vectors(rng: &mut ChaCha8Rng, ended: &mut bool, inputs: &mut Inputs) {
+    few_signatures(rng, inputs, &["signature"]);
+    rare(rng, inputs, &["last", "zero"], 20);
+    rare(rng, inputs, &["clear"], 100);
+    if *ended {
+        inputs.insert("valid".into(), Value::unsigned(1, 0));
+    }
+    *ended = inputs["clear"].any() || (inputs["valid"].any() && inputs["last"].any());
+}
+
 #[test]
 fn mcache() {
+    let mut ended = true;
     Gate::new("mcache_gate")
-        .stimulus(|rng, _, inputs| {
-            few_signatures(rng, inputs, &["signature"]);
-            rare(rng, inputs, &["first", "zero"], 20);
-            rare(rng, inputs, &["clear"], 100);
-        })
+        .stimulus(move |rng, _, inputs| vectors(rng, &mut ended, inputs))
         .check(Mcache::new(&tiny()));
+}
+
+#[test]
+fn mcache_in_block_ram() {
+    let mut config = tiny();
+    config.mcache.tags = Tags::BlockRam;
+    let mut ended = true;
+    Gate::new("mcache_block_ram_gate")
+        .stimulus(move |rng, _, inputs| vectors(rng, &mut ended, inputs))
+        .check(Mcache::new(&config));
 }
 
 #[test]
 fn mcache_of_few_entries() {
     let [one, one_set] = small_caches();
     for (name, config) in [("mcache_one_gate", one), ("mcache_set_gate", one_set)] {
+        let mut ended = true;
         let outcome = Gate::new(name)
-            .stimulus(|rng, _, inputs| {
-                few_signatures(rng, inputs, &["signature"]);
-                rare(rng, inputs, &["first", "zero"], 20);
-            })
+            .stimulus(move |rng, _, inputs| vectors(rng, &mut ended, inputs))
             .run(Mcache::new(&config));
         assert_eq!(outcome.first, None, "{name}");
         assert!(outcome.changes["state"] > 0);

@@ -264,7 +264,8 @@ impl Chain<'_> {
             end: cycle + positions * steps,
         });
         self.served = s;
-        let records = (1..=positions).map(|i| (cycle + i * steps + 5, s, i as usize - 1));
+        let latency = 5 + self.job.config.mcache.tag_cycles() as u64;
+        let records = (1..=positions).map(|i| (cycle + i * steps + latency, s, i as usize - 1));
         self.expected.extend(records);
     }
 
@@ -301,7 +302,7 @@ fn frees_slot(job: &Job, groups: &[Group], group: usize) -> bool {
     this.chunk + 1 == job.chunks && !later
 }
 
-/// All modes, one and several sets asking, chunks, channel groups, dilation, streaming, redetection, few lists.
+/// All modes, tags in LUT RAM and block RAM, one and several sets asking, chunks, channel groups, dilation, streaming, redetection, few lists.
 #[test]
 fn detection_follows_the_contract() {
     let mut states = [0usize; 4];

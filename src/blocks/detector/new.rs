@@ -17,6 +17,7 @@ impl Detector {
     /// A detector of this configuration.
     pub fn new(config: &Config) -> Self {
         let sets = config.sets_per_detector();
+        let stages = RECORD_STAGES + config.mcache.tag_cycles();
         let set_w = index_width(sets);
         let bank_w = config.bank_w();
         let step_w = address_width(config.k_max);
@@ -134,11 +135,10 @@ impl Detector {
             p2_set: set_reg(),
             mask_now: Sig::unsigned(config.k_max),
             p3_mask: mask(),
-            p4_mask: mask(),
-            p5_mask: mask(),
+            mask: (4..=stages).map(|_| mask()).collect(),
             p4_all_zero: flag(),
             info_now: Sig::unsigned(info_w),
-            info: (0..RECORD_STAGES)
+            info: (0..stages)
                 .map(|_| Reg::unsigned(info_w).without_reset())
                 .collect(),
             record: Sig::unsigned(info_w),
@@ -151,7 +151,8 @@ impl Detector {
             p_max: Param::new(config.p_max),
             feature_words: Param::new(config.feature_words),
             tile: Param::new(config.tile),
-            stages: Param::new(RECORD_STAGES),
+            stages: Param::new(stages),
+            mask_stages: Param::new(stages - 3),
             position_w: Param::new(config.tile_w()),
             feature_w: Param::new(config.feature_w()),
             info_w: Param::new(info_w),

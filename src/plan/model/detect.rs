@@ -4,7 +4,7 @@ use super::{Event, Model};
 use crate::config::Config;
 use crate::plan::{JobRegs, TileDescriptor};
 
-/// Cycles from a group's last detection step, z, to the first item that its set can issue.
+/// Cycles from a group's last detection step, z, to the first item that its set can issue, with tags in LUT RAM.
 const LIST_LATENCY: u64 = 8;
 
 /// Detection front of a set: takes the set's tiles from its own queue, and has them detected group by group.
@@ -140,7 +140,8 @@ impl Model<'_> {
         self.stats.detect_busy += steps;
         let last_step = self.now + steps;
         self.at(last_step + 1, Event::Detected(number));
-        self.at(last_step + LIST_LATENCY, Event::ListReady(set));
+        let latency = LIST_LATENCY + self.config.mcache.tag_cycles() as u64;
+        self.at(last_step + latency, Event::ListReady(set));
     }
 
     /// Effects of a group's last detection step.

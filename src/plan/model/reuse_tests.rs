@@ -2,6 +2,7 @@
 
 use super::tests::naive;
 use super::*;
+use crate::config::Tags;
 use crate::engine::{Geometry, Pass};
 use crate::plan::{Choices, Correlation, Segment, random_case};
 use rand::{RngExt, SeedableRng};
@@ -89,7 +90,15 @@ fn events_count_what_cycles_count_with_detection() {
         detectors: 2,
         ..tiny.clone()
     };
-    for (config, cases) in [(tiny, 300), (shared, 300), (pool, 200), (small, 60)] {
+    let mut in_blocks = tiny.clone();
+    in_blocks.mcache.tags = Tags::BlockRam;
+    for (config, cases) in [
+        (tiny, 300),
+        (shared, 300),
+        (pool, 200),
+        (small, 60),
+        (in_blocks, 200),
+    ] {
         for seed in 0..cases {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             for job in random_case(&config, seed).unwrap().plan.jobs {

@@ -210,7 +210,8 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
                 pool.serving = (left > 1).then_some((set, left - 1));
                 if left == 1 {
                     next[set].front.step_on(regs);
-                    later.push((cycle + 8, Later::List(set)));
+                    let latency = 8 + config.mcache.tag_cycles() as u64;
+                    later.push((cycle + latency, Later::List(set)));
                 }
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Random reuse jobs on row banks, and what `docs/reuse.md` says their detection finds: plain loops over the features.
 
 use crate::tiny;
-use mercury::config::Config;
+use mercury::config::{Config, Tags};
 use mercury::regmap::{Read, TileDescriptor};
 use mercury::reuse::{Mode, State};
 use rand::RngExt;
@@ -70,11 +70,12 @@ pub type Item = (usize, bool, usize, usize, usize, usize, u128);
 
 impl Job {
     pub fn random(rng: &mut ChaCha8Rng) -> Job {
-        let config = Config {
+        let mut config = Config {
             detectors: 1,
             l: [1, 2, 3, 3][rng.random_range(0..4)],
             ..tiny()
         };
+        config.mcache.tags = [Tags::LutRam, Tags::BlockRam][rng.random_range(0..2)];
         let (kr, kw, cg): (usize, usize, usize) = [
             (1, 1, 1),
             (3, 3, 1),

@@ -2,13 +2,11 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::mcache::Mcache;
-use mercury::config::{self, Config};
+use mercury::config::{self, Config, Tags};
 use mercury::reuse::State;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-
-/// Cycles from a vector (z+4) to its decision (z+5).
-const LATENCY: usize = 1;
+use std::collections::VecDeque;
 
 /// State, entry and signature.
 type Decision = (State, usize, u128);
@@ -22,7 +20,7 @@ impl Plain {
         if let Some((_, entry)) = self.0.iter().find(|(s, _)| *s == signature) {
             return (State::Hit, *entry, signature);
         }
-        let config::Mcache { sets, ways } = config.mcache;
+        let config::Mcache { sets, ways, .. } = config.mcache;
         let mut set = 0;
         if sets > 1 {
             for slice in (0..config.sig_w).step_by(sets.ilog2() as usize) {
@@ -82,19 +80,30 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
     let mut sim = sim(Mcache::new(config));
     let looks_up = !rng.random_ratio(1, 6);
     sim.looks_up.next = looks_up;
+    // Every set is emptied once; numbers of one set still have a bit.
+    for _ in 0..config.mcache.sets.max(2) {
+        assert!(!sim.ready.val(), "a set may still hold something");
+        sim.clock();
+    }
+    assert!(sim.ready.val());
     let pool = signatures(config, &mut rng);
     let mut group = Plain::default();
-    let length = [10, 30, 200][rng.random_range(0..3)];
-    let (mut first, mut due, mut last) = (true, None::<Decision>, None);
-    for cycle in 0..400 {
-        let (valid, clear) = (rng.random_ratio(5, 6), rng.random_ratio(1, 80));
-        first |= rng.random_ratio(1, length);
+    // Groups of one vector bring the number of an epoch back soonest.
+    let length = [1, 10, 30, 200][rng.random_range(0..4)];
+    let mut on_their_way: VecDeque<Option<Decision>> =
+        (0..1 + config.mcache.tag_cycles()).map(|_| None).collect();
+    let (mut ended, mut before) = (true, None);
+    for cycle in 0..600 {
+        // No vector in the cycle after a group's last one, and after a clear.
+        let valid = !std::mem::take(&mut ended) && rng.random_ratio(5, 6);
+        let clear = rng.random_ratio(1, 80);
+        let last = rng.random_ratio(1, length);
         let signature = pool[rng.random_range(0..pool.len())];
         let zero = rng.random_ratio(1, 8);
         sim.valid.next = valid;
         sim.clear.next = clear;
         // Without a vector the other inputs mean nothing.
-        sim.first.next = if valid { first } else { rng.random() };
+        sim.last.next = if valid { last } else { rng.random() };
         sim.zero.next = zero;
         set(&mut sim.signature, signature as i128);
         sim.settle();
@@ -103,13 +112,10 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
             let entry = sim.entry.val().to_u64() as usize;
             (state.expect("two bits"), entry, sim.tag.val().to_u128())
         });
-        assert_eq!(seen, due, "seed {seed}, cycle {cycle}, {config:?}");
-        assert_eq!(LATENCY, 1, "`due` is one cycle old");
-        due = None;
+        let expected = on_their_way.pop_front().flatten();
+        assert_eq!(seen, expected, "seed {seed}, cycle {cycle}, {config:?}");
+        let mut due = None;
         if valid {
-            if std::mem::take(&mut first) {
-                group = Plain::default();
-            }
             met.zero_known += usize::from(zero && group.0.iter().any(|(s, _)| *s == signature));
             due = Some(match (zero, looks_up) {
                 (true, _) => (State::Zero, 0, 0),
@@ -119,15 +125,21 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
         }
         if clear {
             met.cleared += usize::from(due.is_some());
-            (due, first) = (None, true);
+            due = None;
+            on_their_way.iter_mut().for_each(|decision| *decision = None);
+        }
+        ended = clear || valid && last;
+        if ended {
+            group = Plain::default();
         }
         if let Some((state, entry, _)) = due {
             met.states[usize::from(state.code())] += 1;
-            met.next_cycle += usize::from(state == State::Hit && last == Some((State::Mau, entry)));
+            met.next_cycle += usize::from(state == State::Hit && before == Some((State::Mau, entry)));
             met.full += usize::from(state == State::Mnu && looks_up);
             met.no_lookup += usize::from(state == State::Mnu && !looks_up);
         }
-        last = due.map(|(state, entry, _)| (state, entry));
+        before = due.map(|(state, entry, _)| (state, entry));
+        on_their_way.push_back(due);
         sim.clock();
     }
 }
@@ -142,14 +154,16 @@ fn mcache_decides_as_a_search_through_the_group() {
         (16, 8, 48),
         (64, 16, 96),
     ];
-    for (sets, ways, sig_w) in caches {
-        let config = Config {
-            mcache: config::Mcache { sets, ways },
+    let both = |(sets, ways, sig_w)| {
+        [Tags::LutRam, Tags::BlockRam].map(|tags| Config {
+            mcache: config::Mcache { sets, ways, tags },
             sig_w,
             ..tiny()
-        };
+        })
+    };
+    for config in caches.into_iter().flat_map(both) {
         let mut met = Met::default();
-        for seed in 0..16 {
+        for seed in 0..24 {
             run(&config, seed, &mut met);
         }
         let Met {
@@ -165,6 +179,7 @@ fn mcache_decides_as_a_search_through_the_group() {
             &[next_cycle, full, zero_known, cleared, no_lookup],
         ]
         .concat();
-        assert!(counts.iter().all(|&n| n > 5), "{sets} x {ways}: {counts:?}");
+        let cache = &config.mcache;
+        assert!(counts.iter().all(|&n| n > 5), "{cache:?}: {counts:?}");
     }
 }
