@@ -166,7 +166,7 @@ module mcache (
     assign index_now = index;
     assign empties = ended || !emptied;
     assign found_entry = ({3'd0, index_now} << 3) | {4'd0, comparator_hit_way};
-    assign insert = valid_now && looks_up && !zero_now && !found && (filled < 4'd8);
+    assign insert = valid_now && looks_up && !zero_now && !found && !empties && (filled < 4'd8);
     assign lut_tags_0_write_enable = insert && (filled == 4'd0);
     assign lut_tags_1_write_enable = insert && (filled == 4'd1);
     assign lut_tags_2_write_enable = insert && (filled == 4'd2);

@@ -126,7 +126,9 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
         if clear {
             met.cleared += usize::from(due.is_some());
             due = None;
-            on_their_way.iter_mut().for_each(|decision| *decision = None);
+            on_their_way
+                .iter_mut()
+                .for_each(|decision| *decision = None);
         }
         ended = clear || valid && last;
         if ended {
@@ -134,7 +136,8 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
         }
         if let Some((state, entry, _)) = due {
             met.states[usize::from(state.code())] += 1;
-            met.next_cycle += usize::from(state == State::Hit && before == Some((State::Mau, entry)));
+            met.next_cycle +=
+                usize::from(state == State::Hit && before == Some((State::Mau, entry)));
             met.full += usize::from(state == State::Mnu && looks_up);
             met.no_lookup += usize::from(state == State::Mnu && !looks_up);
         }
