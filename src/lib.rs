@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod cli;
 pub mod config;
 pub mod cosim;
+pub mod crew;
 pub mod designs;
 pub mod engine;
 pub mod golden;

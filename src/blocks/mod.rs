@@ -33,11 +33,13 @@
 //! | [`drain`] | reads psum banks, sends results |
 //! | [`output_packer`] | rounds or not, packs the output beats |
 //! | [`requantizer`] | one lane of rounding and saturation |
+//! | [`crew`] | blocks of the designs for fully connected layers |
 
 // Kernels have no match guards: an `if` inside of an arm is the only way to write one.
 #![allow(clippy::collapsible_match)]
 
 pub mod axil_regs;
+pub mod crew;
 pub mod detect_front;
 pub mod detector;
 pub mod detector_lane;

@@ -31,7 +31,7 @@ const MAX_WEIGHT_WORDS: usize = 1 << 15;
 /// Widest partial sum: the host keeps sums exactly in f64, whose integers end at 2^53.
 const MAX_ACC: usize = 53;
 
-fn illegal(
+pub(super) fn illegal(
     key: &str,
     value: impl ToString,
     limit: impl Into<String>,
@@ -58,7 +58,12 @@ fn range(key: &str, value: usize, low: usize, high: usize) -> Result<(), ConfigE
     ))
 }
 
-fn power_of_two(key: &str, value: usize, low: usize, high: usize) -> Result<(), ConfigError> {
+pub(super) fn power_of_two(
+    key: &str,
+    value: usize,
+    low: usize,
+    high: usize,
+) -> Result<(), ConfigError> {
     range(key, value, low, high)?;
     if value.is_power_of_two() {
         return Ok(());
@@ -72,7 +77,7 @@ fn power_of_two(key: &str, value: usize, low: usize, high: usize) -> Result<(), 
     ))
 }
 
-fn one_of(key: &str, value: usize, legal: &[usize]) -> Result<(), ConfigError> {
+pub(super) fn one_of(key: &str, value: usize, legal: &[usize]) -> Result<(), ConfigError> {
     if legal.contains(&value) {
         return Ok(());
     }
@@ -148,7 +153,7 @@ fn reuse(c: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn name(name: &str) -> Result<(), ConfigError> {
+pub(super) fn name(name: &str) -> Result<(), ConfigError> {
     let legal = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
             .chars()

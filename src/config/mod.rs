@@ -5,6 +5,7 @@
 
 mod check;
 mod device;
+pub mod fc;
 mod widths;
 
 pub use check::{BUS_WIDTHS, MAX_PES, MAX_SETS, MAX_TILE, OPERAND_WIDTHS};

@@ -1,5 +1,9 @@
 //! Top-level designs.
 
+mod crew;
+mod dense_fc;
 mod mercury;
 
+pub use crew::Crew;
+pub use dense_fc::DenseFc;
 pub use mercury::Mercury;

@@ -2,20 +2,35 @@
 //!
 //! The RTL decoder, the planner, the driver, the C header ([`c_header`]) and the tables in `docs/regmap.md` and `docs/streams.md` ([`docs`]) are all made from what stands here; no address or bit position is
 //! typed anywhere else.
+//!
+//! [`words`] is the address map of MERCURY; [`fc`] has the registers of the designs for fully connected layers.
+//!
+//! ```
+//! use mercury::regmap::{Access, words};
+//! let job_words = words().filter(|w| w.register.access == Access::Job).count();
+//! assert_eq!(words().last().unwrap().name, "MAX_ABS_HI");
+//! assert!(job_words > 10);
+//! ```
 
 pub mod c_header;
 mod csr;
 pub mod docs;
+pub mod fc;
 mod identity;
 mod stream;
+mod table;
 
-pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, STATISTIC_BITS, Statistics, Word, words};
+pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, Statistics, words};
 pub use identity::identity;
 pub use stream::{
     ERRORS, Error, HEADER, OUT_HEADER, OUT_KINDS, OUT_TRAILER, OutHeader, OutKind, READ, Read,
     SEGMENT_KINDS, SegmentHeader, SegmentKind, TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS,
     TILE_SLOTS, TileDescriptor, trailer_error,
 };
+pub use table::Word;
+
+/// Width of a statistics counter in hardware; the remaining bits of its two words read 0.
+pub const STATISTIC_BITS: usize = 48;
 
 /// Some neighbouring bits of a register, a header or a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +97,9 @@ pub enum Access {
 
 /// One register of the table; statistics occupy two bus words, all others one.
 #[derive(Clone, Copy, Debug)]
-pub struct Register {
+pub struct Register<R = Reg> {
     /// Its key.
-    pub reg: Reg,
+    pub reg: R,
     /// Upper-case name.
     pub name: &'static str,
     /// Access class.

@@ -1,0 +1,73 @@
+//! The sum over the inputs of a group.
+
+use crate::hdl::prelude::*;
+
+/// Binary tree of adders with a register after each level.
+///
+/// ```text
+///  leaf[0] ─┐
+///  leaf[1] ─┴ + ─► [reg] ─┐
+///  leaf[2] ─┐             ├ + ─► [reg] ─► sum
+///  leaf[3] ─┴ + ─► [reg] ─┘
+/// ```
+///
+/// **Latency** log2(leaves) cycles. **Back-pressure** none: it never stops. **Parameters** `leaves`, a power of two of at
+/// least 2; `width` of a leaf; the sum has log2(leaves) bits more.
+///
+/// The test `adder_tree_adds` compares it with a plain sum; `adder_tree` in `tests/crew_gate.rs` its Verilog with it.
+#[derive(LogicBlock)]
+pub struct AdderTree {
+    /// Signed numbers.
+    pub leaf: Vec<Sig<In>>,
+    /// Their sum.
+    pub sum: Sig<Out>,
+    node: Vec<Reg>,
+    inner: Param,
+    nodes: Param,
+    about: About,
+}
+
+impl AdderTree {
+    /// A tree of `leaves` leaves of `width` bits.
+    ///
+    /// # Panics
+    /// `leaves` is not a power of two of at least 2.
+    pub fn new(leaves: usize, width: usize) -> Self {
+        assert!(
+            leaves >= 2 && leaves.is_power_of_two(),
+            "{leaves} leaves: use a power of two of at least 2"
+        );
+        let levels = leaves.ilog2() as usize;
+        // As in a heap: node 1 is the root, the children of node i are 2i and 2i + 1, leaf l is node leaves + l; node 0 is
+        // not there, so the vector starts with node 1.
+        let node =
+            (1..leaves).map(|i| Reg::signed(width + levels - i.ilog2() as usize).without_reset());
+        AdderTree {
+            leaf: (0..leaves).map(|_| Sig::signed(width)).collect(),
+            sum: Sig::signed(width + levels),
+            node: node.collect(),
+            inner: Param::new(leaves / 2),
+            nodes: Param::new(leaves),
+            about: About::new(
+                "adder_tree",
+                "Sum of all leaves: a binary tree of adders with a register after each level.",
+            )
+            .variant(format!("n{leaves}_w{width}")),
+        }
+    }
+}
+
+impl Logic for AdderTree {
+    #[hdl_gen]
+    fn update(&mut self) {
+        for i in 1..self.inner.val() {
+            self.node[i - 1].next =
+                signed_cast(self.node[2 * i - 1].val()) + signed_cast(self.node[2 * i].val());
+        }
+        for i in self.inner.val()..self.nodes.val() {
+            self.node[i - 1].next = signed_cast(self.leaf[2 * i - self.nodes.val()].val())
+                + signed_cast(self.leaf[2 * i + 1 - self.nodes.val()].val());
+        }
+        self.sum.next = self.node[0].val();
+    }
+}

@@ -1,0 +1,184 @@
+//! Weights from files: `.npz`, `.npy` and safetensors, whole numbers or floats to quantise.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use ndarray::{Array2, ArrayD, Ix2};
+use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+/// A quantised layer of a file.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name in the file.
+    pub name: String,
+    /// Weights `[inputs, outputs]`.
+    pub weights: Array2<i8>,
+    /// The step that floats were divided by; none for whole numbers, which are taken as they are.
+    pub scale: Option<f64>,
+}
+
+/// Every matrix of a file as weights of `bits` bits, in the order of the file. Matrices are `[outputs, inputs]`, as PyTorch
+/// stores them, or with `transposed` `[inputs, outputs]`; tensors that are no matrices are left out.
+///
+/// # Errors
+/// An unreadable file, an unknown format, values that do not fit `bits` bits, no matrix at all.
+pub fn load(path: &Path, bits: u32, transposed: bool) -> Result<Vec<Tensor>> {
+    let extension = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or_default();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let arrays = match extension {
+        "npz" => npz(bytes).with_context(|| format!("reading {}", path.display()))?,
+        "npy" => vec![("weights".into(), npy(&bytes)?)],
+        "safetensors" => {
+            safetensors(&bytes).with_context(|| format!("reading {}", path.display()))?
+        }
+        other => bail!(
+            "{} ends with `.{other}`: give a .npz, .npy or .safetensors file",
+            path.display()
+        ),
+    };
+    let mut tensors = Vec::new();
+    for (name, values) in arrays {
+        let Ok(matrix) = values.into_dimensionality::<Ix2>() else {
+            continue;
+        };
+        let matrix = if transposed {
+            matrix
+        } else {
+            matrix.reversed_axes()
+        };
+        let quantised = quantise(&matrix, bits).with_context(|| format!("tensor {name}"))?;
+        tensors.push(Tensor {
+            name,
+            weights: quantised.0,
+            scale: quantised.1,
+        });
+    }
+    ensure!(
+        !tensors.is_empty(),
+        "{} holds no matrix: give weights with two dimensions",
+        path.display()
+    );
+    Ok(tensors)
+}
+
+/// Whole numbers that fit stay; anything else is divided by max|w| / (2^(bits−1) − 1) and rounded, half to even.
+///
+/// # Errors
+/// A value that is not finite, an empty matrix, bits outside of 2…8.
+pub fn quantise(values: &Array2<f64>, bits: u32) -> Result<(Array2<i8>, Option<f64>)> {
+    ensure!((2..=8).contains(&bits), "{bits} bits a weight: give 2 to 8");
+    ensure!(!values.is_empty(), "an empty matrix");
+    ensure!(
+        values.iter().all(|v| v.is_finite()),
+        "a value that is not finite"
+    );
+    let (low, high) = (
+        -f64::from(1 << (bits - 1)),
+        f64::from((1 << (bits - 1)) - 1),
+    );
+    if values
+        .iter()
+        .all(|v| v.fract() == 0.0 && (low..=high).contains(v))
+    {
+        return Ok((values.mapv(|v| v as i8), None));
+    }
+    let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let scale = largest / high;
+    Ok((
+        values.mapv(|v| (v / scale).round_ties_even() as i8),
+        Some(scale),
+    ))
+}
+
+fn npz(bytes: Vec<u8>) -> Result<Vec<(String, ArrayD<f64>)>> {
+    let mut reader = NpzReader::new(std::io::Cursor::new(bytes))?;
+    let names = reader.names()?;
+    names
+        .into_iter()
+        .map(|name| {
+            let values = any_type(|| {
+                reader
+                    .by_name::<ndarray::OwnedRepr<f64>, ndarray::IxDyn>(&name)
+                    .map_err(npz_error)
+            })
+            .or_else(|_| {
+                any_type(|| {
+                    Ok(reader
+                        .by_name::<ndarray::OwnedRepr<f32>, ndarray::IxDyn>(&name)
+                        .map_err(npz_error)?
+                        .mapv(f64::from))
+                })
+            })
+            .or_else(|_| {
+                any_type(|| {
+                    Ok(reader
+                        .by_name::<ndarray::OwnedRepr<i8>, ndarray::IxDyn>(&name)
+                        .map_err(npz_error)?
+                        .mapv(f64::from))
+                })
+            })
+            .with_context(|| format!("array {name}: give float64, float32 or int8"))?;
+            Ok((name.trim_end_matches(".npy").to_string(), values))
+        })
+        .collect()
+}
+
+fn any_type(read: impl FnOnce() -> Result<ArrayD<f64>>) -> Result<ArrayD<f64>> {
+    read()
+}
+
+fn npz_error(error: ndarray_npy::ReadNpzError) -> anyhow::Error {
+    error.into()
+}
+
+fn npy(bytes: &[u8]) -> Result<ArrayD<f64>> {
+    let wrong = |e: ReadNpyError| anyhow::Error::from(e).context("give float64, float32 or int8");
+    ArrayD::<f64>::read_npy(bytes)
+        .or_else(|_| ArrayD::<f32>::read_npy(bytes).map(|a| a.mapv(f64::from)))
+        .or_else(|_| ArrayD::<i8>::read_npy(bytes).map(|a| a.mapv(f64::from)))
+        .map_err(wrong)
+}
+
+fn safetensors(bytes: &[u8]) -> Result<Vec<(String, ArrayD<f64>)>> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut tensors = file.tensors();
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    let matrices = tensors
+        .into_iter()
+        .filter(|(_, view)| view.shape().len() == 2);
+    matrices
+        .map(|(name, view)| {
+            Ok((
+                name.clone(),
+                values(&view).with_context(|| format!("tensor {name}"))?,
+            ))
+        })
+        .collect()
+}
+
+fn values(view: &TensorView) -> Result<ArrayD<f64>> {
+    let words = |size: usize| view.data().chunks_exact(size);
+    let values: Vec<f64> = match view.dtype() {
+        Dtype::F64 => words(8)
+            .map(|b| f64::from_le_bytes(b.try_into().expect("8 bytes")))
+            .collect(),
+        Dtype::F32 => words(4)
+            .map(|b| f64::from(f32::from_le_bytes(b.try_into().expect("4 bytes"))))
+            .collect(),
+        Dtype::BF16 => words(2)
+            .map(|b| {
+                f64::from(f32::from_bits(
+                    u32::from(u16::from_le_bytes([b[0], b[1]])) << 16,
+                ))
+            })
+            .collect(),
+        Dtype::I8 => words(1).map(|b| f64::from(b[0] as i8)).collect(),
+        other => bail!("type {other:?}: give F64, F32, BF16 or I8"),
+    };
+    Ok(ArrayD::from_shape_vec(view.shape(), values)?)
+}

@@ -1,0 +1,276 @@
+//! CREW: fully connected layers by unique weights.
+
+use crate::blocks::crew::JobFields;
+use crate::blocks::crew::adder_tree::AdderTree;
+use crate::blocks::crew::control::FcControl;
+use crate::blocks::crew::drain::Drain;
+use crate::blocks::crew::loader::CrewLoader;
+use crate::blocks::crew::pe::{CrewPe, PRODUCT_W, PeControl};
+use crate::blocks::crew::regs::FcRegs;
+use crate::blocks::crew::sequencer::CrewSequencer;
+use crate::blocks::crew::sums::Sums;
+use crate::config::fc::FcConfig;
+use crate::hdl::prelude::*;
+use crate::regmap::Access;
+use crate::regmap::fc::{ADDRESS_BITS, REGISTERS};
+
+/// The CREW accelerator: P processing elements of one multiplier and L look-ups each, L adder trees, L columns of sums.
+///
+/// ```text
+///  s_axis ─► loader ─► PE 0 … P-1 ─► tree 0 … L-1 ─► sums 0 … L-1 ─► drain ─► m_axis
+///  s_axil ─► regs ─► control             ▲ sequencer: tasks
+/// ```
+///
+/// **Latency** `docs/crew.md`, "Timing". **Back-pressure** AXI4-Stream on both streams. **Parameters** all keys of a `design = "crew"`
+/// configuration.
+///
+/// `mercury crew cosim` runs its Verilog against golden model and cycle model.
+#[derive(LogicBlock)]
+pub struct Crew {
+    /// Control and status registers: write address.
+    pub s_axil_awaddr: Sig<In>,
+    /// Write address valid.
+    pub s_axil_awvalid: Bit<In>,
+    /// Write address taken.
+    pub s_axil_awready: Bit<Out>,
+    /// Write data.
+    pub s_axil_wdata: Sig<In>,
+    /// Bytes to write.
+    pub s_axil_wstrb: Sig<In>,
+    /// Write data valid.
+    pub s_axil_wvalid: Bit<In>,
+    /// Write data taken.
+    pub s_axil_wready: Bit<Out>,
+    /// Write response.
+    pub s_axil_bresp: Sig<Out>,
+    /// Write response valid.
+    pub s_axil_bvalid: Bit<Out>,
+    /// Write response taken.
+    pub s_axil_bready: Bit<In>,
+    /// Read address.
+    pub s_axil_araddr: Sig<In>,
+    /// Read address valid.
+    pub s_axil_arvalid: Bit<In>,
+    /// Read address taken.
+    pub s_axil_arready: Bit<Out>,
+    /// Read data.
+    pub s_axil_rdata: Sig<Out>,
+    /// Read response.
+    pub s_axil_rresp: Sig<Out>,
+    /// Read data valid.
+    pub s_axil_rvalid: Bit<Out>,
+    /// Read data taken.
+    pub s_axil_rready: Bit<In>,
+    /// Input stream: activations and weights.
+    pub s_axis_tvalid: Bit<In>,
+    /// Input stream.
+    pub s_axis_tready: Bit<Out>,
+    /// Input stream.
+    pub s_axis_tdata: Sig<In>,
+    /// Input stream: the packet's last beat.
+    pub s_axis_tlast: Bit<In>,
+    /// Output stream: sums, then the trailer.
+    pub m_axis_tvalid: Bit<Out>,
+    /// Output stream.
+    pub m_axis_tready: Bit<In>,
+    /// Output stream.
+    pub m_axis_tdata: Sig<Out>,
+    /// Output stream: the trailer.
+    pub m_axis_tlast: Bit<Out>,
+    regs: FcRegs,
+    control: FcControl,
+    loader: CrewLoader,
+    sequencer: CrewSequencer,
+    pe: Vec<CrewPe>,
+    tree: Vec<AdderTree>,
+    sums: Vec<Sums>,
+    drain: Drain,
+    products: Sig<Local>,
+    more: Bit<Local>,
+    stripes: Param,
+    slots: Param,
+    slice_w: Param,
+    lanes: Param,
+    statistics: Param,
+    about: About,
+}
+
+impl Crew {
+    /// The accelerator of this configuration.
+    pub fn new(config: &FcConfig) -> Self {
+        let (inputs, lanes) = (config.multipliers, config.lanes);
+        let counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
+        Crew {
+            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_awvalid: Bit::new(),
+            s_axil_awready: Bit::new(),
+            s_axil_wdata: Sig::unsigned(32),
+            s_axil_wstrb: Sig::unsigned(4),
+            s_axil_wvalid: Bit::new(),
+            s_axil_wready: Bit::new(),
+            s_axil_bresp: Sig::unsigned(2),
+            s_axil_bvalid: Bit::new(),
+            s_axil_bready: Bit::new(),
+            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
+            s_axil_arvalid: Bit::new(),
+            s_axil_arready: Bit::new(),
+            s_axil_rdata: Sig::unsigned(32),
+            s_axil_rresp: Sig::unsigned(2),
+            s_axil_rvalid: Bit::new(),
+            s_axil_rready: Bit::new(),
+            s_axis_tvalid: Bit::new(),
+            s_axis_tready: Bit::new(),
+            s_axis_tdata: Sig::unsigned(config.bus_w),
+            s_axis_tlast: Bit::new(),
+            m_axis_tvalid: Bit::new(),
+            m_axis_tready: Bit::new(),
+            m_axis_tdata: Sig::unsigned(config.bus_w),
+            m_axis_tlast: Bit::new(),
+            regs: FcRegs::new(config),
+            control: FcControl::new(config),
+            loader: CrewLoader::new(config),
+            sequencer: CrewSequencer::new(config),
+            pe: (0..inputs).map(|_| CrewPe::new(config)).collect(),
+            tree: (0..lanes)
+                .map(|_| AdderTree::new(inputs, PRODUCT_W))
+                .collect(),
+            sums: (0..lanes)
+                .map(|_| Sums::new(config, PRODUCT_W + config.tree_levels()))
+                .collect(),
+            drain: Drain::new(config),
+            products: Sig::unsigned(address_width(inputs) + 1),
+            more: Bit::new(),
+            stripes: Param::new(config.stripes()),
+            slots: Param::new(config.stripe_inputs()),
+            slice_w: Param::new(config.slice_w()),
+            lanes: Param::new(lanes),
+            statistics: Param::new(counters.count()),
+            about: About::new(
+                "crew",
+                "CREW: fully connected layers; products of unique weights, added by index.",
+            ),
+        }
+    }
+}
+
+impl Logic for Crew {
+    #[hdl_gen]
+    fn update(&mut self) {
+        // Registers and streams.
+        self.regs.s_axil_awaddr.next = self.s_axil_awaddr.val();
+        self.regs.s_axil_awvalid.next = self.s_axil_awvalid.val();
+        self.regs.s_axil_wdata.next = self.s_axil_wdata.val();
+        self.regs.s_axil_wstrb.next = self.s_axil_wstrb.val();
+        self.regs.s_axil_wvalid.next = self.s_axil_wvalid.val();
+        self.regs.s_axil_bready.next = self.s_axil_bready.val();
+        self.regs.s_axil_araddr.next = self.s_axil_araddr.val();
+        self.regs.s_axil_arvalid.next = self.s_axil_arvalid.val();
+        self.regs.s_axil_rready.next = self.s_axil_rready.val();
+        self.s_axil_awready.next = self.regs.s_axil_awready.val();
+        self.s_axil_wready.next = self.regs.s_axil_wready.val();
+        self.s_axil_bresp.next = self.regs.s_axil_bresp.val();
+        self.s_axil_bvalid.next = self.regs.s_axil_bvalid.val();
+        self.s_axil_arready.next = self.regs.s_axil_arready.val();
+        self.s_axil_rdata.next = self.regs.s_axil_rdata.val();
+        self.s_axil_rresp.next = self.regs.s_axil_rresp.val();
+        self.s_axil_rvalid.next = self.regs.s_axil_rvalid.val();
+        self.loader.s_axis_tvalid.next = self.s_axis_tvalid.val();
+        self.loader.s_axis_tdata.next = self.s_axis_tdata.val();
+        self.loader.s_axis_tlast.next = self.s_axis_tlast.val();
+        self.s_axis_tready.next = self.loader.s_axis_tready.val();
+        self.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
+        self.m_axis_tdata.next = self.drain.m_axis_tdata.val();
+        self.m_axis_tlast.next = self.drain.m_axis_tlast.val();
+        self.drain.m_axis_tready.next = self.m_axis_tready.val();
+
+        // Job control.
+        self.regs.busy.next = self.control.busy.val();
+        self.regs.done.next = self.control.done.val();
+        self.regs.error_code.next = self.control.error_code.val();
+        for i in 0..self.statistics.val() {
+            self.regs.statistic[i].next = self.control.statistic[i].val();
+        }
+        self.control.start.next = self.regs.start.val();
+        self.control.abort_job.next = self.regs.abort_job.val();
+        self.control.clear_error.next = self.regs.clear_error.val();
+        self.control.bad_job.next = self.regs.bad_job.val();
+        self.control.accepted.next = self.loader.accepted.val();
+        self.control.loader_done.next = self.loader.done.val();
+        self.control.loader_error.next = self.loader.error.val();
+        self.control.loader_error_code.next = self.loader.error_code.val();
+        self.control.closing.next = self.drain.closing.val();
+        self.control.out_valid.next = self.drain.m_axis_tvalid.val();
+        self.control.out_ready.next = self.m_axis_tready.val();
+        self.control.out_last.next = self.drain.m_axis_tlast.val();
+        self.loader.start.next = self.regs.start.val();
+        self.loader.abort_job.next = self.regs.abort_job.val();
+        self.loader.flush.next = self.control.flush.val();
+        JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
+        self.loader.group_added.next = self.sequencer.group_added.val();
+        self.control.range_error.next = self.sequencer.range_error.val();
+        self.control.multiplying.next = self.sequencer.multiplying.val();
+        self.control.adding.next = self.sequencer.adding.val();
+        self.control.stall_weights.next = self.sequencer.stall_weights.val();
+        self.control.stall_products.next = self.sequencer.stall_products.val();
+        self.sequencer.clear.next = self.control.clear.val();
+        self.sequencer.start.next = self.regs.start.val();
+        self.sequencer.group.next = self.loader.group.val();
+        JobFields::<In>::join(&mut self.sequencer.job, &mut self.regs.job);
+
+        // Processing elements.
+        self.products.next = 0.into();
+        self.more.next = false;
+        for s in 0..self.stripes.val() {
+            for i in 0..self.slots.val() {
+                self.pe[s * self.slots.val() + i].load_header.next =
+                    self.loader.load_header.val() && self.loader.load_stripe.val().get_bit(s);
+                self.pe[s * self.slots.val() + i].load_x.next =
+                    self.loader.load_x.val() && self.loader.load_stripe.val().get_bit(s);
+                self.pe[s * self.slots.val() + i].load_uniques.next =
+                    self.loader.load_uniques.val() && self.loader.load_stripe.val().get_bit(s);
+                self.pe[s * self.slots.val() + i].load_indices.next =
+                    self.loader.load_indices.val() && self.loader.load_stripe.val().get_bit(s);
+                self.pe[s * self.slots.val() + i].load_bank.next = self.loader.load_bank.val();
+                self.pe[s * self.slots.val() + i].load_address.next =
+                    self.loader.load_address.val();
+                self.pe[s * self.slots.val() + i].load_data.next =
+                    unsigned_cast(self.loader.load_data.val() >> (i * self.slice_w.val()));
+                PeControl::<In>::join(
+                    &mut self.pe[s * self.slots.val() + i].control,
+                    &mut self.sequencer.control,
+                );
+                if self.pe[s * self.slots.val() + i].more.val() {
+                    self.more.next = true;
+                }
+                if self.sequencer.multiplying.val()
+                    && self.pe[s * self.slots.val() + i].multiplies.val()
+                {
+                    self.products.next = self.products.val() + 1;
+                }
+                for l in 0..self.lanes.val() {
+                    self.tree[l].leaf[s * self.slots.val() + i].next =
+                        self.pe[s * self.slots.val() + i].product[l].val();
+                }
+            }
+        }
+        self.sequencer.more.next = self.more.val();
+        self.control.products.next = self.products.val();
+
+        // Sums and drain.
+        self.drain.clear.next = self.control.clear_drain.val();
+        self.drain.finished.next = self.sequencer.finished.val();
+        self.drain.failed.next = self.control.failed.val();
+        self.drain.error_code.next = self.control.error_code.val();
+        self.drain.rows.next = self.regs.job.sums.val();
+        for l in 0..self.lanes.val() {
+            self.sums[l].valid.next = self.sequencer.sum_valid.val();
+            self.sums[l].row.next = self.sequencer.sum_row.val();
+            self.sums[l].first.next = self.sequencer.sum_first.val();
+            self.sums[l].addend.next = self.tree[l].sum.val();
+            self.sums[l].reading.next = self.drain.reading.val();
+            self.sums[l].read_enable.next = self.drain.enable.val();
+            self.sums[l].read_row.next = self.drain.row.val();
+            self.drain.word[l].next = self.sums[l].data.val();
+        }
+    }
+}
