@@ -8,6 +8,7 @@ use mercury::{
         rtl::{Direction, Rtl},
         verilate::{Builder, Options},
     },
+    designs::Sizes,
 };
 use predicates::prelude::*;
 use std::{collections::BTreeMap, fs, path::Path};
@@ -68,7 +69,7 @@ fn the_committed_snapshot_is_up_to_date() {
 
 #[test]
 fn two_runs_give_the_same_bytes() {
-    for preset in Config::preset_names() {
+    for preset in Sizes::preset_names() {
         assert_eq!(generated(preset, &[]), generated(preset, &[]), "{preset}");
     }
 }
@@ -301,7 +302,7 @@ fn the_list_names_every_preset() {
         .lines()
         .map(|l| l.split_whitespace().next().unwrap())
         .collect();
-    assert_eq!(names, Config::preset_names().collect::<Vec<_>>());
+    assert_eq!(names, Sizes::preset_names().collect::<Vec<_>>());
 }
 
 #[test]

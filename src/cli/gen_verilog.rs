@@ -1,12 +1,11 @@
 //! The `gen-verilog` command: a configuration in, a folder of Verilog out.
 
 use super::{Outcome, end_with_the_reader, exit_code};
-use crate::regmap::c_header;
 use crate::{
     config::Config,
     cosim::rtl::{Direction, Manifest, PortSpec},
-    designs::Mercury,
-    hdl::{self, verilog::Header},
+    designs::Sizes,
+    hdl,
 };
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -19,7 +18,7 @@ use std::{
 /// Folder that Verilog goes to when no other is named.
 const DEFAULT_OUT: &str = "rtl_out";
 
-/// Generate the Verilog of an accelerator
+/// Generate the Verilog of an accelerator: MERCURY, CREW or CREW's dense baseline
 ///
 /// Writes DIR/NAME/: one file a module, NAME.f listing them (a module before its first use), manifest.json. Without
 /// arguments: the preset `small` into rtl_out/.
@@ -30,6 +29,7 @@ const DEFAULT_OUT: &str = "rtl_out";
     after_help = "Examples:\n  \
         gen-verilog                                    the default preset into rtl_out/small\n  \
         gen-verilog --preset paper --single-file       one file, rtl_out/paper/paper.v\n  \
+        gen-verilog --preset crew-tiny                 another design: fully connected layers by unique weights\n  \
         gen-verilog --config my.toml --out build       a size of your own; start from a file of configs/\n\n\
         Exit codes: 0 good, 2 bad usage or configuration."
 )]
@@ -66,12 +66,12 @@ impl Args {
             list(self.quiet)?;
             return Ok(Outcome::Good);
         }
-        let config = match &self.config {
-            Some(file) => Config::load(file)?,
-            None => Config::preset(self.preset.as_deref().unwrap_or(Config::DEFAULT_PRESET))?,
+        let sizes = match &self.config {
+            Some(file) => Sizes::load(file)?,
+            None => Sizes::preset(self.preset.as_deref().unwrap_or(Config::DEFAULT_PRESET))?,
         };
-        refuse_preset_name(&config, self.config.is_some(), &self.out)?;
-        let manifest = generate(&config, &self.out, self.single_file)?;
+        refuse_preset_name(&sizes, self.config.is_some(), &self.out)?;
+        let manifest = generate(&sizes, &self.out, self.single_file)?;
         if !self.quiet {
             summarise(&manifest, &self.out, self.config.as_deref());
         }
@@ -80,11 +80,11 @@ impl Args {
 }
 
 /// A file of the user's own must not take the place of a preset's reviewed Verilog.
-fn refuse_preset_name(config: &Config, own: bool, out: &Path) -> Result<()> {
-    let preset = Config::preset_names().find(|name| own && *name == config.name);
+fn refuse_preset_name(sizes: &Sizes, own: bool, out: &Path) -> Result<()> {
+    let preset = Sizes::preset_names().find(|name| own && *name == sizes.name());
     if let Some(name) = preset
         && out == Path::new(DEFAULT_OUT)
-        && Config::preset(name)?.hash() != config.hash()
+        && Sizes::preset(name)?.hash() != sizes.hash()
     {
         anyhow::bail!(
             "name = \"{name}\" is that of a preset with other sizes, whose Verilog stands in {DEFAULT_OUT}/{name}: \
@@ -95,29 +95,25 @@ fn refuse_preset_name(config: &Config, own: bool, out: &Path) -> Result<()> {
 }
 
 fn list(names_only: bool) -> Result<()> {
-    for name in Config::preset_names() {
+    for name in Sizes::preset_names() {
         match names_only {
             true => println!("{name}"),
-            false => println!("{name:<8} {}", Config::preset(name)?.description),
+            false => println!("{name:<15} {}", Sizes::preset(name)?.description()),
         }
     }
     Ok(())
 }
 
-/// Prints the design of `config` into the folder `out/NAME` and returns its manifest. Equal configurations give equal
+/// Prints the design of `sizes` into the folder `out/NAME` and returns its manifest. Equal sizes give equal
 /// bytes; Verilog that an earlier run left there is removed.
 ///
 /// # Errors
 /// A static check of the hardware fails, or the folder cannot be written.
-pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manifest> {
-    let header = Header {
-        generator_version: env!("CARGO_PKG_VERSION").into(),
-        preset: config.name.clone(),
-        config_hash: config.hash(),
-    };
-    let design = hdl::verilog::print(&Mercury::new(config), &config.top(), &header)?;
+pub fn generate(sizes: &Sizes, out: &Path, single_file: bool) -> Result<Manifest<Sizes>> {
+    let name = sizes.name();
+    let design = sizes.print(env!("CARGO_PKG_VERSION"))?;
     let files: Vec<(String, String)> = match single_file {
-        true => vec![(format!("{}.v", config.name), design.single_file())],
+        true => vec![(format!("{name}.v"), design.single_file())],
         false => design
             .modules
             .iter()
@@ -125,17 +121,17 @@ pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manife
             .collect(),
     };
     let manifest = Manifest {
-        name: config.name.clone(),
-        design: "mercury".into(),
+        name: name.into(),
+        design: sizes.design().into(),
         top: design.top.clone(),
-        config: config.clone(),
-        config_hash: config.hash(),
+        config: sizes.clone(),
+        config_hash: sizes.hash(),
         modules: design.modules.len(),
         lines: files.iter().map(|(_, text)| text.lines().count()).sum(),
         files: files.iter().map(|(name, _)| name.clone()).collect(),
         ports: design.ports.iter().map(port).collect(),
     };
-    let folder = out.join(&config.name);
+    let folder = out.join(name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     remove_stale(&folder, &manifest)?;
     let list: String = manifest
@@ -144,10 +140,11 @@ pub fn generate(config: &Config, out: &Path, single_file: bool) -> Result<Manife
         .map(|name| format!("{name}\n"))
         .collect();
     let json = serde_json::to_string_pretty(&manifest)? + "\n";
+    let (header, macros) = sizes.c_header();
     let extra = [
-        (format!("{}.f", config.name), list),
+        (format!("{name}.f"), list),
         (Manifest::FILE.into(), json),
-        (c_header::FILE_NAME.into(), c_header::render(config)),
+        (header.into(), macros),
     ];
     for (name, text) in files.into_iter().chain(extra) {
         let path = folder.join(name);
@@ -168,12 +165,12 @@ fn port(port: &hdl::verilog::Port) -> PortSpec {
 }
 
 /// Removes the Verilog files that an earlier run listed in the folder's manifest and this one does not write.
-fn remove_stale(folder: &Path, new: &Manifest) -> Result<()> {
+fn remove_stale(folder: &Path, new: &Manifest<Sizes>) -> Result<()> {
     let Ok(text) = fs::read_to_string(folder.join(Manifest::FILE)) else {
         return Ok(());
     };
     // A manifest of another version is no reason to fail.
-    let Ok(earlier) = serde_json::from_str::<Manifest>(&text) else {
+    let Ok(earlier) = serde_json::from_str::<Manifest<Sizes>>(&text) else {
         return Ok(());
     };
     let stale =
@@ -190,7 +187,7 @@ fn remove_stale(folder: &Path, new: &Manifest) -> Result<()> {
     Ok(())
 }
 
-fn summarise(manifest: &Manifest, out: &Path, file: Option<&Path>) {
+fn summarise(manifest: &Manifest<Sizes>, out: &Path, file: Option<&Path>) {
     let Manifest {
         name,
         top,
@@ -202,10 +199,7 @@ fn summarise(manifest: &Manifest, out: &Path, file: Option<&Path>) {
         ..
     } = manifest;
     let folder = out.join(name);
-    println!(
-        "{name}: {} x {} PEs, configuration {config_hash}",
-        config.sets, config.pes
-    );
+    println!("{name}: {}, configuration {config_hash}", config.array());
     println!(
         "  {}: {} Verilog files, {modules} modules, {lines} lines",
         folder.display(),
@@ -229,17 +223,22 @@ fn summarise(manifest: &Manifest, out: &Path, file: Option<&Path>) {
     );
     println!(
         "  C header of registers and streams: {}",
-        folder.join(c_header::FILE_NAME).display()
+        folder.join(config.c_header().0).display()
     );
-    println!(
-        "estimate of memories and multipliers:\n{}",
-        config.estimate()
-    );
-    match file {
-        None => println!("next: make verilator-test PRESET={name}"),
-        Some(file) => println!(
-            "next: cargo run --release --bin mercury -- cosim --config {}",
-            file.display()
-        ),
+    let sizes = file.map_or(format!("--preset {name}"), |f| {
+        format!("--config {}", f.display())
+    });
+    match config {
+        Sizes::Mercury(config) => {
+            println!(
+                "estimate of memories and multipliers:\n{}",
+                config.estimate()
+            );
+            match file {
+                None => println!("next: make verilator-test PRESET={name}"),
+                Some(_) => println!("next: cargo run --release --bin mercury -- cosim {sizes}"),
+            }
+        }
+        Sizes::Fc(_) => println!("next: cargo run --release --bin mercury -- crew cosim {sizes}"),
     }
 }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod cosim;
+mod crew;
 mod docs;
 mod doctor;
 mod engine;
@@ -47,6 +48,8 @@ enum Command {
     Train(train::Args),
     Job(job::Args),
     Cosim(cosim::Args),
+    #[command(subcommand)]
+    Crew(crew::Command),
     Faults(faults::Args),
     Plan(plan::Args),
     Inspect(inspect::Args),
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
         Command::Cosim(args) => args.run(),
+        Command::Crew(command) => command.run(),
         Command::Faults(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Inspect(args) => args.run(),

@@ -281,3 +281,61 @@ impl FcConfig {
         self.group_inputs().ilog2() as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_legal_and_a_baseline_has_the_same_multipliers_and_stream() {
+        for size in ["tiny", "small", "paper"] {
+            let crew = FcConfig::preset(&format!("crew-{size}")).unwrap();
+            let dense = FcConfig::preset(&format!("dense-fc-{size}")).unwrap();
+            assert_eq!(
+                (crew.multipliers, crew.bus_w),
+                (dense.multipliers, dense.bus_w)
+            );
+            assert_eq!(FcConfig::parse(&crew.to_toml(), "text").unwrap(), crew);
+            assert_ne!(crew.hash(), dense.hash());
+            assert_eq!(crew.top(), format!("crew_{size}"));
+            assert_eq!(dense.top(), format!("dense_fc_{size}"));
+        }
+    }
+
+    #[test]
+    fn a_top_module_names_its_design() {
+        let mine = FcConfig {
+            name: "mine".into(),
+            ..FcConfig::preset("crew-tiny").unwrap()
+        };
+        assert_eq!(mine.top(), "crew_mine");
+    }
+
+    #[test]
+    fn refusals_say_value_limit_and_fix() {
+        let refused = |preset: &str, change: fn(&mut FcConfig), parts: &[&str]| {
+            let mut config = FcConfig::preset(preset).unwrap();
+            change(&mut config);
+            let error = config.check().unwrap_err().to_string();
+            parts
+                .iter()
+                .for_each(|part| assert!(error.contains(part), "{error}"));
+        };
+        refused(
+            "crew-tiny",
+            |c| c.multipliers = 3,
+            &["multipliers = 3", "power of two"],
+        );
+        refused("crew-tiny", |c| c.lanes = 32, &["lanes = 32", "2…16"]);
+        refused("crew-tiny", |c| c.lanes = 8, &["bus_w = 64", "128…512"]);
+        refused("crew-tiny", |c| c.bus_w = 512, &["bus_w = 512", "32…128"]);
+        refused("crew-tiny", |c| c.outputs = 128, &["outputs = 128", "8…64"]);
+        refused("dense-fc-tiny", |c| c.lanes = 4, &["lanes = 4", "1…2"]);
+        refused(
+            "dense-fc-paper",
+            |c| (c.multipliers, c.lanes) = (256, 1),
+            &["lanes = 1", "use 4 or more"],
+        );
+        refused("crew-tiny", |c| c.name = "Bad".into(), &["name"]);
+    }
+}

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod driver;
 pub mod error_paths;
 pub mod faults;
+pub mod fc;
 pub mod hitmaps;
 pub mod model;
 pub mod pump;

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path};
 
@@ -46,9 +47,9 @@ impl PortSpec {
     }
 }
 
-/// `manifest.json`: what `gen-verilog` wrote into a folder.
+/// `manifest.json`: what `gen-verilog` wrote into a folder, for sizes of type `C`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct Manifest<C = Config> {
     /// Name of the configuration.
     pub name: String,
     /// Kind of design, such as `mercury`.
@@ -56,8 +57,8 @@ pub struct Manifest {
     /// Top module.
     pub top: String,
     /// The sizes.
-    pub config: Config,
-    /// [`Config::hash`] of them.
+    pub config: C,
+    /// Hash of everything in them that decides the hardware.
     pub config_hash: String,
     /// Verilog files beside the manifest, a module before its first use.
     pub files: Vec<String>,
@@ -99,11 +100,19 @@ impl Rtl {
         }
     }
 
-    /// What `gen-verilog` wrote into the folder `dir`, with its manifest.
+    /// What `gen-verilog` wrote for MERCURY into the folder `dir`, with its manifest.
+    ///
+    /// # Errors
+    /// As [`Rtl::read`].
+    pub fn from_dir(dir: &Path) -> Result<(Rtl, Manifest)> {
+        Rtl::read(dir)
+    }
+
+    /// What `gen-verilog` wrote for sizes of type `C` into the folder `dir`, with its manifest.
     ///
     /// # Errors
     /// Missing or malformed manifest, missing files.
-    pub fn from_dir(dir: &Path) -> Result<(Rtl, Manifest)> {
+    pub fn read<C: DeserializeOwned>(dir: &Path) -> Result<(Rtl, Manifest<C>)> {
         let read = |name: &str| {
             let path = dir.join(name);
             fs::read_to_string(&path).with_context(|| {
@@ -113,7 +122,7 @@ impl Rtl {
                 )
             })
         };
-        let manifest: Manifest =
+        let manifest: Manifest<C> =
             serde_json::from_str(&read(Manifest::FILE)?).with_context(|| {
                 format!(
                     "{} is malformed; generate it again",

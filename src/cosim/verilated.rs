@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array4;
+use serde::de::DeserializeOwned;
 
 use super::campaign::{Testbench, cycle_bound};
 use super::driver::Driver;
@@ -33,20 +34,27 @@ pub fn default_rtl(config: &Config) -> PathBuf {
 /// # Errors
 /// Missing files or another configuration; the message names the command that writes them.
 pub fn read_rtl(dir: &Path, config: &Config) -> Result<(Rtl, Manifest)> {
-    let command = format!(
-        "run `cargo run --release --bin gen-verilog -- --preset {}`",
-        config.name
-    );
+    read_sized(dir, &config.name, &config.hash())
+}
+
+/// [`read_rtl`] for sizes of any design, told by name and hash.
+///
+/// # Errors
+/// As [`read_rtl`].
+pub fn read_sized<C: DeserializeOwned>(
+    dir: &Path,
+    name: &str,
+    hash: &str,
+) -> Result<(Rtl, Manifest<C>)> {
+    let command = format!("run `cargo run --release --bin gen-verilog -- --preset {name}`");
     let (rtl, manifest) =
-        Rtl::from_dir(dir).with_context(|| format!("no Verilog of {}: {command}", config.name))?;
+        Rtl::read::<C>(dir).with_context(|| format!("no Verilog of {name}: {command}"))?;
     ensure!(
-        manifest.config_hash == config.hash(),
-        "{} holds configuration {} ({}), not {} ({}): {command}, or name the folder of the right one",
+        manifest.config_hash == hash,
+        "{} holds configuration {} ({}), not {hash} ({name}): {command}, or name the folder of the right one",
         dir.display(),
         manifest.config_hash,
         manifest.name,
-        config.hash(),
-        config.name
     );
     Ok((rtl, manifest))
 }

@@ -25,10 +25,7 @@ pub fn merge_rare(weights: &mut Array2<i8>, tolerance: f64) -> Merged {
         let original = row.to_vec();
         let energy = original.iter().map(|&w| square(i32::from(w))).sum::<f64>();
         let mut target: BTreeMap<i8, i8> = original.iter().map(|&w| (w, w)).collect();
-        loop {
-            let Some(next) = drop_bit(&original, &target) else {
-                break;
-            };
+        while let Some(next) = drop_bit(&original, &target) {
             if error(&original, &next) > tolerance * tolerance * energy {
                 break;
             }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use ndarray::{Array2, ArrayD, Ix2};
-use ndarray_npy::{NpzReader, ReadNpyError, ReadNpyExt};
+use ndarray::{Array2, ArrayD, Ix2, IxDyn, OwnedRepr};
+use ndarray_npy::{NpzReader, ReadNpyExt};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 /// A quantised layer of a file.
@@ -96,52 +96,30 @@ pub fn quantise(values: &Array2<f64>, bits: u32) -> Result<(Array2<i8>, Option<f
 }
 
 fn npz(bytes: Vec<u8>) -> Result<Vec<(String, ArrayD<f64>)>> {
-    let mut reader = NpzReader::new(std::io::Cursor::new(bytes))?;
-    let names = reader.names()?;
-    names
-        .into_iter()
-        .map(|name| {
-            let values = any_type(|| {
-                reader
-                    .by_name::<ndarray::OwnedRepr<f64>, ndarray::IxDyn>(&name)
-                    .map_err(npz_error)
-            })
+    let mut archive = NpzReader::new(std::io::Cursor::new(bytes))?;
+    let names = archive.names()?;
+    let read = |name: String| {
+        let values = archive
+            .by_name::<OwnedRepr<f32>, IxDyn>(&name)
+            .map(|a| a.mapv(f64::from))
             .or_else(|_| {
-                any_type(|| {
-                    Ok(reader
-                        .by_name::<ndarray::OwnedRepr<f32>, ndarray::IxDyn>(&name)
-                        .map_err(npz_error)?
-                        .mapv(f64::from))
-                })
+                archive
+                    .by_name::<OwnedRepr<i8>, IxDyn>(&name)
+                    .map(|a| a.mapv(f64::from))
             })
-            .or_else(|_| {
-                any_type(|| {
-                    Ok(reader
-                        .by_name::<ndarray::OwnedRepr<i8>, ndarray::IxDyn>(&name)
-                        .map_err(npz_error)?
-                        .mapv(f64::from))
-                })
-            })
+            .or_else(|_| archive.by_name::<OwnedRepr<f64>, IxDyn>(&name))
             .with_context(|| format!("array {name}: give float64, float32 or int8"))?;
-            Ok((name.trim_end_matches(".npy").to_string(), values))
-        })
-        .collect()
-}
-
-fn any_type(read: impl FnOnce() -> Result<ArrayD<f64>>) -> Result<ArrayD<f64>> {
-    read()
-}
-
-fn npz_error(error: ndarray_npy::ReadNpzError) -> anyhow::Error {
-    error.into()
+        Ok((name, values))
+    };
+    names.into_iter().map(read).collect()
 }
 
 fn npy(bytes: &[u8]) -> Result<ArrayD<f64>> {
-    let wrong = |e: ReadNpyError| anyhow::Error::from(e).context("give float64, float32 or int8");
-    ArrayD::<f64>::read_npy(bytes)
-        .or_else(|_| ArrayD::<f32>::read_npy(bytes).map(|a| a.mapv(f64::from)))
+    ArrayD::<f32>::read_npy(bytes)
+        .map(|a| a.mapv(f64::from))
         .or_else(|_| ArrayD::<i8>::read_npy(bytes).map(|a| a.mapv(f64::from)))
-        .map_err(wrong)
+        .or_else(|_| ArrayD::<f64>::read_npy(bytes))
+        .context("give float64, float32 or int8")
 }
 
 fn safetensors(bytes: &[u8]) -> Result<Vec<(String, ArrayD<f64>)>> {

@@ -2,14 +2,19 @@
 
 use std::fmt::Write;
 
+use super::fc;
 use super::{
     ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, REGISTERS, SEGMENT_KINDS, TILE_FIELD_BITS,
     TILE_FIELDS, TILE_FLAGS, identity, words,
 };
 use crate::config::Config;
+use crate::config::fc::FcConfig;
 
 /// File name of the header, beside the Verilog.
 pub const FILE_NAME: &str = "mercury_regs.h";
+
+/// File name of the header of the designs for fully connected layers.
+pub const FC_FILE_NAME: &str = "fc_regs.h";
 
 /// Writes the header: register offsets, shift and mask of every field, identity values of `config`, segment kinds,
 /// header and descriptor fields, error codes. Macros only, so that it serves C, C++ and assembly alike.
@@ -78,6 +83,54 @@ pub fn render(config: &Config) -> String {
         define(
             &mut out,
             &format!("ERROR_{name}"),
+            &format!("{}u", error.code()),
+        );
+    }
+    out.push_str("\n#endif\n");
+    out
+}
+
+/// Writes the header of a design for fully connected layers, in the manner of [`render`].
+pub fn render_fc(config: &FcConfig) -> String {
+    let mut out = format!(
+        "/* Registers and stream words of {} (configuration {}). Generated from the register table; do not edit. */\n\
+         #ifndef FC_REGS_H\n#define FC_REGS_H\n",
+        config.top(),
+        config.hash()
+    );
+    section(&mut out, "register byte addresses");
+    for word in fc::words() {
+        define(
+            &mut out,
+            &format!("REG_{}", word.name),
+            &format!("{:#05x}u", word.offset),
+        );
+    }
+    section(&mut out, "register fields");
+    for register in fc::REGISTERS.iter().filter(|r| r.words() == 1) {
+        fields(&mut out, register.name, register.fields, "u");
+    }
+    section(&mut out, "values of the read-only identity registers");
+    for register in fc::REGISTERS {
+        if let Some(value) = fc::identity(register.reg, config) {
+            define(
+                &mut out,
+                &format!("VALUE_{}", register.name),
+                &format!("{value:#010x}u"),
+            );
+        }
+    }
+    section(
+        &mut out,
+        "slice of a stripe header (crew), trailer of the output packet",
+    );
+    fields(&mut out, "STRIPE", &fc::STRIPE_HEADER, "u");
+    fields(&mut out, "OUT_TRAILER", &OUT_TRAILER, "ull");
+    section(&mut out, "error codes");
+    for (error, _) in fc::ERRORS {
+        define(
+            &mut out,
+            &format!("ERROR_{}", error.name()),
             &format!("{}u", error.code()),
         );
     }

@@ -187,3 +187,58 @@ pub fn identity(reg: Reg, config: &FcConfig) -> Option<u32> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::regmap::Access;
+
+    #[test]
+    fn addresses_ascend_by_four_and_keys_name_their_entry() {
+        for (i, word) in words().enumerate() {
+            assert_eq!(word.offset as usize, 4 * i);
+            assert!(word.offset < 1 << ADDRESS_BITS);
+        }
+        for (i, register) in REGISTERS.iter().enumerate() {
+            assert_eq!(register.reg as usize, i);
+            assert!(!register.doc.is_empty() && !register.fields.is_empty());
+        }
+    }
+
+    #[test]
+    fn identity_registers_and_no_others_have_a_value() {
+        for preset in FcConfig::preset_names() {
+            let config = FcConfig::preset(preset).unwrap();
+            for register in REGISTERS {
+                let value = identity(register.reg, &config);
+                assert_eq!(
+                    value.is_some(),
+                    register.access == Access::Identity,
+                    "{}",
+                    register.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn job_registers_survive_packing() {
+        let regs = JobRegs {
+            groups: 1,
+            batch: 2,
+            rows: 3,
+            sums: 6,
+            x_beats: 0xffff,
+        };
+        let words: Vec<_> = regs.words().collect();
+        let read = |reg| {
+            words
+                .iter()
+                .find(|(r, _)| *r == reg)
+                .expect("a job register")
+                .1
+        };
+        assert_eq!(JobRegs::from_words(read), regs);
+        assert_eq!(regs.misfit(), None);
+    }
+}

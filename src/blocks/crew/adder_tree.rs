@@ -22,6 +22,8 @@ pub struct AdderTree {
     /// Their sum.
     pub sum: Sig<Out>,
     node: Vec<Reg>,
+    left: Vec<Sig<Local>>,
+    right: Vec<Sig<Local>>,
     inner: Param,
     nodes: Param,
     about: About,
@@ -40,12 +42,16 @@ impl AdderTree {
         let levels = leaves.ilog2() as usize;
         // As in a heap: node 1 is the root, the children of node i are 2i and 2i + 1, leaf l is node leaves + l; node 0 is
         // not there, so the vector starts with node 1.
-        let node =
-            (1..leaves).map(|i| Reg::signed(width + levels - i.ilog2() as usize).without_reset());
+        let width_of = |i: usize| width + levels - i.ilog2() as usize;
+        let operand = || (1..leaves).map(|i| Sig::signed(width_of(i))).collect();
         AdderTree {
             leaf: (0..leaves).map(|_| Sig::signed(width)).collect(),
             sum: Sig::signed(width + levels),
-            node: node.collect(),
+            node: (1..leaves)
+                .map(|i| Reg::signed(width_of(i)).without_reset())
+                .collect(),
+            left: operand(),
+            right: operand(),
             inner: Param::new(leaves / 2),
             nodes: Param::new(leaves),
             about: About::new(
@@ -61,12 +67,15 @@ impl Logic for AdderTree {
     #[hdl_gen]
     fn update(&mut self) {
         for i in 1..self.inner.val() {
-            self.node[i - 1].next =
-                signed_cast(self.node[2 * i - 1].val()) + signed_cast(self.node[2 * i].val());
+            self.left[i - 1].next = signed_cast(self.node[2 * i - 1].val());
+            self.right[i - 1].next = signed_cast(self.node[2 * i].val());
         }
         for i in self.inner.val()..self.nodes.val() {
-            self.node[i - 1].next = signed_cast(self.leaf[2 * i - self.nodes.val()].val())
-                + signed_cast(self.leaf[2 * i + 1 - self.nodes.val()].val());
+            self.left[i - 1].next = signed_cast(self.leaf[2 * i - self.nodes.val()].val());
+            self.right[i - 1].next = signed_cast(self.leaf[2 * i + 1 - self.nodes.val()].val());
+        }
+        for i in 1..self.nodes.val() {
+            self.node[i - 1].next = self.left[i - 1].val() + self.right[i - 1].val();
         }
         self.sum.next = self.node[0].val();
     }

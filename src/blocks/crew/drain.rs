@@ -197,8 +197,8 @@ impl Logic for Drain {
             self.out_last.next = self.trailer_q.val();
             self.out_data.next = self.chosen.val();
             if self.trailer_q.val() {
-                self.out_data.next =
-                    self.kind.val() | (unsigned_cast(self.error_code.val()) << self.code_at.val());
+                self.out_data.next = self.kind.val()
+                    | (bit_cast_w(self.error_code.val(), self.bus_w.val()) << self.code_at.val());
             }
         }
         if self.clear.val() {

@@ -15,7 +15,7 @@ bundle! {
     /// What the sequencer tells all processing elements, each signal in the cycle in which its stage needs it.
     pub struct PeControl(config: &FcConfig) {
         /// Number of the unique weight that is multiplied (cycle c).
-        unique: UNIQUES_W,
+        number: UNIQUES_W,
         /// Weight bank that multiplication reads (c).
         multiply_bank: 1,
         /// Number of the activation (c).
@@ -70,7 +70,7 @@ pub struct CrewPe {
     pub load_data: Sig<In>,
     /// Control of the group.
     pub control: PeControl<In>,
-    /// The unique weight of `control.unique` exists.
+    /// The unique weight of `control.number` exists.
     pub multiplies: Bit<Out>,
     /// The one after it exists too.
     pub more: Bit<Out>,
@@ -191,12 +191,12 @@ impl Logic for CrewPe {
         if self.control.multiply_bank.val().any() {
             self.count_now.next = self.count[1].val();
         }
-        self.multiplies.next = self.control.unique.val() < self.count_now.val();
-        self.more.next = self.control.unique.val() + 1 < self.count_now.val();
+        self.multiplies.next = self.control.number.val() < self.count_now.val();
+        self.more.next = self.control.number.val() + 1 < self.count_now.val();
         self.x.read_enable.next = true;
         self.x.read_address.next =
             unsigned_cast(self.control.activation.val() >> self.byte_bits.val());
-        self.unique_word.next = unsigned_cast(self.control.unique.val() >> self.byte_bits.val());
+        self.unique_word.next = unsigned_cast(self.control.number.val() >> self.byte_bits.val());
         self.unique_base.next =
             bit_cast_w(self.control.multiply_bank.val(), self.word_w.val()) << self.word_bits.val();
         self.uniques.read_enable.next = true;

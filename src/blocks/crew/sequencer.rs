@@ -54,18 +54,18 @@ pub struct CrewSequencer {
     // Multiplication.
     groups_left: Reg,
     groups_ready: Reg,
-    unique: Reg,
+    number: Reg,
     vector: Reg,
     activation: Reg,
     bank: BitReg,
-    product_bank: BitReg,
+    task_bank: BitReg,
     products_used: Reg,
     starts: Bit<Local>,
     multiply: Bit<Local>,
     task_ends: Bit<Local>,
     group_ends: Bit<Local>,
     multiplied_q: BitReg,
-    unique_q: Reg,
+    number_q: Reg,
     activation_q: Reg,
     write_q: Vec<BitReg>,
     product_at_q: Vec<Reg>,
@@ -123,18 +123,18 @@ impl CrewSequencer {
             finished: Bit::new(),
             groups_left: count(),
             groups_ready: Reg::unsigned(2),
-            unique: Reg::unsigned(UNIQUES_W),
+            number: Reg::unsigned(UNIQUES_W),
             vector: count(),
             activation: count(),
             bank: BitReg::new(),
-            product_bank: BitReg::new(),
+            task_bank: BitReg::new(),
             products_used: Reg::unsigned(2),
             starts: Bit::new(),
             multiply: Bit::new(),
             task_ends: Bit::new(),
             group_ends: Bit::new(),
             multiplied_q: BitReg::new(),
-            unique_q: Reg::unsigned(UNIQUES_W).without_reset(),
+            number_q: Reg::unsigned(UNIQUES_W).without_reset(),
             activation_q: count().without_reset(),
             write_q: flags(3),
             product_at_q: (0..3)
@@ -177,7 +177,7 @@ impl Logic for CrewSequencer {
     #[hdl_gen]
     fn update(&mut self) {
         // Multiplication.
-        self.starts.next = (self.groups_left.val() != 0) && (self.unique.val() == 0);
+        self.starts.next = (self.groups_left.val() != 0) && (self.number.val() == 0);
         self.stall_weights.next = self.starts.val() && (self.groups_ready.val() == 0);
         self.stall_products.next =
             self.starts.val() && (self.groups_ready.val() != 0) && (self.products_used.val() == 2);
@@ -188,13 +188,13 @@ impl Logic for CrewSequencer {
         self.group_ends.next =
             self.task_ends.val() && (self.vector.val() + 1 == self.job.batch.val());
         if self.multiply.val() {
-            self.unique.next = self.unique.val() + 1;
+            self.number.next = self.number.val() + 1;
         }
         if self.task_ends.val() {
-            self.unique.next = 0.into();
+            self.number.next = 0.into();
             self.vector.next = self.vector.val() + 1;
             self.activation.next = self.activation.val() + 1;
-            self.product_bank.next = !self.product_bank.val();
+            self.task_bank.next = !self.task_bank.val();
         }
         if self.group_ends.val() {
             self.vector.next = 0.into();
@@ -239,10 +239,10 @@ impl Logic for CrewSequencer {
         }
 
         // Product banks: taken by a task's first multiplication, free after its last row.
-        if self.multiply.val() && (self.unique.val() == 0) && !self.task_added.val() {
+        if self.multiply.val() && (self.number.val() == 0) && !self.task_added.val() {
             self.products_used.next = self.products_used.val() + 1;
         }
-        if !(self.multiply.val() && (self.unique.val() == 0)) && self.task_added.val() {
+        if !(self.multiply.val() && (self.number.val() == 0)) && self.task_added.val() {
             self.products_used.next = self.products_used.val() - 1;
         }
 
@@ -255,17 +255,17 @@ impl Logic for CrewSequencer {
                 && (self.x_word.val() + 1 != self.job.x_beats.val()));
 
         // To the PEs, stage by stage.
-        self.control.unique.next = self.unique.val();
+        self.control.number.next = self.number.val();
         self.control.multiply_bank.next = unsigned_cast(self.bank.val());
         self.control.activation.next = self.activation.val();
-        self.unique_q.next = self.unique.val();
+        self.number_q.next = self.number.val();
         self.activation_q.next = self.activation.val();
-        self.control.unique_at.next = unsigned_cast(self.unique_q.val());
+        self.control.unique_at.next = unsigned_cast(self.number_q.val());
         self.control.activation_at.next = unsigned_cast(self.activation_q.val());
         self.write_q[0].next = self.multiply.val();
         self.product_base.next =
-            bit_cast_w(self.product_bank.val(), self.at_w.val()) << self.index_bits.val();
-        self.product_at_q[0].next = self.product_base.val() | self.unique.val();
+            bit_cast_w(self.task_bank.val(), self.at_w.val()) << self.index_bits.val();
+        self.product_at_q[0].next = self.product_base.val() | self.number.val();
         for i in 1..3 {
             self.write_q[i].next = self.write_q[i - 1].val();
             self.product_at_q[i].next = self.product_at_q[i - 1].val();
@@ -302,11 +302,11 @@ impl Logic for CrewSequencer {
         if self.clear.val() {
             self.groups_left.next = 0.into();
             self.groups_ready.next = 0.into();
-            self.unique.next = 0.into();
+            self.number.next = 0.into();
             self.vector.next = 0.into();
             self.activation.next = 0.into();
             self.bank.next = false;
-            self.product_bank.next = false;
+            self.task_bank.next = false;
             self.products_used.next = 0.into();
             self.multiplied_q.next = false;
             self.tasks_ready.next = 0.into();

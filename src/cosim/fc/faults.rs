@@ -1,0 +1,150 @@
+//! Faults put into the generated Verilog, to show that co-simulation catches them.
+
+use anyhow::Result;
+
+use super::campaign::{self, Settings};
+use super::open_rtl;
+use crate::config::fc::{Design, FcConfig};
+use crate::cosim::faults::{Fault, Finding};
+use crate::cosim::rtl::Rtl;
+use crate::cosim::verilate::Options;
+
+/// Faults of what both designs have.
+const COMMON: [Fault; 4] = [
+    Fault {
+        name: "sums: the row just written not forwarded",
+        file: "sums.v",
+        from: "if (again_q) begin",
+        to: "if (1'b0) begin",
+    },
+    Fault {
+        name: "sums: the first group adds to what was there",
+        file: "sums.v",
+        from: "if (first_q) begin",
+        to: "if (1'b0) begin",
+    },
+    Fault {
+        name: "protocol: output does not wait for the receiver",
+        file: "fc_drain.v",
+        from: "assign moves = !out_valid || m_axis_tready;",
+        to: "assign moves = 1'b1;",
+    },
+    Fault {
+        name: "counter: stalls counted down",
+        file: "fc_control.v",
+        from: "count_5 <= count_5 + ",
+        to: "count_5 <= count_5 - ",
+    },
+];
+
+/// Faults of CREW.
+const CREW: [Fault; 8] = [
+    Fault {
+        name: "sign: weights multiplied unsigned",
+        file: "crew_pe.v",
+        from: "product_q <= x_q * w_q;",
+        to: "product_q <= x_q * $signed({8'd0, w_q});",
+    },
+    Fault {
+        name: "product bank: one bank for both tasks",
+        file: "crew_sequencer.v",
+        from: "task_bank <= !task_bank;",
+        to: "task_bank <= task_bank;",
+    },
+    Fault {
+        name: "unpacker: bits above the width not masked",
+        file: "index_unpacker.v",
+        from: "(width_q > 4'd3)",
+        to: "(width_q > 4'd2)",
+    },
+    Fault {
+        name: "unpacker: the words of a row swapped",
+        file: "index_unpacker.v",
+        from: "if (odd_first_q) begin",
+        to: "if (!odd_first_q) begin",
+    },
+    Fault {
+        name: "loader: a group may overwrite one in use",
+        file: "crew_loader.v",
+        from: "(banks_used != 2'd2)",
+        to: "(banks_used != 2'd3)",
+    },
+    Fault {
+        name: "timing: products looked up a cycle early",
+        file: "crew_sequencer.v",
+        from: "multiplied_q <= task_ends;",
+        to: "multiplied_q <= multiply && (number == 9'd0);",
+    },
+    Fault {
+        name: "multiplication: the last unique weight left out",
+        file: "crew_pe.v",
+        from: "assign more = (number + 9'd1) < count_now;",
+        to: "assign more = (number + 9'd2) < count_now;",
+    },
+    Fault {
+        name: "timing: a free product bank noticed late",
+        file: "crew_sequencer.v",
+        from: "(products_used == 2'd2)",
+        to: "(products_used != 2'd0)",
+    },
+];
+
+/// Faults of the dense array.
+const DENSE: [Fault; 2] = [
+    Fault {
+        name: "shadow: a beat accepted while it is full",
+        file: "dense_loader.v",
+        from: "ready = !full_q || take_last;",
+        to: "ready = 1'b1;",
+    },
+    Fault {
+        name: "tiles: the first one of a beat taken again",
+        file: "dense_array.v",
+        from: "if (slot == 1'b1) begin",
+        to: "if (1'b0) begin",
+    },
+];
+
+/// The faults that can be put into the Verilog of a configuration.
+pub fn faults(config: &FcConfig) -> impl Iterator<Item = &'static Fault> {
+    let own = match config.design {
+        Design::Crew => &CREW[..],
+        Design::DenseFc => &DENSE[..],
+    };
+    COMMON.iter().chain(own)
+}
+
+/// Runs campaigns on the faulty Verilog, first without and then with stalls, until a difference shows.
+///
+/// # Errors
+/// A fault that does not apply or whose Verilog does not build.
+pub fn run(fault: &Fault, rtl: &Rtl, config: &FcConfig, layers: u64, seed: u64) -> Result<Finding> {
+    let options = Options {
+        quick_build: true,
+        ..Options::default()
+    };
+    let faulty = fault.apply(rtl)?;
+    let mut finding = Finding {
+        fault: fault.name,
+        file: fault.file,
+        jobs: 0,
+        p_stall: 0.0,
+        caught_by: None,
+    };
+    let mut driver = open_rtl(&faulty, config, options)?;
+    for p_stall in [0.0, 0.3] {
+        let settings = Settings {
+            layers,
+            seed,
+            p_stall,
+            only: None,
+        };
+        let report = campaign::run(&mut driver, config, &settings, |_| ())?;
+        finding.jobs += report.jobs + u64::from(report.mismatch.is_some());
+        if let Some((_, text)) = report.mismatch {
+            (finding.p_stall, finding.caught_by) = (p_stall, Some(text));
+            break;
+        }
+    }
+    Ok(finding)
+}

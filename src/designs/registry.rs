@@ -1,0 +1,155 @@
+//! Which designs there are: sizes of any of them by name or file, and their Verilog.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Crew, DenseFc, Mercury};
+use crate::config::fc::{Design, FcConfig};
+use crate::config::{Config, ConfigError};
+use crate::hdl::CheckErrors;
+use crate::hdl::verilog::{self, Header};
+use crate::regmap::c_header;
+
+/// Sizes of one accelerator of any design.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sizes {
+    /// The training accelerator.
+    Mercury(Config),
+    /// CREW or its dense baseline.
+    Fc(FcConfig),
+}
+
+impl Sizes {
+    /// Names of all presets, those of MERCURY first.
+    ///
+    /// ```
+    /// use mercury::designs::Sizes;
+    /// assert!(Sizes::preset_names().any(|name| name == "crew-tiny"));
+    /// assert_eq!(Sizes::preset("crew-tiny")?.design(), "crew");
+    /// # Ok::<(), mercury::config::ConfigError>(())
+    /// ```
+    pub fn preset_names() -> impl Iterator<Item = &'static str> {
+        Config::preset_names().chain(FcConfig::preset_names())
+    }
+
+    /// The preset called `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownPreset`], naming the presets there are.
+    pub fn preset(name: &str) -> Result<Sizes, ConfigError> {
+        if Config::preset_names().any(|n| n == name) {
+            return Config::preset(name).map(Sizes::Mercury);
+        }
+        if FcConfig::preset_names().any(|n| n == name) {
+            return FcConfig::preset(name).map(Sizes::Fc);
+        }
+        Err(ConfigError::UnknownPreset {
+            name: name.into(),
+            known: Sizes::preset_names().collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Reads and checks a TOML file; its key `design` says what it is for, MERCURY if there is none.
+    ///
+    /// # Errors
+    /// Unreadable file, bad syntax, missing or unknown key, value outside of its limit.
+    pub fn load(path: &Path) -> Result<Sizes, ConfigError> {
+        let origin = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|e| ConfigError::Unreadable {
+            path: origin.clone(),
+            reason: e.to_string(),
+        })?;
+        let names_a_design =
+            toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("design"));
+        match names_a_design {
+            true => FcConfig::parse(&text, &origin).map(Sizes::Fc),
+            false => Config::parse(&text, &origin).map(Sizes::Mercury),
+        }
+    }
+
+    /// Name of the design: `mercury`, `crew` or `dense_fc`.
+    pub fn design(&self) -> &'static str {
+        match self {
+            Sizes::Mercury(_) => "mercury",
+            Sizes::Fc(config) => config.design.name(),
+        }
+    }
+
+    /// Name of the size.
+    pub fn name(&self) -> &str {
+        match self {
+            Sizes::Mercury(config) => &config.name,
+            Sizes::Fc(config) => &config.name,
+        }
+    }
+
+    /// One line for listings.
+    pub fn description(&self) -> &str {
+        match self {
+            Sizes::Mercury(config) => &config.description,
+            Sizes::Fc(config) => &config.description,
+        }
+    }
+
+    /// Name of the top module.
+    pub fn top(&self) -> String {
+        match self {
+            Sizes::Mercury(config) => config.top(),
+            Sizes::Fc(config) => config.top(),
+        }
+    }
+
+    /// Hash of everything that decides the hardware.
+    pub fn hash(&self) -> String {
+        match self {
+            Sizes::Mercury(config) => config.hash(),
+            Sizes::Fc(config) => config.hash(),
+        }
+    }
+
+    /// The array in a few words.
+    pub fn array(&self) -> String {
+        match self {
+            Sizes::Mercury(config) => format!("{} x {} PEs", config.sets, config.pes),
+            Sizes::Fc(config) => match config.design {
+                Design::Crew => format!(
+                    "{} multipliers x {} adders",
+                    config.multipliers, config.lanes
+                ),
+                Design::DenseFc => {
+                    format!("{} x {} multipliers", config.array_rows(), config.lanes)
+                }
+            },
+        }
+    }
+
+    /// Prints the design.
+    ///
+    /// # Errors
+    /// A static check of the hardware fails.
+    pub fn print(&self, generator_version: &str) -> Result<verilog::Design, CheckErrors> {
+        let header = Header {
+            generator_version: generator_version.into(),
+            preset: self.name().into(),
+            config_hash: self.hash(),
+        };
+        match self {
+            Sizes::Mercury(config) => verilog::print(&Mercury::new(config), &self.top(), &header),
+            Sizes::Fc(config) => match config.design {
+                Design::Crew => verilog::print(&Crew::new(config), &self.top(), &header),
+                Design::DenseFc => verilog::print(&DenseFc::new(config), &self.top(), &header),
+            },
+        }
+    }
+
+    /// The C header of its registers and stream words: file name and text.
+    pub fn c_header(&self) -> (&'static str, String) {
+        match self {
+            Sizes::Mercury(config) => (c_header::FILE_NAME, c_header::render(config)),
+            Sizes::Fc(config) => (c_header::FC_FILE_NAME, c_header::render_fc(config)),
+        }
+    }
+}
