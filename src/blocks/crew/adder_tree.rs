@@ -14,7 +14,7 @@ use crate::hdl::prelude::*;
 /// **Latency** log2(leaves) cycles. **Back-pressure** none: it never stops. **Parameters** `leaves`, a power of two of at
 /// least 2; `width` of a leaf; the sum has log2(leaves) bits more.
 ///
-/// The test `adder_tree_adds` compares it with a plain sum; `adder_tree` in `tests/crew_gate.rs` its Verilog with it.
+/// The test `adder_tree_adds` compares it with a plain sum; `adder_tree` in `tests/crew/gates.rs` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct AdderTree {
     /// Signed numbers.

@@ -16,7 +16,7 @@ use crate::regmap::{Access, Error, STATISTIC_BITS};
 /// **Latency** `busy` rises in the cycle after `start` (cycle 0 of the job) and falls after the trailer's handshake; counters lag
 /// by one cycle. **Back-pressure** none. **Parameters** `multipliers`, `lanes`: widths and constants of the counters.
 ///
-/// `fc_control` in `tests/crew_gate.rs` compares its Verilog with it; `mercury crew cosim` spoils jobs on purpose.
+/// `fc_control` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` spoils jobs on purpose.
 #[derive(LogicBlock)]
 pub struct FcControl {
     /// START was written while idle.

@@ -17,7 +17,7 @@ use crate::hdl::prelude::*;
 /// **Latency** the sums of a vector issued in cycle c are at `column` in c+2+log2(rows); `sum_valid` one cycle earlier. **Back-pressure** a
 /// vector issues per cycle; the first one of a tile waits for `full`. **Parameters** `multipliers`, `lanes`, `bus_w`, `x_words`, `psum_rows`.
 ///
-/// The test `dense_array_multiplies_a_tile` checks a product; `dense_array` in `tests/crew_gate.rs` compares its Verilog with it.
+/// The test `dense_array_multiplies_a_tile` checks a product; `dense_array` in `tests/crew/gates.rs` compares its Verilog with it.
 #[derive(LogicBlock)]
 pub struct DenseArray {
     /// START, an error or ABORT: everything restarts.

@@ -30,7 +30,7 @@ pub enum DenseLoaderState {
 /// **Latency** the shadow is full in the cycle after its last beat. **Back-pressure** a beat of weights waits while the shadow is full, but
 /// not in the cycle in which its last tile is taken. **Parameters** `multipliers`, `lanes`, `bus_w`, `x_words`.
 ///
-/// `dense_loader` in `tests/crew_gate.rs` compares its Verilog with it; `mercury crew cosim` spoils packets on purpose.
+/// `dense_loader` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` spoils packets on purpose.
 #[derive(LogicBlock)]
 pub struct DenseLoader {
     /// START.

@@ -26,7 +26,7 @@ pub enum DrainState {
 /// **Latency** a row addressed in cycle d is at the port from d+2. **Back-pressure** everything stands still while
 /// `m_axis_tvalid` is 1 and `m_axis_tready` is 0. **Parameters** `lanes`, `bus_w`, `psum_rows`.
 ///
-/// The test `drain_sends_rows_then_trailer` reads it under random back-pressure; `drain` in `tests/crew_gate.rs` compares
+/// The test `drain_sends_rows_then_trailer` reads it under random back-pressure; `drain` in `tests/crew/gates.rs` compares
 /// its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Drain {

@@ -36,7 +36,7 @@ pub enum LoaderState {
 /// **Back-pressure** a beat per cycle, but the first header of a group waits while both weight banks are in use.
 /// **Parameters** `multipliers`, `lanes`, `bus_w`, `outputs`, `x_words`.
 ///
-/// `crew_loader` in `tests/crew_gate.rs` compares its Verilog with it; `mercury crew cosim` spoils packets on purpose.
+/// `crew_loader` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` spoils packets on purpose.
 #[derive(LogicBlock)]
 pub struct CrewLoader {
     /// START.

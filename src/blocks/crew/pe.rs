@@ -51,7 +51,7 @@ bundle! {
 /// **Latency** a product multiplied in cycle c can be looked up by a row issued from c+2; the products of a row issued in cycle a
 /// are there in a+3. **Back-pressure** none: the sequencer does not issue. **Parameters** `lanes`, `outputs`, `x_words`.
 ///
-/// The test `pe_multiplies_uniques_and_looks_up` fills and reads both banks; `crew_pe` in `tests/crew_gate.rs` compares its Verilog with it.
+/// The test `pe_multiplies_uniques_and_looks_up` fills and reads both banks; `crew_pe` in `tests/crew/gates.rs` compares its Verilog with it.
 #[derive(LogicBlock)]
 pub struct CrewPe {
     /// Write the header.

@@ -20,7 +20,7 @@ use crate::regmap::{Access, Register, STATISTIC_BITS};
 /// register, a write to a read-only register, a write to a job register or START while busy. **Parameters** none beyond the
 /// sizes shown in the identity registers.
 ///
-/// `fc_regs` in `tests/crew_gate.rs` compares its Verilog with it; `mercury crew cosim` reads and writes it for every job.
+/// `fc_regs` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` reads and writes it for every job.
 #[derive(LogicBlock)]
 pub struct FcRegs {
     /// Write address.

@@ -16,7 +16,7 @@ use crate::hdl::prelude::*;
 /// group and for a product bank, accumulation for its products; neither waits within a task. **Parameters** `multipliers`, `lanes`,
 /// `psum_rows`, `x_words`.
 ///
-/// `crew_sequencer` in `tests/crew_gate.rs` compares its Verilog with it; `mercury crew cosim` every cycle with the model.
+/// `crew_sequencer` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` every cycle with the model.
 #[derive(LogicBlock)]
 pub struct CrewSequencer {
     /// START, an error or ABORT: everything restarts.

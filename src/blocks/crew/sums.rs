@@ -15,7 +15,7 @@ use crate::hdl::prelude::*;
 /// While `reading`, `read_row` addresses the RAM and `data` follows one cycle later when `read_enable` is 1.
 /// **Parameters** `psum_rows`; `width` of an addend.
 ///
-/// The test `sums_add_up` drives it with repeated rows; `sums` in `tests/crew_gate.rs` compares its Verilog with it.
+/// The test `sums_add_up` drives it with repeated rows; `sums` in `tests/crew/gates.rs` compares its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Sums {
     /// An addend follows in the next cycle.

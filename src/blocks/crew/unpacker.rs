@@ -19,7 +19,7 @@ const UNITS: usize = 8;
 ///
 /// **Latency** a row issued in cycle i is there in cycle i+2. **Back-pressure** none. **Parameters** `lanes`, `outputs`.
 ///
-/// The test `unpacker_reads_every_width` compares all widths; `unpacker` in `tests/crew_gate.rs` its Verilog with it.
+/// The test `unpacker_reads_every_width` compares all widths; `unpacker` in `tests/crew/gates.rs` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Unpacker {
     /// Write a word of sixteen units.
