@@ -69,6 +69,8 @@ impl Setting {
             offsets: (0..config.p_max)
                 .map(|_| match data {
                     Data::Widest => (1 << shift) - 1,
+                    // Beyond a step: the mask of `grid` shows only there.
+                    _ if rng.random() => rng.random_range(0..1 << MAX_STEP),
                     _ => rng.random_range(0..1 << shift),
                 })
                 .collect(),
