@@ -12,7 +12,7 @@ fn bench(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mercury"));
     let out = out.to_str().expect("a temporary path is UTF-8");
     command.args(["bench", "--out", out, "--name", "try", "--presets", "tiny"]);
-    command.args(["--modes", "dense,elements,grid", "--epochs", "2"]);
+    command.args(["--modes", "dense,elements,grid,adaptive", "--epochs", "2"]);
     command.args(["--train-images", "48", "--test-images", "16", "--jobs", "2"]);
     command.args(more);
     command
@@ -36,10 +36,10 @@ fn runs_are_recorded_once_and_summarised() {
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .success()
-        .stdout(contains("0 runs there, 6 to do").and(contains("fewer than 10 seeds")));
+        .stdout(contains("0 runs there, 8 to do").and(contains("fewer than 10 seeds")));
     let report = json(&folder.join("bench.json"));
     let rows = report["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 8);
     let mut keys: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
     keys.sort();
     let wanted = "bytes compute_cycles cycles dense_cycles mode net preset seed test_accuracy";
@@ -72,16 +72,26 @@ fn runs_are_recorded_once_and_summarised() {
     let error = number(&errors[1].as_array().unwrap().iter().find(conv2).unwrap()["relative"]);
     assert!((0.001..0.5).contains(&error), "{error}");
 
+    let page = std::fs::read_to_string(folder.join("index.html")).unwrap();
+    for section in [
+        "Accuracy against speed",
+        "Training loss",
+        "Decisions of adaptation",
+    ] {
+        assert!(page.contains(section), "{section}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http"));
+
     // Again: nothing to do. One record gone: only that run, with the same result.
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .success()
-        .stdout(contains("6 runs there, 0 to do"));
+        .stdout(contains("8 runs there, 0 to do"));
     std::fs::remove_file(folder.join("runs/digits-cnn-tiny-grid-2.json")).unwrap();
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .success()
-        .stdout(contains("5 runs there, 1 to do"));
+        .stdout(contains("7 runs there, 1 to do"));
     let again = json(&folder.join("runs/digits-cnn-tiny-grid-2.json"));
     assert_eq!(timeless(again), timeless(record));
     // A record of other inputs is not taken for this one.
@@ -96,7 +106,7 @@ fn runs_are_recorded_once_and_summarised() {
     bench(dir.path(), &["--seeds", "1-2", "--replace"])
         .assert()
         .success()
-        .stdout(contains("5 runs there, 1 to do"));
+        .stdout(contains("7 runs there, 1 to do"));
 }
 
 #[test]
@@ -118,7 +128,7 @@ fn shards_merge_to_the_whole_and_contradictions_are_found() {
     };
     merge(&["a", "b"])
         .success()
-        .stdout(contains("3 runs taken over"));
+        .stdout(contains("4 runs taken over"));
     assert_eq!(
         json(&at("merged/bench.json")),
         json(&at("whole/try/bench.json"))

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::nn::{Adapt, LayerReuse};
 use crate::reuse::{self, Reuse};
 
 /// A column of the comparison, from nothing to everything skipped.
@@ -28,9 +29,19 @@ pub enum Mode {
     Step,
     /// As `elements`, and alike vectors by the steps of their elements computed once.
     Grid,
+    /// As `grid`, signatures coarser at first and finer when the loss stalls, reuse off where it does not pay.
+    Adaptive,
 }
 
 impl Mode {
+    /// The settings of a network of which `reuse` is that of all layers and passes.
+    pub fn settings(self, reuse: Reuse) -> LayerReuse {
+        LayerReuse {
+            adapt: (self == Mode::Adaptive).then(Adapt::default),
+            ..LayerReuse::all(reuse)
+        }
+    }
+
     /// The reuse setting of all layers and passes.
     pub fn reuse(self) -> Reuse {
         let (mode, elem_skip) = match self {
@@ -39,7 +50,7 @@ impl Mode {
             Mode::Elements => (reuse::Mode::Zero, true),
             Mode::Sign => (reuse::Mode::Sign, true),
             Mode::Step => (reuse::Mode::Step, true),
-            Mode::Grid => (reuse::Mode::Grid, true),
+            Mode::Grid | Mode::Adaptive => (reuse::Mode::Grid, true),
         };
         Reuse {
             elem_skip,
@@ -56,6 +67,7 @@ impl Mode {
             Mode::Sign => "sign",
             Mode::Step => "step",
             Mode::Grid => "grid",
+            Mode::Adaptive => "adaptive",
         }
     }
 }
@@ -114,7 +126,7 @@ impl Key {
         match self {
             Key::Bits => matches!(mode, Mode::Step | Mode::Grid),
             Key::Projections => matches!(mode, Mode::Sign | Mode::Step),
-            _ => mode.reuse().mode.looks_up(),
+            _ => mode.reuse().mode.looks_up() && mode != Mode::Adaptive,
         }
     }
 

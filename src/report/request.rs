@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::mode::{Change, Key, Mode};
 use crate::config::Config;
 use crate::nn::data::{self, Amount};
-use crate::nn::{DrainPolicy, LayerReuse, NetSpec, Network, Options};
+use crate::nn::{DrainPolicy, NetSpec, Network, Options};
 use crate::reuse::Reuse;
 
 /// Seeds as `1-10`, `3` or `1-3,7`.
@@ -150,7 +150,7 @@ impl Default for Request {
         Request {
             nets: vec!["digits-cnn".into()],
             presets: vec!["small".into(), "paper".into()],
-            modes: vec![Dense, Zero, Elements, Sign, Step, Grid],
+            modes: vec![Dense, Zero, Elements, Sign, Step, Grid, Adaptive],
             seeds: "1-10".parse().expect("a legal range"),
             data: vec!["data/digits".into(), "data/photos".into()],
             epochs: None,
@@ -375,7 +375,7 @@ impl Request {
                 hyper,
                 seed,
                 drain: DrainPolicy::default(),
-                reuse: LayerReuse::all(reuse),
+                reuse: mode.settings(reuse),
             },
         })
     }

@@ -320,6 +320,14 @@ impl Chart {
     }
 }
 
+/// Opens a drawing without axes, as wide as a chart.
+pub fn open(height: f64, name: &str) -> String {
+    format!(
+        "<svg viewBox=\"0 0 {} {height}\" role=\"img\" aria-label=\"{name}\">",
+        SIZE[0]
+    )
+}
+
 /// A mark: its shape tells the classes apart where there are no colours.
 pub fn shape(class: &str, [x, y]: [f64; 2], title: &str) -> String {
     let r = 4.5;

@@ -2,6 +2,7 @@
 
 mod chart;
 mod figures;
+mod layers;
 
 use anyhow::Result;
 use minijinja::{Environment, Value, context};
@@ -140,14 +141,17 @@ fn pictures(
         .filter(|s| s.preset == preset && s.net == net)
         .collect();
     let runs = runs(records, preset, net);
-    let reuse = modes.iter().rev().find(|m| reuses(**m));
+    let reuse = modes
+        .iter()
+        .rev()
+        .find(|m| reuses(**m) && **m != Mode::Adaptive);
     let reuse = reuse.filter(|m| cells.iter().any(|c| c.mode == **m));
     context! {
         net,
         pareto => figures::pareto(&cells), loss => figures::loss(&runs),
         steps => figures::steps(&cells, fastest),
-        shares => reuse.map(|m| figures::shares(&runs, *m)),
-        errors => figures::errors(&runs),
+        shares => reuse.map(|m| layers::shares(&runs, *m)),
+        errors => layers::errors(&runs), decisions => layers::decisions(&runs),
         costs => costs(report, preset, net, modes),
     }
 }
@@ -222,12 +226,15 @@ pub fn page(name: &str, report: &Report, records: &[Record]) -> Result<String> {
         let drawn = nets.iter().map(|net| pictures(report, records, preset, net, &modes, fastest));
         context! { preset => *preset, table => table(report, preset, &modes), nets => drawn.collect::<Vec<_>>() }
     });
-    let reuse = modes.iter().rev().find(|m| reuses(**m));
+    let reuse = modes
+        .iter()
+        .rev()
+        .find(|m| reuses(**m) && **m != Mode::Adaptive);
     let few = report.summary.iter().any(Summary::has_few_seeds);
     Ok(environment.get_template("page.html")?.render(context! {
         name, modes => modes.iter().map(|m| context! { title => title(*m), mark => m.name(), shape => legend(*m) }).collect::<Vec<_>>(),
         sections => sections.collect::<Vec<_>>(), sweeps => sweeps(report), facts => facts(records),
-        shown => reuse.map(|m| title(*m)), few, enough => super::ENOUGH_SEEDS, margin => MARGIN_PP,
+        shown => reuse.map(|m| title(*m)), few, adapts => modes.contains(&Mode::Adaptive), enough => super::ENOUGH_SEEDS, margin => MARGIN_PP,
     })?)
 }
 
