@@ -119,7 +119,7 @@ pub fn loss(records: &[&Record]) -> String {
             "training loss per image",
             [0.9 * losses[0], 1.1 * losses[1]],
         ),
-        62.0,
+        70.0,
     );
     let mut ends = vec![];
     for (mode, points) in &lines {
@@ -138,7 +138,7 @@ pub fn loss(records: &[&Record]) -> String {
 pub fn steps(cells: &[&Summary], fastest: f64) -> String {
     let row = 24.0;
     let mut svg = open(row * cells.len() as f64 + 4.0, "steps of the speedup");
-    let (left, right) = (96.0, SIZE[0] - 44.0);
+    let (left, right) = (106.0, SIZE[0] - 44.0);
     let at = |speedup: f64| left + (right - left) * speedup / fastest;
     for (number, cell) in cells.iter().enumerate() {
         let (top, name) = (row * number as f64 + 3.0, title(cell.mode));
@@ -193,7 +193,7 @@ pub fn sweep(rows: &[&SweepRow]) -> [String; 2] {
                  value: &dyn Fn(&SweepRow) -> f64,
                  half: &dyn Fn(&SweepRow) -> Option<f64>| {
         let name = y.title.to_string();
-        let mut chart = Chart::new(&name, x(), y, 62.0);
+        let mut chart = Chart::new(&name, x(), y, 70.0);
         let mut ends = vec![];
         for group in rows.chunk_by(|a, b| a.mode == b.mode) {
             let points: Vec<[f64; 2]> = group.iter().map(|r| [r.value as f64, value(r)]).collect();
