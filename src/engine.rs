@@ -347,7 +347,11 @@ impl Op<'_> {
                 self.pass,
                 operand.shape()
             );
-            if let Some(v) = operand.iter().find(|v| !(low..=high).contains(*v)) {
+            let least_and_most = (i16::MIN, i16::MAX);
+            let any = |v: &&i16| !(low..=high).contains(*v);
+            if (low, high) != least_and_most
+                && let Some(v) = operand.iter().find(any)
+            {
                 anyhow::bail!(
                     "{name} operand of {} holds {v}, the limits for {data_bits}-bit operands are {low} and {high}: \
                      quantise it to that width",

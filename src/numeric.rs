@@ -79,8 +79,15 @@ pub fn quantise<D: Dimension>(values: &ArrayRef<f32, D>, data_bits: u32) -> Resu
     let exponent = exponent_for(f64::from(max), data_bits);
     let scale = exp2(-exponent);
     // Both the scaling and the cast are exact: f64 holds every f32 times any power of two met here.
-    let values = values.mapv(|v| (f64::from(v) * scale).round_ties_even() as i16);
+    let values = values.mapv(|v| round_ties_even(f64::from(v) * scale) as i16);
     Ok(Quantised { values, exponent })
+}
+
+/// Rounds half to even what is below 2^51 in magnitude: with 3·2^51 added, the bits behind the point are lost. Unlike
+/// `f64::round_ties_even` no call of a library on processors without an instruction for it.
+fn round_ties_even(v: f64) -> i32 {
+    const ORIGIN: f64 = (3u64 << 51) as f64;
+    ((v + ORIGIN) - ORIGIN) as i32
 }
 
 /// Smallest e with round(max / 2^e) ≤ 2^(data_bits−1) − 1; 0 for max = 0.

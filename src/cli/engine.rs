@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use rayon::ThreadPoolBuilder;
 
 use crate::config::Config;
 use crate::cosim::verilated::{self, Accelerator};
@@ -36,6 +37,9 @@ pub struct EngineArgs {
     /// Compare every result and every count of the engine with the golden model and the cycle model.
     #[arg(long)]
     pub check: bool,
+    /// Threads of the golden model [default: as many as there are cores]. Several commands at once go fastest with 1 each.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 }
 
 impl EngineArgs {
@@ -55,6 +59,11 @@ impl EngineArgs {
     /// # Errors
     /// What keeps the engine from being built: no Verilog of this configuration, a missing tool.
     pub fn open(&self, config: &Config) -> Result<Box<dyn Engine>> {
+        if let Some(threads) = self.threads {
+            let pool = ThreadPoolBuilder::new().num_threads(threads.into());
+            // An error: the pool is there, from an engine opened before with the same number.
+            let _ = pool.use_current_thread().build_global();
+        }
         let engine: Box<dyn Engine> = match self.engine {
             EngineKind::Golden => Box::new(verilated::modelled(config)),
             EngineKind::Verilated => {

@@ -15,8 +15,8 @@ use crate::engine::Geometry;
 const BLOCK: usize = 512;
 /// Filters or channels per task.
 const SLICE: usize = 128;
-/// Most products that one f64 matrix product adds: 2^22 · 2^30 < 2^53.
-const EXACT_TERMS: usize = 1 << 22;
+/// Most products that one f64 matrix product adds: 2^20 · 2^30 < 2^51, what [`integer`] takes.
+const EXACT_TERMS: usize = 1 << 20;
 
 /// Y[b,n,oy,ox] = Σ x[b, c, oy·sy + ky·dy − top, ox·sx + kx·dx − left] · w[n,c,ky,kx].
 pub fn forward(g: &Geometry, x: ArrayView4<i16>, w: ArrayView4<i16>) -> Array4<i64> {
@@ -279,7 +279,13 @@ pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<i64> {
     let mut sum = Array2::<i64>::zeros((a.nrows(), b.ncols()));
     for terms in slices(a.ncols(), EXACT_TERMS) {
         let part = a.slice(s![.., terms.clone()]).dot(&b.slice(s![terms, ..]));
-        sum.zip_mut_with(&part, |to, &v| *to += v as i64);
+        sum.zip_mut_with(&part, |to, &v| *to += integer(v));
     }
     sum
+}
+
+/// A whole number of magnitude below 2^51 as an integer: with 3·2^51 added, the mantissa's bits count ones.
+fn integer(v: f64) -> i64 {
+    const ORIGIN: f64 = (3u64 << 51) as f64;
+    (v + ORIGIN).to_bits() as i64 - ORIGIN.to_bits() as i64
 }

@@ -26,7 +26,7 @@ pub type CostModel = Box<dyn Fn(&Op, Option<&Hitmaps>) -> Result<OpStats> + Send
 /// The golden engine: fast on the host, and the reference for every bit of every result.
 ///
 /// Sums are computed as f64 matrix products of gathered patches. They are exact: products are at most 2^30 in
-/// magnitude and no matrix product adds more than 2^22 of them; longer sums continue in i64.
+/// magnitude and no matrix product adds more than 2^20 of them; longer sums continue in i64.
 ///
 /// ```
 /// use mercury::engine::{Drain, Engine, Geometry, Op, Pass};

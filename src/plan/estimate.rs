@@ -21,7 +21,7 @@ pub(super) struct Estimate<'a> {
 }
 
 /// What reuse decides beforehand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Detect {
     /// Group size parameter K_T.
     pub k_t: usize,

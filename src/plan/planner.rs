@@ -7,6 +7,8 @@
 //! the setting, tiles by [`scope()`](scope::scope), which runs the same search once for a shifted drain as if nothing were alike and then prefers
 //! larger tiles. The plan is the cheapest one with those tiles and groups, again as if nothing were alike.
 
+mod known;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -205,13 +207,16 @@ pub(super) fn reuse_tiles(
         detect: Some(detect(reuse, None)),
         config,
     };
-    let priced = search.priced()?;
-    let least = priced.iter().map(|(p, _)| p.cycles()).min().unwrap_or(0);
-    let near = priced
-        .iter()
-        .filter(|(p, _)| p.cycles() <= least + least / LARGER_TILES);
-    let size = |(plan, c): &&(Plan, Choices)| (c.parts.iter().product::<usize>(), plan.cycles());
-    Ok(near.min_by_key(size).map_or([1; 3], |(_, c)| c.parts))
+    let choices = known::known(&search, |search| {
+        let priced = search.priced()?;
+        let least = priced.iter().map(|(p, _)| p.cycles()).min().unwrap_or(0);
+        let near = priced
+            .into_iter()
+            .filter(|(p, _)| p.cycles() <= least + least / LARGER_TILES);
+        let size = |(plan, c): &(Plan, Choices)| (c.parts.iter().product::<usize>(), plan.cycles());
+        Ok(near.min_by_key(size).context("no cut was priced")?.1)
+    });
+    Ok(choices?.parts)
 }
 
 /// Projections of groups of `view` for first operand `a`.
@@ -226,8 +231,6 @@ fn projections(
     Ok(Arc::new(reuse.projections(elements, a, config)?))
 }
 
-/// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once. The pieces have whole
-/// groups.
 /// Refuses a shift beyond the configuration's accumulator.
 ///
 /// # Errors
@@ -244,7 +247,8 @@ pub fn check_drain(drain: Drain, config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once.
+/// The correlations of a pass, cut where the configuration has no room for all taps of a channel at once. The pieces have whole
+/// groups.
 pub(super) fn views(geometry: &Geometry, pass: Pass, config: &Config) -> Vec<Correlation> {
     let all = Correlation::of(geometry, pass).into_iter();
     let pieces = |view: Correlation| {
@@ -272,10 +276,12 @@ struct Search<'a> {
 impl Search<'_> {
     /// The cheapest cut.
     fn cheapest(&self) -> Result<(Plan, Choices)> {
-        let priced = self.priced()?.into_iter();
-        priced
-            .min_by_key(|(plan, _)| plan.cycles())
-            .context("no cut was priced")
+        let choices = known::known(self, |search| {
+            let priced = search.priced()?.into_iter();
+            let least = priced.min_by_key(|(plan, _)| plan.cycles());
+            Ok(least.context("no cut was priced")?.1)
+        })?;
+        Ok((self.price(&choices)?, choices))
     }
 
     /// The cuts that deserve an exact price, with it; at least one.

@@ -1,17 +1,16 @@
 //! Signatures of many vectors at once: "What is reused" of `docs/reuse.md`.
 //!
-//! Positions are handled in blocks of [`LANES`], so that every step is a loop over a block that the compiler makes vector
-//! instructions of: sums in 32 bits, signatures in words of 32 bits that are joined at the end.
+//! Positions are handled in blocks that stay in the first-level cache, and every step is a plain loop over a block's positions, of
+//! which the compiler makes vector instructions: sums in 32 bits, signatures in words of 32 bits that are joined at the end.
 
 use multiversion::multiversion;
 
-use super::vectors::LANES;
 use crate::reuse::{Mode, Projections};
 
 /// Words of the widest signature.
 const WORDS: usize = 4;
-
-type Block<T> = [T; LANES];
+/// Positions of a block.
+const BLOCK: usize = 64;
 
 /// What makes the signatures of groups of K elements.
 pub struct Signer {
@@ -24,12 +23,13 @@ pub struct Signer {
 
 /// One projection.
 struct Field {
-    /// Elements added, and elements subtracted.
-    terms: [Vec<usize>; 2],
+    /// Elements added, and K more than each element subtracted.
+    terms: Vec<usize>,
     offset: i32,
+    /// Bits dropped; all but the sign in mode `sign`.
     shift: u32,
-    /// Only the sign counts.
-    sign: bool,
+    /// The bits that count.
+    mask: i32,
     bits: usize,
     /// First bit in the signature.
     at: usize,
@@ -46,12 +46,15 @@ impl Signer {
         };
         let field = |j: usize| {
             let row = projections.matrix.row(j);
-            let with = |sign| (0..elements).filter(|&k| row[k] == sign).collect();
+            let with = |sign| (0..elements).filter(move |&k| row[k] == sign);
             Field {
-                terms: [with(1), with(-1)],
+                terms: with(1).chain(with(-1).map(|k| elements + k)).collect(),
                 offset: projections.offsets[j],
-                shift: projections.shift,
-                sign: mode == Mode::Sign,
+                shift: match mode {
+                    Mode::Sign => i32::BITS - 1,
+                    _ => projections.shift,
+                },
+                mask: (1 << bits) - 1,
                 bits,
                 at: j * bits,
             }
@@ -75,46 +78,61 @@ impl Signer {
 
 #[multiversion(targets("x86_64+avx2"))]
 fn sign(signer: &Signer, rows: &[i16], pitch: usize, low: &mut [u64], high: &mut [u64]) {
-    let mut x = vec![[0i32; LANES]; signer.elements];
-    for first in (0..pitch).step_by(LANES) {
-        for (k, x) in x.iter_mut().enumerate() {
-            let row = &rows[k * pitch + first..][..LANES];
-            x.iter_mut().zip(row).for_each(|(x, &v)| *x = i32::from(v));
+    let elements = signer.elements;
+    // The elements, and the elements negated: all terms are added.
+    let mut x = vec![0i32; 2 * elements * BLOCK];
+    let (mut sums, mut words) = ([0i32; BLOCK], [[0u32; BLOCK]; WORDS]);
+    for first in (0..pitch).step_by(BLOCK) {
+        let len = BLOCK.min(pitch - first);
+        let (plus, minus) = x.split_at_mut(elements * BLOCK);
+        let blocks = plus
+            .chunks_exact_mut(BLOCK)
+            .zip(minus.chunks_exact_mut(BLOCK));
+        for (row, (plus, minus)) in rows.chunks_exact(pitch).zip(blocks) {
+            for ((&v, plus), minus) in row[first..][..len].iter().zip(plus).zip(minus) {
+                (*plus, *minus) = (i32::from(v), -i32::from(v));
+            }
         }
-        let mut words = [[0u32; LANES]; WORDS];
+        words.iter_mut().for_each(|word| word[..len].fill(0));
         for field in &signer.fields {
-            let mut sum: Block<i32> = [field.offset; LANES];
-            for &k in &field.terms[0] {
-                sum.iter_mut().zip(&x[k]).for_each(|(sum, v)| *sum += v);
+            let sums = &mut sums[..len];
+            sums.fill(field.offset);
+            let term = |k: usize| &x[k * BLOCK..][..len];
+            let mut fours = field.terms.chunks_exact(4);
+            for four in &mut fours {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|i| term(four[i]));
+                for ((((sum, a), b), c), d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *sum += a + b + c + d;
+                }
             }
-            for &k in &field.terms[1] {
-                sum.iter_mut().zip(&x[k]).for_each(|(sum, v)| *sum -= v);
+            for &k in fours.remainder() {
+                for (sum, v) in sums.iter_mut().zip(term(k)) {
+                    *sum += v;
+                }
             }
-            let mask = (1u32 << field.bits) - 1;
-            let value: Block<u32> = match field.sign {
-                true => sum.map(|sum| sum as u32 >> 31),
-                false => sum.map(|sum| (sum >> field.shift) as u32 & mask),
-            };
             let (word, bit) = (field.at / 32, field.at % 32);
-            let low = words[word].iter_mut().zip(&value);
-            low.for_each(|(word, value)| *word |= value << bit);
+            for (sum, to) in sums.iter_mut().zip(&mut words[word][..len]) {
+                *sum = (*sum >> field.shift) & field.mask;
+                *to |= (*sum as u32) << bit;
+            }
             if bit + field.bits > 32 {
-                let high = words[word + 1].iter_mut().zip(&value);
-                high.for_each(|(word, value)| *word |= value >> (32 - bit));
+                for (sum, to) in sums.iter().zip(&mut words[word + 1][..len]) {
+                    *to |= (*sum as u32) >> (32 - bit);
+                }
             }
         }
-        join(&words[..2], &mut low[first..][..LANES]);
+        join(&words[..2], &mut low[first..][..len]);
         if signer.wide {
-            join(&words[2..], &mut high[first..][..LANES]);
+            join(&words[2..], &mut high[first..][..len]);
         }
     }
 }
 
 #[inline(always)]
-fn join(words: &[Block<u32>], to: &mut [u64]) {
-    let words = words[0].iter().zip(&words[1]);
-    let joined = words.map(|(&low, &high)| u64::from(low) | u64::from(high) << 32);
-    to.iter_mut().zip(joined).for_each(|(to, word)| *to = word);
+fn join(words: &[[u32; BLOCK]], to: &mut [u64]) {
+    for ((to, &low), &high) in to.iter_mut().zip(&words[0]).zip(&words[1]) {
+        *to = u64::from(low) | u64::from(high) << 32;
+    }
 }
 
 /// Non-zero elements of the columns of `rows` (one row an element, `pitch` columns).

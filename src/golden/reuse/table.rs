@@ -38,8 +38,10 @@ pub struct Table<T> {
     folds: Vec<u32>,
     /// Valid ways of each set.
     filled: Vec<usize>,
-    /// Tag of entry set·ways + way, and the position that brought it.
-    tags: Vec<(T, u32)>,
+    /// Tag of entry set·ways + way.
+    tags: Vec<T>,
+    /// The position that brought it.
+    owners: Vec<u32>,
 }
 
 impl<T: Signature> Table<T> {
@@ -57,7 +59,8 @@ impl<T: Signature> Table<T> {
             index_mask: mcache.sets - 1,
             folds,
             filled: vec![0; mcache.sets],
-            tags: vec![Default::default(); mcache.entries()],
+            tags: vec![T::default(); mcache.entries()],
+            owners: vec![0; mcache.entries()],
         }
     }
 
@@ -71,13 +74,14 @@ impl<T: Signature> Table<T> {
         let set = self.set(signature);
         let (first, filled) = (set * self.ways, self.filled[set]);
         let valid = &self.tags[first..first + filled];
-        if let Some(way) = valid.iter().position(|(tag, _)| *tag == signature) {
-            return (State::Hit, (first + way) as u16, valid[way].1);
+        if let Some(way) = valid.iter().position(|tag| *tag == signature) {
+            return (State::Hit, (first + way) as u16, self.owners[first + way]);
         }
         if filled == self.ways {
             return (State::Mnu, 0, position);
         }
-        self.tags[first + filled] = (signature, position);
+        self.tags[first + filled] = signature;
+        self.owners[first + filled] = position;
         self.filled[set] += 1;
         (State::Mau, (first + filled) as u16, position)
     }
