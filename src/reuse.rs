@@ -66,6 +66,9 @@ pub struct Reuse {
     pub bits: usize,
     /// Step q, as a power of two of the operand's integers; none: half the operand's RMS.
     pub step_log2: Option<u32>,
+    /// So many refinements beyond the other numbers: one projection more for each in `sign`, one less of the step q in `step` and
+    /// `grid`, as far as there is room for; negative: coarser.
+    pub finer: i32,
     /// Group size K_T: a group takes as many channels as fit into so many elements, at least one.
     pub k_target: usize,
     /// Seed of the projection matrix.
@@ -84,6 +87,7 @@ impl Default for Reuse {
             projections: None,
             bits: 3,
             step_log2: None,
+            finer: 0,
             k_target: 9,
             matrix_seed: 1,
             zero_skip: true,
@@ -159,6 +163,18 @@ impl Reuse {
             shift <= MAX_STEP,
             "a step of 2^{shift}, the limit is 2^{MAX_STEP}: ask for a smaller one"
         );
+        let (n, shift) = match self.mode {
+            Mode::Sign => {
+                let most = config.p_max.min(config.sig_w) as i64;
+                let wanted = n as i64 + i64::from(self.finer);
+                (wanted.clamp(1, most) as usize, shift)
+            }
+            Mode::Step | Mode::Grid => {
+                let wanted = i64::from(shift) - i64::from(self.finer);
+                (n, wanted.clamp(0, MAX_STEP.into()) as u32)
+            }
+            Mode::Off | Mode::Zero => (n, shift),
+        };
         let (matrix, offsets) = draw(self.mode, self.matrix_seed, shift, config);
         Ok(Projections {
             mode: self.mode,

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 a comparison or check failed, 2 bad usage or configuration, 3 a tool is missing.
 
+mod adapt;
 mod bench;
 mod cosim;
 mod docs;

@@ -41,7 +41,8 @@ pub struct ReuseArgs {
     #[arg(long)]
     no_zero_skip: bool,
     /// TOML file that refines these settings: [default], [layer.NAME], and passes of them as [layer.NAME.weight_grad], with the
-    /// keys mode, projections, bits, step_log2, k_target, matrix_seed, zero_skip, elem_skip.
+    /// keys mode, projections, bits, step_log2, finer, k_target, matrix_seed, zero_skip, elem_skip; train also reads [adapt] with
+    /// the keys start, beyond, window, patience, batches, retry.
     #[arg(long, value_name = "FILE")]
     reuse_file: Option<PathBuf>,
 }
@@ -61,6 +62,7 @@ impl ReuseArgs {
             matrix_seed: self.matrix_seed,
             zero_skip: !self.no_zero_skip,
             elem_skip: self.elem_skip,
+            ..Reuse::default()
         };
         let Some(path) = &self.reuse_file else {
             return Ok(LayerReuse::all(base));

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::adapt::{AdaptArgs, decision_line};
 use super::engine::{EngineArgs, report_check};
 use super::progress::Progress;
 use super::reuse::{ReuseArgs, reuse_line};
@@ -29,6 +30,7 @@ use crate::nn::{
   mercury train --net digits-transformer --optimizer adam --lr 0.002 --schedule cosine --warmup 1
   mercury train --net my-net.toml --data ~/mnist --json report.json
   mercury train --reuse step --bits 3 --elem-skip          skip alike vectors; see what it costs in accuracy
+  mercury train --reuse grid --adapt                       refine signatures when the loss stops falling
   mercury train --reuse step --reuse-file reuse.toml       with [layer.conv1.weight_grad] mode = 'off'
 
 The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
@@ -38,7 +40,7 @@ depthwise-small for data/photos and other 32x32 colour images. Others are TOML l
 Data are a directory of IDX files (MNIST's format, also .gz), of CIFAR-10's binary version, or of PNG photographs, from which
 32x32 crops are cut; docs/networks.md says more about networks and data.
 The JSON report has epochs: [{loss, train_accuracy, test_accuracy, cycles, dense_cycles, macs, saturations,
-hit_rate, speedup, layers}], totals,
+hit_rate, speedup, layers, decisions}], totals,
 counts per layer and pass, predictions_hash and weights_hash (SHA-256).")]
 pub struct Args {
     /// Built-in network, or a TOML file.
@@ -51,6 +53,8 @@ pub struct Args {
     engine: EngineArgs,
     #[command(flatten)]
     reuse: ReuseArgs,
+    #[command(flatten)]
+    adapt: AdaptArgs,
     /// Times through the training set.
     #[arg(long, value_name = "N", help_heading = FROM_NET)]
     epochs: Option<usize>,
@@ -206,7 +210,9 @@ impl Args {
                 DrainArg::Raw => DrainPolicy::Raw,
                 DrainArg::Shift => DrainPolicy::Shift,
             },
-            reuse: args.reuse.settings(&net.product_layers())?,
+            reuse: args
+                .adapt
+                .apply(args.reuse.settings(&net.product_layers())?)?,
         };
         let mut engine = args.engine.open(&config)?;
         println!(
@@ -245,6 +251,8 @@ impl Args {
                             .iter()
                             .for_each(|line| progress.println(line));
                     }
+                    let decisions = epoch.decisions.iter().map(decision_line);
+                    decisions.for_each(|line| progress.println(&line));
                 }
             },
         )?;

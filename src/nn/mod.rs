@@ -6,6 +6,7 @@
 //! host in f32, as in mixed-precision training on GPUs.
 //! Nothing here adds floats in an order that varies, so a seed repeats a run bit for bit on any engine.
 
+mod adapt;
 pub mod data;
 pub mod layers;
 mod loss;
@@ -16,6 +17,7 @@ mod reuse;
 mod spec;
 mod train;
 
+pub use adapt::{Adapt, Change, Controller, Decision};
 pub use layers::{Layer, Param};
 pub use loss::{SoftmaxLoss, softmax_cross_entropy};
 pub use network::Network;

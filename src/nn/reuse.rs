@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use super::adapt::Adapt;
 use crate::engine::Pass;
 use crate::reuse::Reuse;
 
@@ -38,12 +39,31 @@ impl PassReuse {
             Pass::WeightGrad => self.weight_grad,
         }
     }
+
+    /// [`PassReuse::get`], to be changed.
+    pub fn get_mut(&mut self, pass: Pass) -> &mut Reuse {
+        match pass {
+            Pass::Forward => &mut self.forward,
+            Pass::InputGrad => &mut self.input_grad,
+            Pass::WeightGrad => &mut self.weight_grad,
+        }
+    }
+
+    /// All three settings changed alike.
+    pub fn map(self, change: impl Fn(Reuse) -> Reuse) -> PassReuse {
+        PassReuse {
+            forward: change(self.forward),
+            input_grad: change(self.input_grad),
+            weight_grad: change(self.weight_grad),
+        }
+    }
 }
 
 /// The reuse settings of a network.
 ///
 /// A file refines a setting: `[default]` for all layers, `[layer.NAME]` for one, each with tables of a pass
-/// (`[default.weight_grad]`, `[layer.NAME.forward]`). The more special one wins, key by key.
+/// (`[default.weight_grad]`, `[layer.NAME.forward]`). The more special one wins, key by key. A table `[adapt]` ([`Adapt`]) lets the
+/// settings adapt while the network trains.
 ///
 /// ```
 /// use mercury::{engine::Pass, nn::LayerReuse, reuse::{Mode, Reuse}};
@@ -60,6 +80,9 @@ pub struct LayerReuse {
     pub default: PassReuse,
     /// Of the other layers, by name.
     pub layers: BTreeMap<String, PassReuse>,
+    /// How the settings change while the network trains; none: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapt: Option<Adapt>,
 }
 
 impl LayerReuse {
@@ -67,7 +90,7 @@ impl LayerReuse {
     pub fn all(reuse: Reuse) -> Self {
         LayerReuse {
             default: PassReuse::all(reuse),
-            layers: BTreeMap::new(),
+            ..LayerReuse::default()
         }
     }
 
@@ -84,13 +107,17 @@ impl LayerReuse {
         };
         let default = take(&mut file, "default")?;
         let layers = take(&mut file, "layer")?;
+        let adapts = file.contains_key("adapt");
+        let adapt: Adapt = take(&mut file, "adapt")?.try_into().context("[adapt]")?;
+        adapt.check().context("[adapt]")?;
         if let Some(unknown) = file.keys().next() {
-            anyhow::bail!("unknown table {unknown}: there are [default] and [layer.NAME]");
+            anyhow::bail!("unknown table {unknown}: there are [default], [layer.NAME] and [adapt]");
         }
         let base = Table::try_from(base).context("the setting given by flags")?;
         let mut reuse = LayerReuse {
             default: refine(&base, &[&default]).context("[default]")?,
             layers: BTreeMap::new(),
+            adapt: adapts.then_some(adapt),
         };
         for (name, value) in &layers {
             ensure!(
@@ -113,11 +140,20 @@ impl LayerReuse {
         self.layers.get(layer).unwrap_or(&self.default).get(pass)
     }
 
+    /// Whether signatures are compared anywhere: what can be refined.
+    pub fn can_refine(&self) -> bool {
+        self.any(|reuse| reuse.mode.looks_up())
+    }
+
     /// Whether anything is detected anywhere.
     pub fn is_on(&self) -> bool {
+        self.any(|reuse| reuse.is_on())
+    }
+
+    fn any(&self, of: impl Fn(Reuse) -> bool) -> bool {
         let all = self.layers.values().chain([&self.default]);
         all.flat_map(|passes| Pass::ALL.map(|pass| passes.get(pass)))
-            .any(|reuse| reuse.is_on())
+            .any(of)
     }
 }
 
@@ -173,6 +209,9 @@ mod tests {
         assert_eq!(get("b", Pass::WeightGrad), (Mode::Zero, 3, 9));
         assert!(reuse.is_on() && !LayerReuse::default().is_on());
         assert_eq!(parse("").unwrap(), LayerReuse::all(Reuse::of(Mode::Sign)));
+        let adapt = parse("[adapt]\nstart = 4").unwrap().adapt.unwrap();
+        let default = Adapt::default();
+        assert_eq!((adapt.start, adapt.patience), (4, default.patience));
     }
 
     #[test]
@@ -190,9 +229,11 @@ mod tests {
             ("[layer.a]\nforward = 1", "forward is 1, it must be a table"),
             (
                 "[all]\nbits = 1",
-                "unknown table all: there are [default] and [layer.NAME]",
+                "unknown table all: there are [default], [layer.NAME] and [adapt]",
             ),
             ("default = 3", "default is 3, it must be a table"),
+            ("[adapt]\nwait = 1", "unknown field `wait`"),
+            ("[adapt]\nretry = 0", "adapt retry is 0, must be at least 1"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());
             assert!(error.contains(message), "{text:?}: {error}");

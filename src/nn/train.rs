@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::adapt::{Controller, Decision};
 use super::data::{Dataset, Images};
 use super::loss::softmax_cross_entropy;
 use super::network::{Network, hex};
@@ -58,6 +59,9 @@ pub struct EpochReport {
     pub speedup: Option<f64>,
     /// Counts per layer and pass.
     pub layers: Vec<LayerReport>,
+    /// How reuse was adapted during the epoch.
+    #[serde(default)]
+    pub decisions: Vec<Decision>,
 }
 
 /// Counts of one layer and pass, and what follows from them.
@@ -154,12 +158,22 @@ pub fn train(
         reuse: options.reuse.clone(),
         ..Context::new(engine)
     };
+    let adapts = options.reuse.adapt;
+    let mut controller = adapts.map(|adapt| Controller::new(adapt, options.reuse.clone()));
     let mut ledger = Ledger::default();
     let mut epochs = Vec::new();
     let mut predictions = Vec::new();
     for epoch in 1..=options.hyper.epochs {
         cx.ledger = Ledger::default();
-        let (loss, train_accuracy) = train_epoch(net, data, options, epoch, &mut cx, on_event)?;
+        let (loss, train_accuracy) = train_epoch(
+            net,
+            data,
+            options,
+            epoch,
+            &mut cx,
+            controller.as_mut(),
+            on_event,
+        )?;
         let steps = std::mem::take(&mut cx.ledger);
         predictions = evaluate(net, data, options, epoch, loss, &mut cx, on_event)?;
         let stats = steps.total();
@@ -175,6 +189,9 @@ pub fn train(
             hit_rate: stats.hit_rate(),
             speedup: stats.speedup(),
             layers: LayerReport::all(&steps),
+            decisions: controller
+                .as_mut()
+                .map_or(vec![], Controller::take_decisions),
         };
         on_event(Event::Epoch(&report));
         epochs.push(report);
@@ -201,6 +218,7 @@ pub fn train(
 
 fn check(net: &Network, data: &Dataset, options: &Options) -> Result<()> {
     options.hyper.check()?;
+    options.reuse.adapt.map_or(Ok(()), |adapt| adapt.check())?;
     for images in [&data.train, &data.test] {
         let shape = &images.pixels.shape()[1..];
         ensure!(
@@ -233,6 +251,7 @@ fn train_epoch(
     options: &Options,
     epoch: usize,
     cx: &mut Context,
+    mut controller: Option<&mut Controller>,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<(f64, f64)> {
     let (count, hyper) = (data.train.len(), &options.hyper);
@@ -243,7 +262,11 @@ fn train_epoch(
     cx.training = true;
     let (mut loss, mut right, mut done) = (0.0, 0, 0);
     let steps = count.div_ceil(hyper.batch);
+    let mut ledger = Ledger::default();
     for (number, batch) in order.chunks(hyper.batch).enumerate() {
+        if let Some(controller) = &controller {
+            cx.reuse = controller.settings();
+        }
         let place = || format!("epoch {epoch}, batch {}", number + 1);
         let (mut images, labels) = pick(&data.train, batch);
         jitter(&mut images, hyper.jitter, &mut rng);
@@ -252,6 +275,11 @@ fn train_epoch(
         net.backward(end.gradient, cx).with_context(place)?;
         let lr = hyper.lr_at((epoch - 1) * steps + number, hyper.epochs * steps);
         net.step(lr, hyper);
+        let counts = std::mem::take(&mut cx.ledger);
+        if let Some(controller) = &mut controller {
+            controller.observe(end.loss.into(), &counts);
+        }
+        ledger.merge(counts);
         loss += f64::from(end.loss) * batch.len() as f64;
         right += matches(&end.predictions, &labels);
         done += batch.len();
@@ -261,6 +289,7 @@ fn train_epoch(
             loss: loss / done as f64,
         });
     }
+    cx.ledger = ledger;
     Ok((loss / count as f64, right as f64 / count as f64))
 }
 

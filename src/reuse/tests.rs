@@ -94,3 +94,32 @@ fn settings_beyond_the_configuration_are_refused() {
         "sig_w = 48",
     );
 }
+
+#[test]
+fn finer_is_one_projection_more_or_one_step_less_within_the_limits() {
+    let (a, config) = (operand(), small());
+    let of = |reuse: Reuse, finer| {
+        let reuse = Reuse { finer, ..reuse };
+        let p = reuse.projections(9, a.view(), &config).unwrap();
+        (p.n, p.shift)
+    };
+    let sign = Reuse {
+        projections: Some(18),
+        ..Reuse::of(Mode::Sign)
+    };
+    let all = [-30, -2, 0, 2, 3].map(|finer| of(sign, finer));
+    assert_eq!(all, [(1, 0), (16, 0), (18, 0), (20, 0), (20, 0)]); // p_max = 20
+    for mode in [Mode::Step, Mode::Grid] {
+        let (n, q) = of(Reuse::of(mode), 0);
+        assert!((3..MAX_STEP - 3).contains(&q), "{q}");
+        assert_eq!(of(Reuse::of(mode), 3), (n, q - 3));
+        assert_eq!(of(Reuse::of(mode), -3), (n, q + 3));
+        assert_eq!(of(Reuse::of(mode), 40).1, 0);
+        assert_eq!(of(Reuse::of(mode), -40).1, MAX_STEP);
+        let given = Reuse {
+            step_log2: Some(7),
+            ..Reuse::of(mode)
+        };
+        assert_eq!(of(given, -2).1, 9);
+    }
+}

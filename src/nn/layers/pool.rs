@@ -44,8 +44,8 @@ pub struct MaxPool {
     name: String,
     pool: Pool,
     shape: [usize; 4],
-    /// Row and column of each result's source.
-    sources: Array4<[usize; 2]>,
+    /// Index of each result's source in its image's channel.
+    sources: Vec<usize>,
 }
 
 impl MaxPool {
@@ -59,8 +59,27 @@ impl MaxPool {
             name: name.into(),
             pool,
             shape: [0; 4],
-            sources: Array4::default((0, 0, 0, 0)),
+            sources: vec![],
         })
+    }
+
+    /// Index of the largest value of a window. NaN wins and stays, so that a diverged run is noticed.
+    fn largest(&self, image: &[f32], width: usize, row: usize, column: usize) -> usize {
+        let Pool {
+            kernel: [kh, kw],
+            stride: [sy, sx],
+        } = self.pool;
+        let first = row * sy * width + column * sx;
+        let mut best = first;
+        for line in (0..kh).map(|ky| first + ky * width) {
+            for here in line..line + kw {
+                let (v, most) = (image[here], image[best]);
+                if v > most || (v.is_nan() && !most.is_nan()) {
+                    best = here;
+                }
+            }
+        }
+        best
     }
 }
 
@@ -71,41 +90,33 @@ impl Layer for MaxPool {
 
     fn forward(&mut self, x: Array4<f32>, cx: &mut Context) -> Result<Array4<f32>> {
         let shape: [usize; 4] = x.dim().into();
-        let [rows, columns] = self.pool.out([shape[2], shape[3]]);
-        let mut sources = Array4::default((shape[0], shape[1], rows, columns));
-        let [kh, kw] = self.pool.kernel;
-        self.pool.windows(shape, |to, [top, left]| {
-            let mut best = [top, left];
-            for (ky, kx) in ndarray::indices((kh, kw)) {
-                let here = [top + ky, left + kx];
-                // NaN wins and stays, so that a diverged run is noticed.
-                let (v, most) = (
-                    x[[to[0], to[1], here[0], here[1]]],
-                    x[[to[0], to[1], best[0], best[1]]],
-                );
-                if v > most || (v.is_nan() && !most.is_nan()) {
-                    best = here;
-                }
+        let [batch, channels, height, width] = shape;
+        let [rows, columns] = self.pool.out([height, width]);
+        let results = batch * channels * rows * columns;
+        let (mut y, mut sources) = (Vec::with_capacity(results), Vec::with_capacity(results));
+        let x = x.as_standard_layout();
+        let x = x.as_slice().expect("standard layout");
+        for image in x.chunks_exact(height * width) {
+            for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+                let source = self.largest(image, width, row, column);
+                y.push(image[source]);
+                sources.push(source);
             }
-            sources[to] = best;
-        });
-        let y = Array4::from_shape_fn(sources.raw_dim(), |(b, c, y, x_)| {
-            let [row, column] = sources[[b, c, y, x_]];
-            x[[b, c, row, column]]
-        });
+        }
         if cx.training {
             (self.shape, self.sources) = (shape, sources);
         }
-        Ok(y)
+        Ok(Array4::from_shape_vec((batch, channels, rows, columns), y)?)
     }
 
     fn backward(&mut self, dy: Array4<f32>, _cx: &mut Context) -> Result<Option<Array4<f32>>> {
-        let mut dx = Array4::zeros(self.shape);
-        for ((b, c, y, x), &d) in dy.indexed_iter() {
-            let [row, column] = self.sources[[b, c, y, x]];
-            dx[[b, c, row, column]] += d;
+        let [batch, channels, height, width] = self.shape;
+        let mut dx = vec![0.0; batch * channels * height * width];
+        let windows = (dy.len_of(Axis(2)) * dy.len_of(Axis(3))).max(1);
+        for (i, (&d, &source)) in dy.iter().zip(&self.sources).enumerate() {
+            dx[i / windows * height * width + source] += d;
         }
-        Ok(Some(dx))
+        Ok(Some(Array4::from_shape_vec(self.shape, dx)?))
     }
 }
 

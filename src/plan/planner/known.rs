@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Search;
 use crate::plan::estimate::Detect;
 use crate::plan::{Choices, Correlation};
-use crate::reuse::Reuse;
+use crate::reuse::{Mode, Reuse};
 
 /// All that the cut of a correlation depends on.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -37,6 +37,10 @@ pub(super) fn known(
         reuse: Reuse {
             matrix_seed: unset.matrix_seed,
             step_log2: unset.step_log2,
+            finer: match search.reuse.mode {
+                Mode::Sign => search.reuse.finer,
+                _ => unset.finer,
+            },
             ..*search.reuse
         },
         detect: search.detect,

@@ -136,6 +136,7 @@ impl Maker<'_> {
             projections: Some(projections),
             bits,
             step_log2,
+            finer: 0,
             k_target,
             matrix_seed: self.rng.random_range(0..1000),
             zero_skip: self.rng.random_bool(0.75),
