@@ -79,7 +79,7 @@ impl Case {
             projections: Some(rng.random_range(1..=8)),
             bits: rng.random_range(1..=3),
             step_log2: pick(rng, &[None, Some(0), Some(2)]),
-            finer: pick(rng, &[0, 0, -1, 1]),
+            finer: 0,
             k_target: rng.random_range(1..=20),
             matrix_seed: rng.random_range(0..9),
             zero_skip: rng.random(),
