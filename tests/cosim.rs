@@ -91,8 +91,8 @@ fn a_fault_is_located_repeated_and_drawn() {
     let file = rtl.join("pe.v");
     let text = fs::read_to_string(&file).unwrap();
     let faulty = text.replacen(
-        "vector_sum <= vector_sum + ",
-        "vector_sum <= vector_sum - ",
+        "vector_sum <= vector_base + ",
+        "vector_sum <= vector_base - ",
         1,
     );
     assert_ne!(text, faulty);

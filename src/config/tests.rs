@@ -238,7 +238,7 @@ fn unknown_and_missing_keys_are_named() {
     );
     refused(
         Config::parse(&format!("{text}depth = 3\n"), "my.toml"),
-        &["unknown field `depth`", "`sets` or `ways`"],
+        &["unknown field `depth`", "`sets`, `ways`, `tags`"],
     );
     refused(
         Config::parse(&text.replace("tile = 256\n", ""), "my.toml"),
