@@ -32,7 +32,7 @@ macro_rules! registers {
 
         /// Values of all job fields: what software writes before START.
         ///
-        /// One member a field of the registers with [`Access::Job`]; signed fields are given modulo 2^16.
+        /// One member a field of the registers with `Access::Job`; signed fields are given modulo 2^16.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub struct JobRegs { $( $( $(#[doc = $jfdoc])* pub $jfield: $jtype, )* )* }
 

@@ -47,7 +47,7 @@ impl Probe {
     }
 }
 
-/// An engine that measures, while its [`Probe`] is on, what reuse makes of the vectors. The weight gradient is left out: it reuses
+/// An engine that measures, while its probe is on, what reuse makes of the vectors. The weight gradient is left out: it reuses
 /// the vectors of the forward pass.
 pub struct Measured<E> {
     engine: E,
