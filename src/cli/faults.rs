@@ -11,7 +11,7 @@ use crate::cosim::faults::faults;
 use crate::cosim::verilate::Builder;
 use crate::cosim::verilated;
 
-/// Put faults, ten of the dense array and ten of reuse, into the generated Verilog, one at a time, and see that co-simulation catches each.
+/// Put faults, of the dense array and of reuse, into the generated Verilog, one at a time, and see that co-simulation catches each.
 ///
 /// The folder of the Verilog is not changed. Exit code 1 when a fault is missed.
 #[derive(clap::Args)]
