@@ -48,6 +48,34 @@ impl Mode {
             .find(|m| m.code() == code)
     }
 
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Off => "off",
+            Mode::Zero => "zero",
+            Mode::Sign => "sign",
+            Mode::Step => "step",
+            Mode::Grid => "grid",
+        }
+    }
+
+    /// Whether a key of [`Reuse`] means anything in this mode.
+    ///
+    /// ```
+    /// use mercury::reuse::Mode;
+    /// assert!(Mode::Step.uses("bits") && !Mode::Sign.uses("bits"));
+    /// ```
+    pub fn uses(self, key: &str) -> bool {
+        match key {
+            "mode" => true,
+            "k_target" | "zero_skip" | "no_zero_skip" | "elem_skip" => self != Mode::Off,
+            "finer" | "matrix_seed" => self.looks_up(),
+            "projections" => matches!(self, Mode::Sign | Mode::Step),
+            "bits" | "step_log2" => matches!(self, Mode::Step | Mode::Grid),
+            _ => false,
+        }
+    }
+
     /// Whether signatures are compared.
     pub fn looks_up(self) -> bool {
         matches!(self, Mode::Sign | Mode::Step | Mode::Grid)
@@ -121,6 +149,69 @@ impl Reuse {
         self.projections.unwrap_or(usual.min(config.p_max))
     }
 
+    /// Refuses what this configuration can do in no layer.
+    ///
+    /// # Errors
+    /// A number that it cannot hold: value, limit and fix.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        ensure!(
+            config.reuse || !self.is_on(),
+            "this configuration is built without reuse: set reuse = true, or ask for reuse off"
+        );
+        ensure!(
+            self.k_target >= 1,
+            "k_target is 0, a group has at least one element: ask for --k-target 1 or more"
+        );
+        ensure!(
+            (1..=MAX_BITS).contains(&self.bits),
+            "{} bits a projection, it must be 1 to {MAX_BITS}",
+            self.bits
+        );
+        let shift = self.step_log2.unwrap_or(0);
+        ensure!(
+            shift <= MAX_STEP,
+            "a step of 2^{shift}, the limit is 2^{MAX_STEP}: ask for a smaller one"
+        );
+        match self.mode {
+            // One projection an element of the group, at least one.
+            Mode::Grid => self.check_signature(1, config),
+            _ => self.check_signature(self.projections_of(1, config), config),
+        }
+    }
+
+    /// Refuses signatures of `n` projections that do not fit.
+    fn check_signature(&self, n: usize, config: &Config) -> Result<()> {
+        let bits = self.signature_bits();
+        ensure!(
+            (1..=config.p_max).contains(&n),
+            "{n} projections, this configuration has 1 to p_max = {}: ask for fewer (grid: a smaller --k-target)",
+            config.p_max
+        );
+        ensure!(
+            n * bits <= config.sig_w,
+            "{n} projections of {bits} bits are more than sig_w = {} bits: ask for fewer of them",
+            config.sig_w
+        );
+        Ok(())
+    }
+
+    /// Projections of a group of `k` elements.
+    fn projections_of(&self, k: usize, config: &Config) -> usize {
+        match self.mode {
+            Mode::Off | Mode::Zero => 1,
+            Mode::Sign | Mode::Step => self.random_projections(config),
+            Mode::Grid => k,
+        }
+    }
+
+    /// Bits b of a projection.
+    fn signature_bits(&self) -> usize {
+        match self.mode {
+            Mode::Off | Mode::Zero | Mode::Sign => 1,
+            Mode::Step | Mode::Grid => self.bits,
+        }
+    }
+
     /// The projections for groups of `k` elements of operand `a`.
     ///
     /// # Errors
@@ -131,38 +222,13 @@ impl Reuse {
         a: ArrayView4<i16>,
         config: &Config,
     ) -> Result<Projections> {
-        ensure!(
-            config.reuse,
-            "this configuration is built without reuse: set reuse = true, or ask for reuse off"
-        );
-        let (n, bits) = match self.mode {
-            Mode::Off | Mode::Zero => (1, 1),
-            Mode::Sign => (self.random_projections(config), 1),
-            Mode::Step => (self.random_projections(config), self.bits),
-            Mode::Grid => (k, self.bits),
-        };
-        ensure!(
-            (1..=config.p_max).contains(&n),
-            "{n} projections, this configuration has 1 to p_max = {}: ask for fewer (grid: a smaller --k-target)",
-            config.p_max
-        );
-        ensure!(
-            (1..=MAX_BITS).contains(&bits),
-            "{bits} bits a projection, it must be 1 to {MAX_BITS}"
-        );
-        ensure!(
-            n * bits <= config.sig_w,
-            "{n} projections of {bits} bits are more than sig_w = {} bits: ask for fewer of them",
-            config.sig_w
-        );
+        self.check(config)?;
+        let (n, bits) = (self.projections_of(k, config), self.signature_bits());
+        self.check_signature(n, config)?;
         let shift = match self.mode {
             Mode::Step | Mode::Grid => self.step_log2.unwrap_or_else(|| default_step(a)),
             _ => 0,
         };
-        ensure!(
-            shift <= MAX_STEP,
-            "a step of 2^{shift}, the limit is 2^{MAX_STEP}: ask for a smaller one"
-        );
         let (n, shift) = match self.mode {
             Mode::Sign => {
                 let most = config.p_max.min(config.sig_w) as i64;

@@ -88,6 +88,10 @@ fn a_file_sets_layers_and_passes_apart() {
             "5 bits a projection, it must be 1 to 4",
         ),
         (
+            "[layer.conv1.forward]\nk_target = 0",
+            "[layer.conv1], forward: k_target is 0, a group has at least one element",
+        ),
+        (
             "[default]\nprojections = 40",
             "40 projections, this configuration has 1 to p_max = 20",
         ),
@@ -98,6 +102,59 @@ fn a_file_sets_layers_and_passes_apart() {
             .assert()
             .code(2)
             .stderr(contains(message));
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("reuse.toml");
+    std::fs::write(&file, "[layer.conv1]\nmode = 'sign'\nstep_log2 = 3\n").unwrap();
+    let few = [
+        "train",
+        "--epochs",
+        "1",
+        "--train-images",
+        "8",
+        "--test-images",
+        "8",
+    ];
+    for (options, notes) in [
+        (
+            vec!["--reuse", "sign", "--bits", "2"],
+            vec!["--bits changes nothing with --reuse sign"],
+        ),
+        (
+            vec!["--elem-skip", "--no-zero-skip"],
+            vec![
+                "--elem-skip changes nothing with --reuse off",
+                "--no-zero-skip changes nothing",
+            ],
+        ),
+        (
+            vec!["--projections", "4", "--reuse-file", text(&file)],
+            vec!["step_log2 of [layer.conv1] in"],
+        ),
+        (
+            vec!["--reuse", "step", "--k-target", "17"],
+            vec!["a k_target above k_max = 16 of small counts as 16"],
+        ),
+    ] {
+        let output = mercury(&[&few[..], &options[..]].concat())
+            .assert()
+            .success();
+        let text = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        let said: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("note: ") && !line.contains("learned"))
+            .collect();
+        assert_eq!(said.len(), notes.len(), "{options:?}: {said:?}");
+        for note in notes {
+            assert!(
+                said.iter().any(|line| line.contains(note)),
+                "{note}: {said:?}"
+            );
+        }
     }
 }
 

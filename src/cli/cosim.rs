@@ -219,7 +219,7 @@ impl Args {
             .map_or(String::new(), |rtl| format!(" --rtl {}", rtl.display()));
         let reuse = match self.reuse {
             Draw::Any => String::new(),
-            Draw::Mode(mode) => format!(" --reuse {}", format!("{mode:?}").to_lowercase()),
+            Draw::Mode(mode) => format!(" --reuse {}", mode.name()),
         };
         println!(
             "  repeat: mercury cosim {sizes}{folder}{reuse} --seed {} --p-stall {} --only {operation}",

@@ -100,7 +100,7 @@ impl Args {
             net.spec.name,
             names.join(", ")
         );
-        let reuse = args.reuse.settings(&names)?.get(&args.layer, pass);
+        let reuse = args.reuse.settings(&names, &config)?.get(&args.layer, pass);
         ensure!(
             reuse.is_on(),
             "reuse is off in {} of layer {}: give --reuse zero, sign, step or grid",

@@ -143,7 +143,7 @@ impl Args {
             a: a.view(),
             b: b.view(),
             drain,
-            reuse: args.reuse.settings(&[])?.default.get(pass),
+            reuse: args.reuse.settings(&[], &config)?.default.get(pass),
         };
         engine.keep_decisions(true);
         let result = engine.run(&op)?;

@@ -22,7 +22,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::cosim::compare::Difference;
@@ -36,8 +36,7 @@ use crate::engine::Mismatch;
     version,
     after_help = "Examples:\n  \
         mercury train --net digits-cnn --data data/digits        learn hand-written digits on the golden model\n  \
-        mercury job --pass forward --in x.npz --out y.npz        one convolution on NumPy arrays\n\n\
-        Exit codes: 0 good, 1 mismatch or failed check, 2 bad usage or configuration, 3 missing tool."
+        mercury job --pass forward --in x.npz --out y.npz        one convolution on NumPy arrays"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -71,7 +70,9 @@ pub enum Outcome {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     end_with_the_reader();
-    let result = match Cli::parse().command {
+    let matches = with_exit_codes(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match cli.command {
         Command::Train(args) => args.run(),
         Command::Job(args) => args.run(),
         Command::Cosim(args) => args.run(),
@@ -84,6 +85,16 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => args.run(),
     };
     exit_code(result)
+}
+
+/// The command and all those below it, each with the exit codes at the end of its help.
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let codes = "Exit codes: 0 good, 1 mismatch or failed check, 2 bad usage or configuration, 3 missing tool.";
+    let help = match command.get_after_help() {
+        Some(help) => format!("{help}\n\n{codes}"),
+        None => codes.into(),
+    };
+    command.after_help(help).mut_subcommands(with_exit_codes)
 }
 
 /// Ends the process quietly when nobody reads its output any more (`| head`), as other commands do; Rust would panic.
@@ -157,8 +168,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        with_exit_codes(Cli::command()).debug_assert();
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub struct Args {
     /// What to reuse.
     #[arg(long, value_enum, default_value_t = Mode::Off)]
     reuse: Mode,
-    /// Reuse: a group takes as many channels as fit into so many elements.
+    /// Reuse: a group takes as many channels as fit into so many elements, at most the configuration's k_max. (Numbers of
+    /// projections and of their bits change what is found, not how long looking takes.)
     #[arg(long, value_name = "K", default_value_t = Reuse::default().k_target)]
     k_target: usize,
     /// Reuse: assume that this share of the vectors of every group is ZERO.
@@ -256,15 +257,12 @@ impl Args {
     }
 
     /// What to reuse.
-    fn setting(&self) -> Result<Reuse> {
-        ensure!(
-            self.k_target > 0,
-            "--k-target is 0, a group has at least one element: give at least 1"
-        );
-        Ok(Reuse {
+    fn setting(&self, config: &Config) -> Result<Reuse> {
+        let reuse = Reuse {
             k_target: self.k_target,
             ..Reuse::of(self.reuse)
-        })
+        };
+        reuse.check(config).map(|()| reuse)
     }
 
     fn price(&self, config: &Config, layer: String, geometry: Geometry, pass: Pass) -> Result<Row> {
@@ -273,7 +271,7 @@ impl Args {
         let drain = if raw { Drain::Raw } else { Drain::Shift(1) };
         let start = Instant::now();
         let mix = self.mix()?;
-        let mut plan = plan(&geometry, pass, drain, &self.setting()?, config)
+        let mut plan = plan(&geometry, pass, drain, &self.setting(config)?, config)
             .with_context(|| format!("layer {layer}"))?;
         let plan_ms = start.elapsed().as_secs_f64() * 1e3;
         if mix != Mix::default() {
@@ -479,9 +477,9 @@ fn details(config: &Config, row: &Row) {
     );
     if row.reuse != Mode::Off {
         println!(
-            "reuse {:?}, assuming vectors {} ZERO, {} HIT, {} MAU, {} MNU: dense takes {} cycles, {:.3} times as many; \
+            "reuse {}, assuming vectors {} ZERO, {} HIT, {} MAU, {} MNU: dense takes {} cycles, {:.3} times as many; \
              detecting {}, waiting for lists {}",
-            row.reuse,
+            row.reuse.name(),
             grouped(row.states[0]),
             grouped(row.states[1]),
             grouped(row.states[2]),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use super::grouped;
+use crate::config::Config;
 use crate::engine::OpStats;
-use crate::nn::LayerReuse;
+use crate::nn::{LayerReuse, idle_keys};
 use crate::reuse::{Mode, Reuse};
 
 /// What is computed once and used again.
@@ -21,19 +22,20 @@ pub struct ReuseArgs {
     /// Random projections of a signature: more tell more vectors apart [default: 20 for sign, 10 for step].
     #[arg(long, value_name = "N")]
     projections: Option<usize>,
-    /// Bits kept of each projection (step and grid): 1 to 4.
-    #[arg(long, value_name = "BITS", default_value_t = Reuse::default().bits)]
-    bits: usize,
+    /// Bits kept of each projection (step and grid): 1 to 4 [default: 3].
+    #[arg(long, value_name = "BITS")]
+    bits: Option<usize>,
     /// Width of a quantisation step, as a power of two of the operand's integers; larger joins more [default: half the operand's
     /// root mean square].
     #[arg(long, value_name = "Q")]
     step_log2: Option<u32>,
-    /// Elements of the vectors compared: as many channels as fit, at least one. 9 is one channel of a 3x3 kernel.
-    #[arg(long, value_name = "K", default_value_t = Reuse::default().k_target)]
-    k_target: usize,
-    /// Seeds the projection matrix.
-    #[arg(long, value_name = "SEED", default_value_t = Reuse::default().matrix_seed)]
-    matrix_seed: u64,
+    /// Elements of the vectors compared: as many channels as fit, at least one; more than the configuration's k_max count as
+    /// k_max. 9 is one channel of a 3x3 kernel [default: 9].
+    #[arg(long, value_name = "K")]
+    k_target: Option<usize>,
+    /// Seeds the projection matrix [default: 1].
+    #[arg(long, value_name = "SEED")]
+    matrix_seed: Option<u64>,
     /// Spend no cycle on single zero elements either.
     #[arg(long)]
     elem_skip: bool,
@@ -41,61 +43,195 @@ pub struct ReuseArgs {
     #[arg(long)]
     no_zero_skip: bool,
     /// TOML file that refines these settings: [default], [layer.NAME], and passes of them as [layer.NAME.weight_grad], with the
-    /// keys mode, projections, bits, step_log2, finer, k_target, matrix_seed, zero_skip, elem_skip; train also reads [adapt] with
-    /// the keys start, beyond, window, patience, batches, retry.
+    /// keys mode, projections, bits, step_log2, finer, k_target, matrix_seed, zero_skip, elem_skip; what it says wins over the
+    /// options above. train also reads [adapt] with the keys start, beyond, window, patience, batches, retry.
     #[arg(long, value_name = "FILE")]
     reuse_file: Option<PathBuf>,
 }
 
 impl ReuseArgs {
-    /// The settings asked for, for a network with dot products in the layers `names`.
+    /// The settings asked for, for a network with dot products in the layers `names` (one operation: none), on `config`.
+    ///
+    /// Options and keys that change nothing are named on stderr.
     ///
     /// # Errors
-    /// An unreadable or wrong file.
-    pub fn settings(&self, names: &[String]) -> Result<LayerReuse> {
-        let base = Reuse {
+    /// An unreadable or wrong file, a number that the configuration cannot hold.
+    pub fn settings(&self, names: &[String], config: &Config) -> Result<LayerReuse> {
+        let base = self.base();
+        let mut notes = Vec::new();
+        let reuse =
+            match &self.reuse_file {
+                None => {
+                    base.check(config)?;
+                    LayerReuse::all(base)
+                }
+                Some(path) => {
+                    let name = path.display();
+                    let text = std::fs::read_to_string(path);
+                    let text = text.with_context(|| format!("cannot read {name}"))?;
+                    let reuse = LayerReuse::parse(&text, base, names)
+                        .and_then(|reuse| reuse.check(config).map(|()| reuse))
+                        .with_context(|| format!("{name} is not valid"))?;
+                    let idle = idle_keys(&text, &reuse)?;
+                    notes.extend(idle.iter().map(|key| {
+                        format!("{key} in {name} changes nothing: no mode that uses it")
+                    }));
+                    if names.is_empty() && reuse.adapt.is_some() {
+                        notes.push(format!(
+                            "[adapt] in {name} changes nothing: only train adapts"
+                        ));
+                    }
+                    reuse
+                }
+            };
+        let given = self.given().into_iter();
+        let idle = given.filter(|key| !reuse.any(|setting| setting.mode.uses(key)));
+        notes.extend(idle.map(|key| {
+            let option = key.replace('_', "-");
+            format!(
+                "--{option} changes nothing with --reuse {}",
+                base.mode.name()
+            )
+        }));
+        let clamped = |setting: Reuse| setting.is_on() && setting.k_target > config.k_max;
+        if reuse.any(clamped) {
+            notes.push(format!(
+                "a k_target above k_max = {} of {} counts as {0}",
+                config.k_max, config.name
+            ));
+        }
+        notes.iter().for_each(|note| eprintln!("note: {note}"));
+        Ok(reuse)
+    }
+
+    /// The setting that the options alone make.
+    fn base(&self) -> Reuse {
+        let usual = Reuse::default();
+        Reuse {
             mode: self.mode,
             projections: self.projections,
-            bits: self.bits,
+            bits: self.bits.unwrap_or(usual.bits),
             step_log2: self.step_log2,
-            k_target: self.k_target,
-            matrix_seed: self.matrix_seed,
+            k_target: self.k_target.unwrap_or(usual.k_target),
+            matrix_seed: self.matrix_seed.unwrap_or(usual.matrix_seed),
             zero_skip: !self.no_zero_skip,
             elem_skip: self.elem_skip,
-            ..Reuse::default()
-        };
-        let Some(path) = &self.reuse_file else {
-            return Ok(LayerReuse::all(base));
-        };
-        let name = path.display();
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        LayerReuse::parse(&text, base, names).with_context(|| format!("{name} is not valid"))
+            ..usual
+        }
+    }
+
+    /// Keys of [`Reuse`] whose options were given.
+    fn given(&self) -> Vec<&'static str> {
+        [
+            ("projections", self.projections.is_some()),
+            ("bits", self.bits.is_some()),
+            ("step_log2", self.step_log2.is_some()),
+            ("k_target", self.k_target.is_some()),
+            ("matrix_seed", self.matrix_seed.is_some()),
+            ("elem_skip", self.elem_skip),
+            ("no_zero_skip", self.no_zero_skip),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect()
     }
 }
 
-/// One line on what reuse did: hit rate, cycles, speedup.
+/// Vectors by what became of them, of operations in any mode.
+#[derive(Clone, Copy, Default)]
+pub struct Shares {
+    all: u64,
+    zero: u64,
+    hit: u64,
+    /// MNU where signatures were compared: in mode `zero` there is nothing that could be full.
+    no_room: u64,
+    compared: bool,
+}
+
+impl Shares {
+    /// Those of one layer's pass, in one mode.
+    fn of(stats: &OpStats) -> Shares {
+        let compared = stats.mau > 0;
+        Shares {
+            all: stats.zero + stats.hit + stats.mau + stats.mnu,
+            zero: stats.zero,
+            hit: stats.hit,
+            no_room: if compared { stats.mnu } else { 0 },
+            compared,
+        }
+    }
+
+    fn add(self, other: Shares) -> Shares {
+        Shares {
+            all: self.all + other.all,
+            zero: self.zero + other.zero,
+            hit: self.hit + other.hit,
+            no_room: self.no_room + other.no_room,
+            compared: self.compared | other.compared,
+        }
+    }
+}
+
+impl std::fmt::Display for Shares {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let percent = |count: u64| 100.0 * count as f64 / self.all.max(1) as f64;
+        if self.all == 0 {
+            return f.write_str("dense");
+        }
+        write!(f, "{:5.1} % zero", percent(self.zero))?;
+        if self.compared {
+            write!(
+                f,
+                " {:5.1} % hit {:5.1} % no room",
+                percent(self.hit),
+                percent(self.no_room)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// One line on what reuse did in a layer's pass: hit rate, cycles, speedup.
 pub fn reuse_line(stats: &OpStats) -> String {
-    let percent = |count: u64, all: u64| 100.0 * count as f64 / all.max(1) as f64;
-    let OpStats {
-        zero,
-        hit,
-        mau,
-        mnu,
-        ..
-    } = *stats;
-    let all = zero + hit + mau + mnu;
-    let shares = match all {
-        0 => "dense".into(),
-        _ if mau == 0 => format!("{:5.1} % zero", percent(zero, all)),
-        _ => format!(
-            "{:5.1} % zero {:5.1} % hit {:5.1} % no room",
-            percent(zero, all),
-            percent(hit, all),
-            percent(mnu, all)
-        ),
-    };
+    line(Shares::of(stats), stats)
+}
+
+/// One line on what reuse did in all of these.
+pub fn reuse_sum_line<'a>(parts: impl Iterator<Item = &'a OpStats>) -> String {
+    let (mut shares, mut all) = (Shares::default(), OpStats::default());
+    for stats in parts {
+        shares = shares.add(Shares::of(stats));
+        all += *stats;
+    }
+    line(shares, &all)
+}
+
+fn line(shares: Shares, stats: &OpStats) -> String {
     let speedup = stats.speedup().map_or(String::new(), |speedup| {
         format!("  {} cycles, {speedup:.2}x dense", grouped(stats.cycles))
     });
     format!("{shares}{speedup}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_passes_have_no_room_to_run_out_of() {
+        let stats = |zero, hit, mau, mnu| OpStats {
+            zero,
+            hit,
+            mau,
+            mnu,
+            ..OpStats::default()
+        };
+        let (zero, grid) = (stats(20, 0, 0, 20), stats(0, 30, 20, 10));
+        assert_eq!(reuse_line(&zero), " 50.0 % zero");
+        assert_eq!(reuse_line(&OpStats::default()), "dense");
+        assert_eq!(
+            reuse_sum_line([zero, grid].iter()),
+            " 20.0 % zero  30.0 % hit  10.0 % no room"
+        );
+    }
 }

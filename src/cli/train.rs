@@ -9,10 +9,9 @@ use serde::Serialize;
 use super::adapt::{AdaptArgs, decision_line};
 use super::engine::{EngineArgs, report_check};
 use super::progress::Progress;
-use super::reuse::{ReuseArgs, reuse_line};
+use super::reuse::{ReuseArgs, reuse_line, reuse_sum_line};
 use super::{Outcome, check_output, grouped, write_json};
 use crate::config::Config;
-use crate::engine::OpStats;
 use crate::nn::data::{self, Amount};
 use crate::nn::{
     self, DrainPolicy, Event, Hyper, NetSpec, Network, Optimizer, Options, Report, Schedule,
@@ -212,7 +211,7 @@ impl Args {
             },
             reuse: args
                 .adapt
-                .apply(args.reuse.settings(&net.product_layers())?)?,
+                .apply(args.reuse.settings(&net.product_layers(), &config)?)?,
         };
         let mut engine = args.engine.open(&config)?;
         println!(
@@ -258,6 +257,11 @@ impl Args {
         )?;
         drop(progress);
         finish(args, &config, data.kind, &report)?;
+        if options.reuse.can_refine()
+            && let Some(note) = not_learning(&report, data.classes)
+        {
+            eprintln!("note: {note}");
+        }
         report_check(engine.as_ref());
         Ok(Outcome::Good)
     }
@@ -278,15 +282,25 @@ fn epoch_line(epoch: &nn::EpochReport, of: usize) -> String {
 
 /// What reuse did in each layer and pass of an epoch, and in all.
 fn reuse_lines(epoch: &nn::EpochReport) -> Vec<String> {
-    let mut all = OpStats::default();
-    let mut lines: Vec<String> = Vec::new();
-    for nn::LayerReport { entry, .. } in &epoch.layers {
-        all += entry.stats;
+    let entries = || epoch.layers.iter().map(|layer| &layer.entry);
+    let all = reuse_sum_line(entries().map(|entry| &entry.stats));
+    let each = entries().map(|entry| {
         let line = reuse_line(&entry.stats);
-        lines.push(format!("  {:<12} {:<12} {line}", entry.layer, entry.pass));
-    }
-    lines.push(format!("  {:<25} {}", "all", reuse_line(&all)));
-    lines
+        format!("  {:<12} {:<12} {line}", entry.layer, entry.pass)
+    });
+    each.chain([format!("  {:<25} {all}", "all")]).collect()
+}
+
+/// Says so where the last epoch's loss is hardly below that of guessing: signatures that join unlike vectors can do that.
+fn not_learning(report: &Report, classes: usize) -> Option<String> {
+    let loss = report.epochs.last()?.loss;
+    let guess = (classes as f64).ln();
+    (loss > 0.9 * guess).then(|| {
+        format!(
+            "the network has hardly learned: its loss is {loss:.2}, guessing gives {guess:.2}. Train longer, or compare more finely: \
+             one more of --bits, a smaller --step-log2, more --projections, --adapt"
+        )
+    })
 }
 
 fn finish(args: &Args, config: &Config, data_kind: &str, report: &Report) -> Result<()> {

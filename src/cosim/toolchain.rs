@@ -187,8 +187,12 @@ pub(super) fn run(command: &mut Command, log: &Path) -> Result<()> {
     let text = String::from_utf8_lossy(&fs::read(log)?).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     let first = lines.len().min(40);
+    // The arguments are pages of file names, and the output names the one that matters.
+    let tool = Path::new(command.get_program());
+    let tool = tool.file_name().unwrap_or(tool.as_os_str());
     bail!(
-        "{command:?}\nfailed with {status}:\n{}",
+        "{} failed with {status}:\n{}",
+        tool.display(),
         lines[..first].join("\n")
     )
 }

@@ -23,6 +23,6 @@ pub use loss::{SoftmaxLoss, softmax_cross_entropy};
 pub use network::Network;
 pub use optimizer::{Hyper, Optimizer, Schedule};
 pub use products::{Context, DrainPolicy, Ledger, LedgerEntry, Products};
-pub use reuse::{LayerReuse, PassReuse};
+pub use reuse::{LayerReuse, PassReuse, idle_keys};
 pub use spec::{LayerSpec, NamedGeometry, NetSpec, Pads, Pair, built_in_nets};
 pub use train::{EpochReport, Event, LayerReport, Options, Report, Totals, train};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::adapt::Adapt;
+use crate::config::Config;
 use crate::engine::Pass;
 use crate::reuse::Reuse;
 
@@ -121,6 +122,10 @@ impl LayerReuse {
         };
         for (name, value) in &layers {
             ensure!(
+                !names.is_empty(),
+                "[layer.{name}]: one operation has no layers, its settings are [default] and its passes"
+            );
+            ensure!(
                 names.contains(name),
                 "unknown layer {name}: the layers with dot products are {}",
                 names.join(", ")
@@ -133,6 +138,22 @@ impl LayerReuse {
             reuse.layers.insert(name.clone(), settings);
         }
         Ok(reuse)
+    }
+
+    /// Refuses settings that the configuration can hold in no layer.
+    ///
+    /// # Errors
+    /// As [`Reuse::check`], with the table and pass.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        let own = self.layers.iter();
+        let own = own.map(|(name, passes)| (format!("[layer.{name}]"), passes));
+        for (table, passes) in [("[default]".into(), &self.default)].into_iter().chain(own) {
+            for pass in Pass::ALL {
+                let checked = passes.get(pass).check(config);
+                checked.with_context(|| format!("{table}, {pass}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// The setting of a layer's pass.
@@ -150,11 +171,65 @@ impl LayerReuse {
         self.any(|reuse| reuse.is_on())
     }
 
-    fn any(&self, of: impl Fn(Reuse) -> bool) -> bool {
+    /// Whether one of the settings satisfies `of`.
+    pub fn any(&self, of: impl Fn(Reuse) -> bool) -> bool {
         let all = self.layers.values().chain([&self.default]);
         all.flat_map(|passes| Pass::ALL.map(|pass| passes.get(pass)))
             .any(of)
     }
+}
+
+/// Keys of a file's text, parsed as `reuse`, that change nothing: no setting that they reach has a mode that uses them.
+///
+/// ```
+/// use mercury::{nn::{LayerReuse, idle_keys}, reuse::Reuse};
+/// let text = "[default]\nmode = 'sign'\nbits = 2\n[layer.fc.forward]\nmode = 'off'\nelem_skip = true";
+/// let reuse = LayerReuse::parse(text, Reuse::default(), &["fc".into()])?;
+/// assert_eq!(idle_keys(text, &reuse)?, ["bits of [default]", "elem_skip of [layer.fc.forward]"]);
+/// # anyhow::Ok(())
+/// ```
+///
+/// # Errors
+/// Text that [`LayerReuse::parse`] refuses.
+pub fn idle_keys(text: &str, reuse: &LayerReuse) -> Result<Vec<String>> {
+    let file: Table = text.parse()?;
+    let mut idle = Vec::new();
+    let mut look = |name: &str, table: &Value, reached: &[&PassReuse]| {
+        for (key, value) in table.as_table().into_iter().flatten() {
+            let pass = Pass::ALL.into_iter().find(|p| p.name() == key);
+            let (table, keys, passes) = match (pass, value) {
+                (Some(pass), Value::Table(keys)) => {
+                    let keys = keys.keys().map(String::as_str).collect();
+                    (format!("[{name}.{pass}]"), keys, vec![pass])
+                }
+                _ => (format!("[{name}]"), vec![key.as_str()], Pass::ALL.to_vec()),
+            };
+            let used = |key: &str| {
+                let all = reached
+                    .iter()
+                    .flat_map(|r| passes.iter().map(|p| r.get(*p)));
+                all.into_iter().any(|setting| setting.mode.uses(key))
+            };
+            let unused = keys.into_iter().filter(|key| !used(key));
+            idle.extend(unused.map(|key| format!("{key} of {table}")));
+        }
+    };
+    if let Some(default) = file.get("default") {
+        let all: Vec<_> = [&reuse.default]
+            .into_iter()
+            .chain(reuse.layers.values())
+            .collect();
+        look("default", default, &all);
+    }
+    for (name, own) in file
+        .get("layer")
+        .and_then(Value::as_table)
+        .into_iter()
+        .flatten()
+    {
+        look(&format!("layer.{name}"), own, &[&reuse.layers[name]]);
+    }
+    Ok(idle)
 }
 
 /// `base`, with the keys of `tables` and then those of their tables of the pass, later ones winning.
@@ -164,7 +239,14 @@ fn refine(base: &Table, tables: &[&Table]) -> Result<PassReuse> {
         for table in tables {
             let is_pass = |key: &str| Pass::ALL.iter().any(|p| p.name() == key);
             let plain = table.iter().filter(|(key, _)| !is_pass(key));
-            merged.extend(plain.map(|(key, value)| (key.clone(), value.clone())));
+            for (key, value) in plain {
+                ensure!(
+                    !value.is_table(),
+                    "unknown table {key}: the passes of a layer are {}",
+                    Pass::ALL.map(|p| p.name()).join(", ")
+                );
+                merged.insert(key.clone(), value.clone());
+            }
             if let Some(special) = table.get(pass.name()) {
                 let special = special.as_table().with_context(|| {
                     format!("{pass} is {special}, it must be a table of settings")
@@ -215,6 +297,66 @@ mod tests {
     }
 
     #[test]
+    fn values_are_checked_where_they_stand() {
+        let config = Config::preset("tiny").unwrap();
+        for (text, message) in [
+            (
+                "[default]\nk_target = 0",
+                "[default], forward: k_target is 0, a group has at least one element",
+            ),
+            (
+                "[default]\nbits = 5",
+                "[default], forward: 5 bits a projection, it must be 1 to 4",
+            ),
+            (
+                "[layer.b.weight_grad]\nprojections = 11",
+                "[layer.b], weight_grad: 11 projections, this configuration has 1 to p_max = 10",
+            ),
+            (
+                "[layer.b]\nmode = 'step'\nbits = 4",
+                "[layer.b], forward: 10 projections of 4 bits are more than sig_w = 32 bits",
+            ),
+            (
+                "[layer.a]\nmode = 'grid'\nstep_log2 = 21",
+                "[layer.a], forward: a step of 2^21, the limit is 2^20",
+            ),
+        ] {
+            let reuse = parse(text).unwrap();
+            let error = format!("{:#}", reuse.check(&config).unwrap_err());
+            assert!(error.contains(message), "{text:?}: {error}");
+        }
+        assert!(
+            parse("[layer.a]\nmode = 'grid'")
+                .unwrap()
+                .check(&config)
+                .is_ok()
+        );
+        let without = Config {
+            reuse: false,
+            ..config
+        };
+        let error = parse("").unwrap().check(&without).unwrap_err();
+        assert!(format!("{error:#}").contains("built without reuse"));
+    }
+
+    #[test]
+    fn keys_without_effect_are_found() {
+        let idle = |text: &str| idle_keys(text, &parse(text).unwrap()).unwrap();
+        // The setting refined is `sign`.
+        assert_eq!(
+            idle("[default]\nprojections = 4\nbits = 2"),
+            ["bits of [default]"]
+        );
+        assert!(idle("[default]\nbits = 2\n[layer.b.forward]\nmode = 'step'").is_empty());
+        assert_eq!(
+            idle(
+                "[layer.a]\nmode = 'off'\nelem_skip = true\n[layer.b.forward]\nmode = 'zero'\nfiner = 1"
+            ),
+            ["elem_skip of [layer.a]", "finer of [layer.b.forward]"]
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, message) in [
             (
@@ -227,6 +369,10 @@ mod tests {
                 "unknown variant `steps`",
             ),
             ("[layer.a]\nforward = 1", "forward is 1, it must be a table"),
+            (
+                "[layer.a.weight_gard]\nbits = 1",
+                "unknown table weight_gard: the passes of a layer are forward, input_grad, weight_grad",
+            ),
             (
                 "[all]\nbits = 1",
                 "unknown table all: there are [default], [layer.NAME] and [adapt]",
