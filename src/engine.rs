@@ -501,5 +501,14 @@ pub trait Engine {
     }
 }
 
+/// Says what operations cost on an accelerator, without computing their results.
+pub trait Costs {
+    /// What an operation costs with each of `settings` in place of its own; `max_abs` and `saturations` stay 0.
+    ///
+    /// # Errors
+    /// One for each setting with which the accelerator cannot run the operation.
+    fn costs(&mut self, op: &Op, settings: &[Reuse]) -> Vec<Result<OpStats>>;
+}
+
 #[cfg(test)]
 mod tests;

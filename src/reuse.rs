@@ -143,6 +143,11 @@ impl Reuse {
         self.mode != Mode::Off
     }
 
+    /// Whether results are those without reuse, bit for bit: only zeros are left out.
+    pub fn is_exact(&self) -> bool {
+        !self.mode.looks_up()
+    }
+
     /// Projections of a signature in `sign` and `step`.
     pub fn random_projections(&self, config: &Config) -> usize {
         let usual = if self.mode == Mode::Sign { 20 } else { 10 };

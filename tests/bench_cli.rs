@@ -12,9 +12,18 @@ fn bench(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mercury"));
     let out = out.to_str().expect("a temporary path is UTF-8");
     command.args(["bench", "--out", out, "--name", "try", "--presets", "tiny"]);
-    command.args(["--modes", "dense,elements,grid,adaptive", "--epochs", "2"]);
-    command.args(["--train-images", "48", "--test-images", "16", "--jobs", "2"]);
-    command.args(more);
+    if !more.contains(&"--modes") {
+        command.args(["--modes", "dense,elements,grid,adaptive"]);
+    }
+    command.args([
+        "--epochs",
+        "2",
+        "--train-images",
+        "48",
+        "--test-images",
+        "16",
+    ]);
+    command.args(["--jobs", "2"]).args(more);
     command
 }
 
@@ -36,7 +45,9 @@ fn runs_are_recorded_once_and_summarised() {
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .success()
-        .stdout(contains("0 runs there, 8 to do").and(contains("fewer than 10 seeds")));
+        .stdout(
+            contains("0 runs there, 8 to do in 6 trainings").and(contains("fewer than 10 seeds")),
+        );
     let report = json(&folder.join("bench.json"));
     let rows = report["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 8);
@@ -68,6 +79,8 @@ fn runs_are_recorded_once_and_summarised() {
     let record = json(&folder.join("runs/digits-cnn-tiny-grid-2.json"));
     let errors = record["finished"]["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 2, "one an epoch");
+    let epochs = &record["finished"]["report"]["epochs"];
+    assert!(epochs[0].get("test_accuracy").is_none() && epochs[1]["test_accuracy"].is_number());
     let conv2 = |e: &&Value| e["layer"] == "conv2" && e["pass"] == "forward";
     let error = number(&errors[1].as_array().unwrap().iter().find(conv2).unwrap()["relative"]);
     assert!((0.001..0.5).contains(&error), "{error}");
@@ -107,6 +120,38 @@ fn runs_are_recorded_once_and_summarised() {
         .assert()
         .success()
         .stdout(contains("7 runs there, 1 to do"));
+}
+
+#[test]
+fn runs_that_share_a_training_have_the_records_of_runs_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, folder) = (["--modes", "dense,zero,elements", "--seeds", "5"], "shared");
+    let runs = |parent: &str, mode: &str| {
+        let path = format!("{parent}/try/runs/digits-cnn-tiny-{mode}-5.json");
+        timeless(json(&dir.path().join(path)))
+    };
+    let share = |more: &[&str], said: &'static str| {
+        let mut command = bench(&dir.path().join(folder), more);
+        command.assert().success().stdout(contains(said));
+    };
+    let exact: Vec<&str> = [&whole[..], &["--minutes", "0"]].concat();
+    share(&exact, "time is over, 1 trainings are left");
+    share(&whole, "0 runs there, 3 to do in 1 trainings");
+    let together = ["dense", "zero", "elements"].map(|mode| (mode, runs(folder, mode)));
+    for (mode, record) in &together {
+        let alone = ["--seeds", "5", "--modes", mode];
+        bench(&dir.path().join(mode), &alone).assert().success();
+        assert_eq!(&runs(mode, mode), record);
+    }
+    // What is left of a training whose records were not all written: they come out the same.
+    std::fs::remove_file(
+        dir.path()
+            .join(folder)
+            .join("try/runs/digits-cnn-tiny-zero-5.json"),
+    )
+    .unwrap();
+    share(&whole, "2 runs there, 1 to do in 1 trainings");
+    assert_eq!(runs(folder, "zero"), together[1].1);
 }
 
 #[test]

@@ -11,14 +11,15 @@ use super::progress::Progress;
 use super::{Outcome, grouped};
 use crate::report::{
     Mode, News, Record, Report, Request, Runner, Seeds, Share, Store, Summary, Sweep, Task,
-    write_outputs,
+    Training, write_outputs,
 };
 
 /// Train networks in all modes of reuse and compare accuracy and speed: a table, CSV and a page.
 ///
 /// One run is one training of one network on the golden model, in one mode, with one seed, on one accelerator size, whose cycles the
 /// cycle model counts exactly. Each run's record is a file of its own in <out>/<name>/runs; a run whose record is there is not
-/// repeated, so the command may be stopped at any time and given again. Runs go seed by seed: what is there early is balanced.
+/// repeated, so the command may be stopped at any time and given again. Runs of exact modes with the same network and seed share one
+/// training. Trainings go seed by seed, small networks first: what is there early is balanced.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
@@ -50,13 +51,13 @@ pub struct Args {
     file: Option<PathBuf>,
     #[command(flatten)]
     grid: GridArgs,
-    /// Do only share I of N of the runs.
+    /// Do only share I of N of the trainings.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
-    /// Runs at once, one thread each [default: as many as there are processors].
+    /// Trainings at once, one thread each [default: as many as there are processors].
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Begin no run after so many minutes.
+    /// Begin no training after so many minutes.
     #[arg(long, value_name = "N")]
     minutes: Option<u64>,
     /// Do runs again that are there but were made with other inputs (another network file, other data, other settings).
@@ -156,13 +157,15 @@ impl Args {
         }
         let share = Share::new(tasks, &store, self.replace)?;
         println!(
-            "{}: {} runs there, {} to do",
+            "{}: {} runs there, {} to do in {} trainings",
             folder.display(),
             grouped(share.there as u64),
+            grouped(runs(&share.open) as u64),
             grouped(share.open.len() as u64)
         );
         if self.list {
-            share.open.iter().for_each(|t| println!("  {}", t.label()));
+            let tasks = share.open.iter().flat_map(Training::tasks);
+            tasks.for_each(|task| println!("  {}", task.label()));
             return Ok(Outcome::Good);
         }
         let runner = Runner {
@@ -174,7 +177,7 @@ impl Args {
         let done = run(&runner, &share.open, &store, &folder)?;
         if done < share.open.len() {
             println!(
-                "time is over, {} runs are left: give the same command again",
+                "time is over, {} trainings are left: give the same command again",
                 share.open.len() - done
             );
         }
@@ -186,7 +189,11 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Every n-th task: neighbours, which are alike in cost, go to different shards.
+fn runs(trainings: &[Training]) -> usize {
+    trainings.iter().map(|t| t.tasks().len()).sum()
+}
+
+/// The tasks of every n-th training: neighbours, which are alike in cost, go to different shards.
 fn shard_of(tasks: Vec<Task>, shard: &str) -> Result<Vec<Task>> {
     let numbers = shard
         .split_once('/')
@@ -194,46 +201,58 @@ fn shard_of(tasks: Vec<Task>, shard: &str) -> Result<Vec<Task>> {
     let (number, of) = numbers
         .filter(|(i, n)| (1..=*n).contains(i))
         .with_context(|| format!("--shard is {shard:?}: give I/N with I from 1 to N, as 2/8"))?;
-    Ok(tasks.into_iter().skip(number - 1).step_by(of).collect())
+    let trainings = Training::all(tasks).into_iter();
+    let own = trainings.skip(number - 1).step_by(of);
+    Ok(own.flat_map(|t| t.tasks().to_vec()).collect())
 }
 
 /// Time between two writings of the report while runs go on.
 const REFRESH: Duration = Duration::from_secs(120);
 
-/// Does the runs, shows progress, and keeps the report up to date.
-fn run(runner: &Runner, tasks: &[Task], store: &Store, folder: &Path) -> Result<usize> {
+/// Does the trainings, shows progress, and keeps the report up to date.
+fn run(runner: &Runner, trainings: &[Training], store: &Store, folder: &Path) -> Result<usize> {
     const MEGA: u64 = 1_000_000;
     struct State {
         progress: Progress,
         macs: u64,
+        trainings: usize,
         runs: usize,
         written: Instant,
     }
-    let total: u64 = tasks.iter().map(Task::total_work).sum();
+    let total: u64 = trainings.iter().map(Training::total_work).sum();
+    let all_runs = runs(trainings);
     let state = Mutex::new(State {
         progress: Progress::new(total / MEGA, "million MACs"),
         macs: 0,
+        trainings: 0,
         runs: 0,
         written: Instant::now(),
     });
-    runner.run(tasks, store, &|news| {
+    runner.run(trainings, store, &|news| {
         let mut state = state.lock().expect("nobody panics with it");
         match news {
-            News::Work { macs, task, epoch } => {
+            News::Work {
+                macs,
+                training,
+                epoch,
+            } => {
                 state.macs += macs;
                 let message = format!(
-                    "{} of {} runs, {} epoch {epoch}",
-                    state.runs,
-                    tasks.len(),
-                    task.label()
+                    "{} of {} trainings, {} epoch {epoch}",
+                    state.trainings,
+                    trainings.len(),
+                    training.label()
                 );
                 let done = (state.macs / MEGA).min(total / MEGA);
                 state.progress.set(done, &message);
             }
-            News::Done(record) => {
-                state.runs += 1;
-                let line = format!("{:>4}/{}  {}", state.runs, tasks.len(), record_line(record));
-                state.progress.println(&line);
+            News::Done(records) => {
+                state.trainings += 1;
+                for record in records {
+                    state.runs += 1;
+                    let line = format!("{:>4}/{all_runs}  {}", state.runs, record_line(record));
+                    state.progress.println(&line);
+                }
                 if state.written.elapsed() > REFRESH {
                     // A report that cannot be written now will be tried again at the end, where it counts.
                     if let Err(error) = store.all().and_then(|all| write_outputs(folder, &all)) {
@@ -251,11 +270,11 @@ fn record_line(record: &Record) -> String {
     match (record.finished(), &record.ending) {
         (Some(finished), _) => {
             let report = &finished.report;
-            let accuracy = report.epochs.last().map_or(0.0, |e| e.test_accuracy);
+            let accuracy = report.epochs.last().and_then(|e| e.test_accuracy);
             let speedup = report.totals.stats.speedup().unwrap_or(0.0);
             format!(
                 "{label:<40} {:6.2} %  {speedup:5.2}x  {:6.1} s",
-                100.0 * accuracy,
+                100.0 * accuracy.unwrap_or(0.0),
                 report.totals.seconds
             )
         }

@@ -13,7 +13,9 @@ use super::{Outcome, check_output, grouped, write_json};
 use crate::engine::{Engine, Pass};
 use crate::inspect::{Captured, Facts, Pick, Subject, capture, page};
 use crate::nn::data::{self, Amount, Dataset};
-use crate::nn::{self, DrainPolicy, Event, Hyper, LayerReuse, NetSpec, Network, Options};
+use crate::nn::{
+    self, DrainPolicy, Event, Hyper, LayerReuse, NetSpec, Network, Options, TestAfter,
+};
 use crate::plan;
 
 /// Draw what reuse does to one layer: its Hitmap over its feature map, and its signatures.
@@ -202,6 +204,7 @@ impl Args {
             seed: self.seed,
             drain: DrainPolicy::default(),
             reuse: LayerReuse::default(),
+            test_after: TestAfter::EveryEpoch,
         };
         let per_epoch = (data.train.len() + data.test.len()) as u64;
         let mut progress = Progress::new(per_epoch * self.epochs as u64, "images");
@@ -211,7 +214,7 @@ impl Args {
                 progress.set(done, &format!("epoch {epoch}, loss {loss:.4}"));
             }
         })?;
-        Ok(report.epochs.last().map(|epoch| epoch.test_accuracy))
+        Ok(report.epochs.last().and_then(|epoch| epoch.test_accuracy))
     }
 
     /// The pass of the layer in a step on the test images around the chosen one, and which these are: first and count.

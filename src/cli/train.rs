@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::nn::data::{self, Amount};
 use crate::nn::{
     self, DrainPolicy, Event, Hyper, NetSpec, Network, Optimizer, Options, Report, Schedule,
+    TestAfter,
 };
 
 /// Train a network, every dot product of convolutions, fully connected layers and attention done by the chosen engine.
@@ -209,6 +210,7 @@ impl Args {
                 DrainArg::Raw => DrainPolicy::Raw,
                 DrainArg::Shift => DrainPolicy::Shift,
             },
+            test_after: TestAfter::EveryEpoch,
             reuse: args
                 .adapt
                 .apply(args.reuse.settings(&net.product_layers(), &config)?)?,
@@ -273,7 +275,7 @@ fn epoch_line(epoch: &nn::EpochReport, of: usize) -> String {
         epoch.epoch,
         epoch.loss,
         100.0 * epoch.train_accuracy,
-        100.0 * epoch.test_accuracy,
+        100.0 * epoch.test_accuracy.expect("tested after every epoch"),
         grouped(epoch.cycles),
         grouped(epoch.macs),
         grouped(epoch.saturations)

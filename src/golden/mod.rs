@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use ndarray::{Array4, Zip};
 
 use crate::config::Config;
-use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
+use crate::engine::{Costs, Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::numeric;
 use crate::plan::{self, Scope};
 use crate::reuse::{Decisions, Reuse};
@@ -86,20 +86,25 @@ impl Golden {
         }
     }
 
+    /// Tiles and groups of an operation with reuse, on the accelerator.
+    fn scopes(&mut self, op: &Op) -> Result<(Arc<[Scope]>, &Config)> {
+        let config = self.config.as_ref().context(
+            "reuse depends on the accelerator's configuration: open the golden engine with Golden::of, or ask for reuse off",
+        )?;
+        let scopes = match self.scopes.entry((op.geometry.clone(), op.pass, op.reuse)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
+                new.insert(scopes.into()).clone()
+            }
+        };
+        Ok((scopes, config))
+    }
+
     /// The raw result, and the Hitmaps if there is reuse.
     fn result(&mut self, op: &Op) -> Result<(Array4<i64>, Option<Hitmaps>)> {
         if op.reuse.is_on() {
-            let config = self.config.as_ref().context(
-                "reuse depends on the accelerator's configuration: open the golden engine with Golden::of, or ask for reuse off",
-            )?;
-            let key = (op.geometry.clone(), op.pass, op.reuse);
-            let scopes = match self.scopes.entry(key) {
-                Entry::Occupied(known) => known.get().clone(),
-                Entry::Vacant(new) => {
-                    let scopes = plan::scope(op.geometry, op.pass, &op.reuse, config)?;
-                    new.insert(scopes.into()).clone()
-                }
-            };
+            let (scopes, config) = self.scopes(op)?;
             let (y, hitmaps) = reuse::run(op, &scopes, config)?;
             return Ok((y, Some(hitmaps)));
         }
@@ -150,6 +155,39 @@ impl Engine for Golden {
 
     fn take_decisions(&mut self) -> Option<Decisions> {
         self.decisions.take()
+    }
+}
+
+impl Costs for Golden {
+    /// Settings that differ in skipping zero elements alone have the same Hitmaps, if their tiles are the same too.
+    fn costs(&mut self, op: &Op, settings: &[Reuse]) -> Vec<Result<OpStats>> {
+        let mut latest: Option<(Reuse, Hitmaps)> = None;
+        let one = |&reuse: &Reuse| {
+            let op = Op {
+                reuse,
+                ..op.clone()
+            };
+            op.validate(self.data_bits)?;
+            if reuse.is_on() {
+                let vectors = Reuse {
+                    elem_skip: false,
+                    ..reuse
+                };
+                let (scopes, config) = self.scopes(&op)?;
+                let same = |(known, hitmaps): &&(Reuse, Hitmaps)| {
+                    *known == vectors && *hitmaps.scopes == *scopes
+                };
+                if latest.as_ref().filter(same).is_none() {
+                    latest = Some((vectors, Hitmaps::detect(&op, &scopes, config)?));
+                }
+            }
+            let hitmaps = latest.as_ref().filter(|_| reuse.is_on());
+            let costs = self.costs.as_ref().context(
+                "this golden engine knows no costs: give it some with Golden::with_costs",
+            )?;
+            costs(&op, hitmaps.map(|(_, hitmaps)| hitmaps))
+        };
+        settings.iter().map(one).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 //! Nothing here adds floats in an order that varies, so a seed repeats a run bit for bit on any engine.
 
 mod adapt;
+mod costing;
 pub mod data;
 pub mod layers;
 mod loss;
@@ -18,6 +19,7 @@ mod spec;
 mod train;
 
 pub use adapt::{Adapt, Change, Controller, Decision};
+pub use costing::Costing;
 pub use layers::{Layer, Param};
 pub use loss::{SoftmaxLoss, softmax_cross_entropy};
 pub use network::Network;
@@ -25,4 +27,6 @@ pub use optimizer::{Hyper, Optimizer, Schedule};
 pub use products::{Context, DrainPolicy, Ledger, LedgerEntry, Products};
 pub use reuse::{LayerReuse, PassReuse, idle_keys};
 pub use spec::{LayerSpec, NamedGeometry, NetSpec, Pads, Pair, built_in_nets};
-pub use train::{EpochReport, Event, LayerReport, Options, Report, Totals, train};
+pub use train::{
+    EpochReport, Event, LayerReport, Options, Report, TestAfter, Totals, train, train_costed,
+};

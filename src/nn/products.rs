@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use ndarray::{Array4, ArrayRef, Ix4};
 use serde::{Deserialize, Serialize};
 
+use super::costing::Costing;
 use super::reuse::LayerReuse;
 use crate::engine::{Drain, Engine, Geometry, Op, OpStats, Pass};
 use crate::numeric::{self, Quantised};
@@ -32,6 +33,8 @@ pub struct Context<'e> {
     pub training: bool,
     /// Counts what the engine did.
     pub ledger: Ledger,
+    /// Count training operations on other accelerators or with other settings too.
+    pub costings: Vec<Costing<'e>>,
 }
 
 impl<'e> Context<'e> {
@@ -43,6 +46,7 @@ impl<'e> Context<'e> {
             reuse: LayerReuse::default(),
             training: true,
             ledger: Ledger::default(),
+            costings: vec![],
         }
     }
 }
@@ -161,6 +165,9 @@ impl Products {
             .with_context(|| format!("layer {layer}, pass {pass}"))?;
         if cx.training {
             *largest = Some(result.stats.max_abs);
+            for costing in &mut cx.costings {
+                costing.add(layer, pass, &op, &result);
+            }
         }
         cx.ledger.add(layer, pass, result.stats);
         let shift = if let Drain::Shift(shift) = drain {

@@ -171,6 +171,11 @@ impl LayerReuse {
         self.any(|reuse| reuse.is_on())
     }
 
+    /// Whether results are those without reuse everywhere.
+    pub fn is_exact(&self) -> bool {
+        !self.any(|reuse| !reuse.is_exact())
+    }
+
     /// Whether one of the settings satisfies `of`.
     pub fn any(&self, of: impl Fn(Reuse) -> bool) -> bool {
         let all = self.layers.values().chain([&self.default]);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::adapt::{Controller, Decision};
+use super::costing::{Bill, Costing};
 use super::data::{Dataset, Images};
 use super::loss::softmax_cross_entropy;
 use super::network::{Network, hex};
@@ -32,6 +33,27 @@ pub struct Options {
     /// What is reused, by layer and pass.
     #[serde(default)]
     pub reuse: LayerReuse,
+    /// When the network is tested.
+    #[serde(default)]
+    pub test_after: TestAfter,
+}
+
+/// After which epochs a network is tested. Training does not depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestAfter {
+    /// After each one.
+    #[default]
+    EveryEpoch,
+    /// After the last one.
+    LastEpoch,
+}
+
+impl Options {
+    /// Whether the network is tested after an epoch, counted from 1.
+    pub fn tests_after(&self, epoch: usize) -> bool {
+        self.test_after == TestAfter::EveryEpoch || epoch == self.hyper.epochs
+    }
 }
 
 /// What happened in one epoch. Counts are those of training steps, evaluation not included.
@@ -43,8 +65,9 @@ pub struct EpochReport {
     pub loss: f64,
     /// Share of training images classified right before the step that their batch made.
     pub train_accuracy: f64,
-    /// Share of test images classified right after the epoch.
-    pub test_accuracy: f64,
+    /// Share of test images classified right after the epoch; absent if it was not tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
     /// Accelerator clock cycles.
     pub cycles: u64,
     /// Accelerator clock cycles of the best plan without reuse.
@@ -139,7 +162,7 @@ pub enum Event<'a> {
     Epoch(&'a EpochReport),
 }
 
-/// Trains `net` on `engine` and tests it after every epoch.
+/// Trains `net` on `engine` and tests it.
 ///
 /// # Errors
 /// Data that do not fit the network, or what the engine refuses or finds wrong, with epoch, batch, layer and pass.
@@ -150,18 +173,40 @@ pub fn train(
     options: &Options,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Report> {
+    let (report, _) = train_costed(net, data, engine, options, vec![], on_event)?;
+    Ok(report)
+}
+
+/// [`train`], with a report also for each setting of `costings`, in their order: what [`train`] would report on an engine of that
+/// accelerator with that setting. `options` have exact reuse too if there are any.
+///
+/// # Errors
+/// As [`train`]; inside of the list for settings with which an accelerator cannot do the training.
+pub fn train_costed<'e>(
+    net: &mut Network,
+    data: &Dataset,
+    engine: &'e mut dyn Engine,
+    options: &Options,
+    costings: Vec<Costing<'e>>,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<(Report, Vec<Result<Report>>)> {
     check(net, data, options)?;
+    ensure!(
+        costings.is_empty() || options.reuse.is_exact(),
+        "reuse of this training changes results: other settings need trainings of their own"
+    );
     let start = Instant::now();
     let (name, data_bits) = (engine.name().to_string(), engine.data_bits());
     let mut cx = Context {
         drain: options.drain,
         reuse: options.reuse.clone(),
+        costings,
         ..Context::new(engine)
     };
     let adapts = options.reuse.adapt;
     let mut controller = adapts.map(|adapt| Controller::new(adapt, options.reuse.clone()));
-    let mut ledger = Ledger::default();
-    let mut epochs = Vec::new();
+    let mut own = Book::default();
+    let mut others: Vec<Book> = bills(&mut cx).map(|_| Book::default()).collect();
     let mut predictions = Vec::new();
     for epoch in 1..=options.hyper.epochs {
         cx.ledger = Ledger::default();
@@ -175,13 +220,86 @@ pub fn train(
             on_event,
         )?;
         let steps = std::mem::take(&mut cx.ledger);
-        predictions = evaluate(net, data, options, epoch, loss, &mut cx, on_event)?;
-        let stats = steps.total();
-        let report = EpochReport {
+        if options.tests_after(epoch) {
+            predictions = evaluate(net, data, options, epoch, loss, &mut cx, on_event)?;
+        }
+        let course = Course {
             epoch,
             loss,
             train_accuracy,
-            test_accuracy: accuracy(&predictions, &data.test.labels),
+            test_accuracy: (options.tests_after(epoch))
+                .then(|| accuracy(&predictions, &data.test.labels)),
+            decisions: controller
+                .as_mut()
+                .map_or(vec![], Controller::take_decisions),
+        };
+        for (book, bill) in others.iter_mut().zip(bills(&mut cx)) {
+            book.close_epoch(course.clone(), std::mem::take(&mut bill.ledger));
+        }
+        on_event(Event::Epoch(own.close_epoch(course, steps)));
+    }
+    let bytes: Vec<u8> = predictions.iter().map(|&p| p as u8).collect();
+    let (predictions_hash, weights_hash) = (hex(&Sha256::digest(&bytes)), net.weights_hash());
+    let seconds = start.elapsed().as_secs_f64();
+    let report = |book: Book, reuse: LayerReuse| Report {
+        net: net.spec.name.clone(),
+        engine: name.clone(),
+        data_bits,
+        options: Options {
+            reuse,
+            ..options.clone()
+        },
+        forward_macs_per_image: net.forward_macs(),
+        epochs: book.epochs,
+        totals: Totals {
+            stats: book.ledger.total(),
+            images: (data.train.len() * options.hyper.epochs) as u64,
+            seconds,
+        },
+        layers: LayerReport::all(&book.ledger),
+        predictions_hash: predictions_hash.clone(),
+        weights_hash: weights_hash.clone(),
+    };
+    let others = others.into_iter().zip(bills(&mut cx));
+    let others = others.map(|(book, bill)| match bill.failure.take() {
+        Some(error) => Err(error),
+        None => Ok(report(book, bill.reuse.clone())),
+    });
+    let others = others.collect();
+    Ok((report(own, options.reuse.clone()), others))
+}
+
+fn bills<'a>(cx: &'a mut Context) -> impl Iterator<Item = &'a mut Bill> {
+    cx.costings.iter_mut().flat_map(Costing::bills)
+}
+
+/// What an epoch came to, whatever it cost.
+#[derive(Clone)]
+struct Course {
+    epoch: usize,
+    loss: f64,
+    train_accuracy: f64,
+    test_accuracy: Option<f64>,
+    decisions: Vec<Decision>,
+}
+
+/// Counts of a training, epoch by epoch.
+#[derive(Default)]
+struct Book {
+    epochs: Vec<EpochReport>,
+    /// Sums over the epochs.
+    ledger: Ledger,
+}
+
+impl Book {
+    /// Adds an epoch whose training steps counted `steps`.
+    fn close_epoch(&mut self, course: Course, steps: Ledger) -> &EpochReport {
+        let stats = steps.total();
+        self.epochs.push(EpochReport {
+            epoch: course.epoch,
+            loss: course.loss,
+            train_accuracy: course.train_accuracy,
+            test_accuracy: course.test_accuracy,
             cycles: stats.cycles,
             dense_cycles: stats.dense_cycles,
             macs: stats.macs,
@@ -189,31 +307,11 @@ pub fn train(
             hit_rate: stats.hit_rate(),
             speedup: stats.speedup(),
             layers: LayerReport::all(&steps),
-            decisions: controller
-                .as_mut()
-                .map_or(vec![], Controller::take_decisions),
-        };
-        on_event(Event::Epoch(&report));
-        epochs.push(report);
-        ledger.merge(steps);
+            decisions: course.decisions,
+        });
+        self.ledger.merge(steps);
+        self.epochs.last().expect("just added")
     }
-    let bytes: Vec<u8> = predictions.iter().map(|&p| p as u8).collect();
-    Ok(Report {
-        net: net.spec.name.clone(),
-        engine: name,
-        data_bits,
-        options: options.clone(),
-        forward_macs_per_image: net.forward_macs(),
-        epochs,
-        totals: Totals {
-            stats: ledger.total(),
-            images: (data.train.len() * options.hyper.epochs) as u64,
-            seconds: start.elapsed().as_secs_f64(),
-        },
-        layers: LayerReport::all(&ledger),
-        predictions_hash: hex(&Sha256::digest(&bytes)),
-        weights_hash: net.weights_hash(),
-    })
 }
 
 fn check(net: &Network, data: &Dataset, options: &Options) -> Result<()> {

@@ -106,7 +106,7 @@ impl<E: Engine> Engine for Measured<E> {
     }
 
     fn run(&mut self, op: &Op) -> Result<OpResult> {
-        let wanted = self.probe.on.get() && op.reuse.is_on() && op.pass != Pass::WeightGrad;
+        let wanted = self.probe.on.get() && !op.reuse.is_exact() && op.pass != Pass::WeightGrad;
         match wanted {
             true => self.measure(op),
             false => self.engine.run(op),

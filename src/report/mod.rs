@@ -1,8 +1,8 @@
 //! Comparisons of many training runs: `mercury bench`.
 //!
 //! ```text
-//!  Request (flags, TOML) ─► tasks ─► run ─► Record, one file each ─► rows, summary ─► JSON, CSV, page
-//!                            net, preset,      reports/NAME/runs/       statistics        reports/NAME/
+//!  Request (flags, TOML) ─► tasks ─► trainings ─► Record, one file each ─► rows, summary ─► JSON, CSV, page
+//!                            net, preset,             reports/NAME/runs/       statistics        reports/NAME/
 //!                            mode, seed
 //! ```
 //!
@@ -17,6 +17,7 @@ mod record;
 mod request;
 mod runner;
 mod summary;
+mod training;
 
 pub use error::{LayerError, Measured};
 pub use mode::{Change, Key, Mode};
@@ -26,3 +27,4 @@ pub use record::{Ending, Finished, Record, Store};
 pub use request::{Request, Seeds, Sweep, Task};
 pub use runner::{News, Runner, Share};
 pub use summary::{ENOUGH_SEEDS, Interval, MARGIN_PP, Report, Row, Summary, SweepRow, Verdict};
+pub use training::Training;

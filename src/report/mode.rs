@@ -58,6 +58,11 @@ impl Mode {
         }
     }
 
+    /// Whether weights and losses are those of dense.
+    pub fn is_exact(self) -> bool {
+        self.reuse().is_exact()
+    }
+
     /// The name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -56,7 +56,7 @@ pub enum Ending {
 pub struct Finished {
     /// The training report.
     pub report: nn::Report,
-    /// Error of x̂ in the first batch of each epoch; empty without reuse.
+    /// Error of x̂ in the first batch of each epoch; empty in exact modes.
     pub errors: Vec<Vec<LayerError>>,
 }
 

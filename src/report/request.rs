@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::mode::{Change, Key, Mode};
 use crate::config::Config;
 use crate::nn::data::{self, Amount};
-use crate::nn::{DrainPolicy, NetSpec, Network, Options};
+use crate::nn::{DrainPolicy, NetSpec, Network, Options, TestAfter};
 use crate::reuse::Reuse;
 
 /// Seeds as `1-10`, `3` or `1-3,7`.
@@ -236,7 +236,7 @@ pub struct Task {
 }
 
 /// Version of what a record holds and how it is computed: a new one makes old records worthless.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl Task {
     /// A name that no other run of one request has: `net-preset-mode[-change]-seed`.
@@ -248,11 +248,30 @@ impl Task {
         )
     }
 
-    /// Multiply-accumulates of dense work done when `done` images of epoch `epoch` are through, training images before test images.
+    /// Whether one training gives the records of both: weights and losses are the same.
+    pub(super) fn shares_training(&self, other: &Task) -> bool {
+        let course = |task: &Task| {
+            let Options {
+                seed,
+                drain,
+                test_after,
+                ..
+            } = task.options;
+            (seed, drain, test_after, task.config.data_w)
+        };
+        self.mode.is_exact()
+            && other.mode.is_exact()
+            && course(self) == course(other)
+            && self.options.hyper == other.options.hyper
+            && self.subject.spec == other.subject.spec
+            && self.subject.source.fingerprint == other.subject.source.fingerprint
+    }
+
+    /// Multiply-accumulates of dense work done when `done` images of epoch `epoch` are through, training images before the test
+    /// images, which come after the last epoch alone.
     pub(super) fn work(&self, epoch: usize, done: usize) -> u64 {
-        let [train, test] = self.subject.source.images;
-        let work = |done: usize| 3 * done.min(train) + done.saturating_sub(train);
-        let images = (epoch - 1) * work(train + test) + work(done);
+        let [train, _] = self.subject.source.images;
+        let images = 3 * ((epoch - 1) * train + done.min(train)) + done.saturating_sub(train);
         images as u64 * self.subject.forward_macs
     }
 
@@ -292,7 +311,7 @@ impl Request {
         toml::from_str(&text).with_context(|| format!("{name} is not valid"))
     }
 
-    /// All runs, seed by seed, so that what is there early is balanced; sweeps after the comparison.
+    /// All runs, sweeps after the comparison.
     ///
     /// # Errors
     /// An unknown network, preset or directory; a network that no data fit; a value that cannot be.
@@ -320,7 +339,6 @@ impl Request {
         for sweep in &self.sweep {
             self.sweep_tasks(sweep, &room, &mut tasks)?;
         }
-        tasks.sort_by_key(|task| task.options.seed);
         Ok(tasks)
     }
 
@@ -376,6 +394,7 @@ impl Request {
                 seed,
                 drain: DrainPolicy::default(),
                 reuse: mode.settings(reuse),
+                test_after: TestAfter::LastEpoch,
             },
         })
     }

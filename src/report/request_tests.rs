@@ -1,18 +1,18 @@
 use super::*;
+use crate::report::Training;
 
 fn request(text: &str) -> Request {
     toml::from_str(text).unwrap()
 }
 
 #[test]
-fn tasks_are_balanced_and_named_apart() {
+fn tasks_are_named_apart() {
     let tasks = request("presets = ['tiny']\nmodes = ['dense', 'grid']\nseeds = '1-3,7'")
         .tasks()
         .unwrap();
     let labels: Vec<String> = tasks.iter().map(Task::label).collect();
     assert_eq!(labels[0], "digits-cnn-tiny-dense-1");
-    assert_eq!(labels[1], "digits-cnn-tiny-grid-1");
-    assert_eq!(labels[2], "digits-cnn-tiny-dense-2");
+    assert_eq!(labels[1], "digits-cnn-tiny-dense-2");
     assert_eq!(labels[7], "digits-cnn-tiny-grid-7");
     let mut inputs: Vec<String> = tasks.iter().map(Task::inputs).collect();
     inputs.sort();
@@ -31,6 +31,42 @@ fn every_setting_counts_as_an_input() {
 }
 
 #[test]
+fn exact_modes_of_all_sizes_share_a_training_seed_by_seed_small_networks_first() {
+    let text = "nets = ['photos-cnn', 'digits-cnn']\npresets = ['tiny', 'small']\nseeds = '1-2'\n\
+        modes = ['dense', 'grid', 'elements']\n[[sweep]]\nkey = 'bits'\nvalues = [2]\nnet = 'digits-cnn'\nseeds = '1'";
+    let trainings = Training::all(request(text).tasks().unwrap());
+    let runs =
+        |training: &Training| -> Vec<String> { training.tasks().iter().map(Task::label).collect() };
+    let mut labels: Vec<String> = trainings.iter().map(Training::label).collect();
+    labels.iter_mut().for_each(|label| {
+        label.truncate(label.find(' ').unwrap_or(label.len()));
+    });
+    let of = |net: &str, seed: u64| {
+        ["exact", "tiny-grid", "small-grid"].map(|what| format!("{net}-{what}-{seed}"))
+    };
+    let sweep = "digits-cnn-tiny-grid-bits=2-1".to_string();
+    let order = [
+        &of("digits-cnn", 1)[..],
+        &of("photos-cnn", 1),
+        &[sweep],
+        &of("digits-cnn", 2),
+        &of("photos-cnn", 2),
+    ];
+    assert_eq!(labels, order.concat());
+    let exact = [
+        "tiny-dense",
+        "tiny-elements",
+        "small-dense",
+        "small-elements",
+    ];
+    assert_eq!(
+        runs(&trainings[0]),
+        exact.map(|run| format!("digits-cnn-{run}-1"))
+    );
+    assert_eq!(runs(&trainings[1]), ["digits-cnn-tiny-grid-1"]);
+}
+
+#[test]
 fn a_sweep_leaves_out_what_the_comparison_has_and_what_means_nothing() {
     let text = "presets = ['small']\nmodes = ['dense', 'sign', 'grid']\nseeds = '1-5'\n\
         [[sweep]]\nkey = 'bits'\nvalues = [2, 3, 4]\n[[sweep]]\nkey = 'ways'\nvalues = [4]\nseeds = '2'";
@@ -46,13 +82,13 @@ fn a_sweep_leaves_out_what_the_comparison_has_and_what_means_nothing() {
         changed,
         [
             bits(2, 1),
-            bits(4, 1),
             bits(2, 2),
+            bits(2, 3),
+            bits(4, 1),
             bits(4, 2),
+            bits(4, 3),
             ways("sign"),
             ways("grid"),
-            bits(2, 3),
-            bits(4, 3)
         ]
     );
 }

@@ -1,29 +1,31 @@
-//! Does the runs that are not there yet, several at once.
+//! Does the trainings of the runs that are not there yet, several at once.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 
 use super::error::Measured;
 use super::record::{Ending, Finished, Record, Store};
 use super::request::Task;
+use super::training::Training;
 use crate::cosim::verilated;
-use crate::nn::{self, Event, Network, data};
+use crate::golden::Golden;
+use crate::nn::{self, Costing, Event, LayerReuse, Network, Options, data};
 
-/// How runs are done.
+/// How trainings are done.
 pub struct Runner {
-    /// Runs at once, one thread each.
+    /// Trainings at once, one thread each.
     pub jobs: usize,
-    /// No run is begun after so long.
+    /// No training is begun after so long.
     pub budget: Option<Duration>,
 }
 
 /// Tasks, and whether their records are there.
 pub struct Share {
-    /// Tasks without a record.
-    pub open: Vec<Task>,
+    /// The trainings that the tasks without a record ask for.
+    pub open: Vec<Training>,
     /// Tasks whose record is there.
     pub there: usize,
 }
@@ -52,34 +54,34 @@ impl Share {
         }
         Ok(Share {
             there: all - open.len(),
-            open,
+            open: Training::all(open),
         })
     }
 }
 
-/// What happens while runs are done.
+/// What happens while trainings are done.
 pub enum News<'a> {
-    /// So many multiply-accumulates of dense work were done since the last news, by the task.
+    /// So many multiply-accumulates of dense work were done since the last news.
     Work {
         /// Multiply-accumulates.
         macs: u64,
-        /// The task.
-        task: &'a Task,
+        /// By which training.
+        training: &'a Training,
         /// Its epoch, from 1.
         epoch: usize,
     },
-    /// A record was written.
-    Done(&'a Record),
+    /// A training is over, and its records are written.
+    Done(&'a [Record]),
 }
 
 impl Runner {
-    /// Does the tasks in order and writes their records. Returns how many were done.
+    /// Does the trainings in order and writes the records of their runs. Returns how many trainings were done.
     ///
     /// # Errors
-    /// Data that cannot be read, a record that cannot be written; runs in progress are then finished first.
+    /// Data that cannot be read, a record that cannot be written; trainings in progress are then finished first.
     pub fn run(
         &self,
-        tasks: &[Task],
+        trainings: &[Training],
         store: &Store,
         on_news: &(dyn Fn(News) + Sync),
     ) -> Result<usize> {
@@ -89,22 +91,22 @@ impl Runner {
         let failure = Mutex::new(None);
         let work = || {
             while !stop.load(Ordering::Relaxed) && self.budget.is_none_or(|b| start.elapsed() < b) {
-                let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                let Some(training) = trainings.get(next.fetch_add(1, Ordering::Relaxed)) else {
                     return;
                 };
-                let record = alone(|| perform(task, on_news)).and_then(|record| {
-                    store.put(&record)?;
-                    Ok(record)
+                let records = alone(|| perform(training, on_news)).and_then(|records| {
+                    records.iter().try_for_each(|record| store.put(record))?;
+                    Ok(records)
                 });
-                match record {
-                    Ok(record) => {
+                match records {
+                    Ok(records) => {
                         done.fetch_add(1, Ordering::Relaxed);
-                        on_news(News::Done(&record));
+                        on_news(News::Done(&records));
                     }
                     Err(error) => {
                         stop.store(true, Ordering::Relaxed);
                         *failure.lock().expect("nobody panics with it") =
-                            Some(error.context(format!("run {}", task.label())));
+                            Some(error.context(format!("training {}", training.label())));
                     }
                 }
             }
@@ -127,20 +129,31 @@ fn alone<T: Send>(run: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     pool.context("cannot start a thread")?.install(run)
 }
 
-/// One run from beginning to end.
-fn perform(task: &Task, on_news: &(dyn Fn(News) + Sync)) -> Result<Record> {
-    let seed = task.options.seed;
-    let images = data::open(&task.subject.source.dir, task.subject.source.amount, seed)?;
-    let mut net = Network::new(task.subject.spec.clone(), seed)?;
-    let ending = match train(task, &mut net, &images, on_news) {
-        Ok(finished) => Ending::Finished(Box::new(finished)),
-        Err(error) => Ending::Failed(format!("{error:#}")),
+/// One training from beginning to end.
+fn perform(training: &Training, on_news: &(dyn Fn(News) + Sync)) -> Result<Vec<Record>> {
+    let tasks = training.tasks();
+    let (subject, seed) = (&tasks[0].subject, tasks[0].options.seed);
+    let images = data::open(&subject.source.dir, subject.source.amount, seed)?;
+    let net = Network::new(subject.spec.clone(), seed)?;
+    let mut before = 0;
+    let mut on_images = |epoch, done| {
+        let work = tasks[0].work(epoch, done);
+        on_news(News::Work {
+            macs: work - before,
+            training,
+            epoch,
+        });
+        before = work;
     };
-    let products = task.subject.spec.products(1)?;
-    Ok(Record {
+    let endings = match tasks[0].mode.is_exact() {
+        true => train_exact(tasks, net, &images, &mut on_images),
+        false => vec![train_one(&tasks[0], net, &images, &mut on_images)],
+    };
+    let products = subject.spec.products(1)?;
+    let record = |(task, ending): (&Task, Result<Finished>)| Record {
         inputs: task.inputs(),
         label: task.label(),
-        net: task.subject.spec.name.clone(),
+        net: subject.spec.name.clone(),
         convolutional: products
             .iter()
             .any(|(_, geometry)| geometry.kernel != [1; 2]),
@@ -148,25 +161,73 @@ fn perform(task: &Task, on_news: &(dyn Fn(News) + Sync)) -> Result<Record> {
         mode: task.mode,
         change: task.change,
         seed,
-        data: task.subject.source.dir.display().to_string(),
+        data: subject.source.dir.display().to_string(),
         images: [images.train.len(), images.test.len()],
-        ending,
-    })
+        ending: match ending {
+            Ok(finished) => Ending::Finished(Box::new(finished)),
+            Err(error) => Ending::Failed(format!("{error:#}")),
+        },
+    };
+    Ok(tasks.iter().zip(endings).map(record).collect())
 }
 
-/// Trains, with the error of x̂ measured in the first batch of every epoch.
-fn train(
-    task: &Task,
-    net: &mut Network,
+/// Trains once without reuse, and has the operations priced for every task. `on_images` is told epoch and images done.
+fn train_exact(
+    tasks: &[Task],
+    mut net: Network,
     images: &data::Dataset,
-    on_news: &(dyn Fn(News) + Sync),
+    on_images: &mut dyn FnMut(usize, usize),
+) -> Vec<Result<Finished>> {
+    let accelerators = || tasks.chunk_by(|a, b| a.config == b.config);
+    let mut models: Vec<Golden> = accelerators()
+        .map(|tasks| verilated::modelled(&tasks[0].config))
+        .collect();
+    let costings = models.iter_mut().zip(accelerators()).map(|(model, tasks)| {
+        let settings = tasks.iter().map(|task| task.options.reuse.clone());
+        Costing::new(model, settings.collect())
+    });
+    let mut engine = Golden::new(tasks[0].config.data_w as u32);
+    let trained = costings.collect::<Result<Vec<_>>>().and_then(|costings| {
+        let options = Options {
+            reuse: LayerReuse::default(),
+            ..tasks[0].options.clone()
+        };
+        let mut on_event = |event: Event| {
+            if let Event::Images { epoch, done, .. } = event {
+                on_images(epoch, done);
+            }
+        };
+        nn::train_costed(
+            &mut net,
+            images,
+            &mut engine,
+            &options,
+            costings,
+            &mut on_event,
+        )
+    });
+    let finished = |report| Finished {
+        report,
+        errors: vec![],
+    };
+    match trained {
+        Ok((_, reports)) => reports.into_iter().map(|r| r.map(finished)).collect(),
+        Err(error) => tasks.iter().map(|_| Err(anyhow!("{error:#}"))).collect(),
+    }
+}
+
+/// Trains with reuse, with the error of x̂ measured in the first batch of every epoch.
+fn train_one(
+    task: &Task,
+    mut net: Network,
+    images: &data::Dataset,
+    on_images: &mut dyn FnMut(usize, usize),
 ) -> Result<Finished> {
     let (mut engine, probe) = Measured::new(verilated::modelled(&task.config), &task.config);
     let mut errors = vec![];
-    let mut before = 0;
     probe.switch(true);
     let report = nn::train(
-        net,
+        &mut net,
         images,
         &mut engine,
         &task.options,
@@ -177,13 +238,7 @@ fn train(
                     errors.push(measured);
                 }
                 probe.switch(false);
-                let work = task.work(epoch, done);
-                on_news(News::Work {
-                    macs: work - before,
-                    task,
-                    epoch,
-                });
-                before = work;
+                on_images(epoch, done);
             }
             Event::Epoch(_) => probe.switch(true),
         },

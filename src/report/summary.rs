@@ -48,7 +48,7 @@ impl Row {
             mode: record.mode,
             seed: record.seed,
             preset: record.config.name.clone(),
-            test_accuracy: report.epochs.last()?.test_accuracy,
+            test_accuracy: report.epochs.last()?.test_accuracy?,
             cycles: stats.cycles,
             compute_cycles: stats.compute_cycles / record.config.sets as u64,
             dense_cycles: stats.dense_cycles,

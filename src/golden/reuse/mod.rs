@@ -54,7 +54,6 @@ pub struct Hitmaps {
     pub projections: Vec<Projections>,
     /// For each scope: convolution groups × tiles × groups, groups innermost.
     maps: Vec<Vec<GroupMap>>,
-    elem_skip: bool,
     pes: usize,
     data_bits: u32,
 }
@@ -107,7 +106,8 @@ impl Hitmaps {
     }
 
     /// Work of the groups of a tile that a PE set is given, in the order in which it does them; the same in each of its passes.
-    /// `op` is the operation of the Hitmaps.
+    /// `op` is the operation of the Hitmaps, maybe with the other setting of [`Reuse::elem_skip`](crate::reuse::Reuse), which
+    /// decides nothing about vectors.
     ///
     /// # Errors
     /// A tile or a range of channels that is not of the scope, or a weight gradient of several filter blocks at once.
@@ -121,7 +121,7 @@ impl Hitmaps {
             let forward = |(group, map)| {
                 work::forward(
                     map,
-                    self.elem_skip,
+                    op.reuse.elem_skip,
                     &mut touched,
                     tile.zero && group == last,
                 )
@@ -137,7 +137,7 @@ impl Hitmaps {
         let filters = Span::new(first, self.pes.min(view.filters - first));
         let dy = outputs(view, &op.b, tile.group, filters, &tile.tile);
         let mut block = BlockGradient::new(dy.view(), self.data_bits);
-        let gradient = |(_, map)| work::gradient(map, self.elem_skip, tile.zero, &mut block);
+        let gradient = |(_, map)| work::gradient(map, op.reuse.elem_skip, tile.zero, &mut block);
         Ok(maps.map(gradient).collect())
     }
 
@@ -244,7 +244,6 @@ fn compute<T: Send>(
         scopes: scopes.to_vec(),
         projections: vec![],
         maps: vec![],
-        elem_skip: op.reuse.elem_skip,
         pes: config.pes,
         data_bits: config.data_w as u32,
     };
