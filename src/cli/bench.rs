@@ -31,7 +31,8 @@ use crate::report::{
   mercury bench --name sweeps --modes sign,step,grid --sweep bits=1,2,3,4 --sweep ways=2,4,16
 
 Modes: dense; zero (vectors of zeros skipped); elements (zero elements skipped too); sign, step, grid (elements, and alike vectors
-computed once); adaptive (grid that adapts while training). Those up to elements are exact. Settings that --sweep changes: bits, projections, k_target, ways, entries, tile;
+computed once); fine (grid, a quarter of the step); adaptive (fine that adapts while training). Those up to elements are exact.
+Settings that --sweep changes: bits, projections, finer, k_target, ways, entries, tile;
 on digits-cnn, in each mode in which they mean something.
 
 Written: bench.json with rows: [{net, mode, seed, preset, test_accuracy, cycles, compute_cycles, dense_cycles, bytes}] and summary:

@@ -29,6 +29,10 @@ pub struct ReuseArgs {
     /// root mean square].
     #[arg(long, value_name = "Q")]
     step_log2: Option<u32>,
+    /// Refinements of what the other numbers make: steps so many times halved (step, grid), so many projections more (sign);
+    /// negative ones are coarser [default: 0].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    finer: Option<i32>,
     /// Elements of the vectors compared: as many channels as fit, at least one; more than the configuration's k_max count as
     /// k_max. 9 is one channel of a 3x3 kernel [default: 9].
     #[arg(long, value_name = "K")]
@@ -112,11 +116,11 @@ impl ReuseArgs {
             projections: self.projections,
             bits: self.bits.unwrap_or(usual.bits),
             step_log2: self.step_log2,
+            finer: self.finer.unwrap_or(usual.finer),
             k_target: self.k_target.unwrap_or(usual.k_target),
             matrix_seed: self.matrix_seed.unwrap_or(usual.matrix_seed),
             zero_skip: !self.no_zero_skip,
             elem_skip: self.elem_skip,
-            ..usual
         }
     }
 
@@ -126,6 +130,7 @@ impl ReuseArgs {
             ("projections", self.projections.is_some()),
             ("bits", self.bits.is_some()),
             ("step_log2", self.step_log2.is_some()),
+            ("finer", self.finer.is_some()),
             ("k_target", self.k_target.is_some()),
             ("matrix_seed", self.matrix_seed.is_some()),
             ("elem_skip", self.elem_skip),

@@ -29,7 +29,9 @@ pub enum Mode {
     Step,
     /// As `elements`, and alike vectors by the steps of their elements computed once.
     Grid,
-    /// As `grid`, signatures coarser at first and finer when the loss stalls, reuse off where it does not pay.
+    /// As `grid`, with 4 bits an element and a quarter of the step.
+    Fine,
+    /// As `fine`, signatures coarser at first and finer when the loss stalls, reuse off where it does not pay.
     Adaptive,
 }
 
@@ -50,11 +52,18 @@ impl Mode {
             Mode::Elements => (reuse::Mode::Zero, true),
             Mode::Sign => (reuse::Mode::Sign, true),
             Mode::Step => (reuse::Mode::Step, true),
-            Mode::Grid | Mode::Adaptive => (reuse::Mode::Grid, true),
+            Mode::Grid | Mode::Fine | Mode::Adaptive => (reuse::Mode::Grid, true),
+        };
+        let usual = Reuse::of(mode);
+        let (bits, finer) = match self {
+            Mode::Fine | Mode::Adaptive => (4, 2),
+            _ => (usual.bits, usual.finer),
         };
         Reuse {
             elem_skip,
-            ..Reuse::of(mode)
+            bits,
+            finer,
+            ..usual
         }
     }
 
@@ -72,6 +81,7 @@ impl Mode {
             Mode::Sign => "sign",
             Mode::Step => "step",
             Mode::Grid => "grid",
+            Mode::Fine => "fine",
             Mode::Adaptive => "adaptive",
         }
     }
@@ -93,6 +103,8 @@ pub enum Key {
     Bits,
     /// Projections of a signature (`sign`, `step`).
     Projections,
+    /// Refinements beyond the setting: steps so many times halved.
+    Finer,
     /// Group size K_T.
     KTarget,
     /// MCACHE ways, the number of sets unchanged.
@@ -105,9 +117,10 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Key; 6] = [
+    pub const ALL: [Key; 7] = [
         Key::Bits,
         Key::Projections,
+        Key::Finer,
         Key::KTarget,
         Key::Ways,
         Key::Entries,
@@ -119,6 +132,7 @@ impl Key {
         match self {
             Key::Bits => "bits",
             Key::Projections => "projections",
+            Key::Finer => "finer",
             Key::KTarget => "k_target",
             Key::Ways => "ways",
             Key::Entries => "entries",
@@ -131,6 +145,7 @@ impl Key {
         match self {
             Key::Bits => matches!(mode, Mode::Step | Mode::Grid),
             Key::Projections => matches!(mode, Mode::Sign | Mode::Step),
+            Key::Finer => matches!(mode, Mode::Step | Mode::Grid),
             _ => mode.reuse().mode.looks_up() && mode != Mode::Adaptive,
         }
     }
@@ -140,6 +155,7 @@ impl Key {
         match self {
             Key::Bits => reuse.bits,
             Key::Projections => reuse.random_projections(config),
+            Key::Finer => reuse.finer.max(0) as usize,
             Key::KTarget => reuse.k_target,
             Key::Ways => config.mcache.ways,
             Key::Entries => config.mcache.sets * config.mcache.ways,
@@ -185,6 +201,9 @@ impl Change {
         match key {
             Key::Bits => reuse.bits = value,
             Key::Projections => reuse.projections = Some(value),
+            Key::Finer => {
+                reuse.finer = i32::try_from(value).context("finer is at most 2^31 - 1")?;
+            }
             Key::KTarget => reuse.k_target = value,
             Key::Ways => config.mcache.ways = value,
             Key::Entries => {

@@ -18,6 +18,7 @@ fn what(key: Key) -> &'static str {
     match key {
         Key::Bits => "bits of a projection",
         Key::Projections => "projections of a signature",
+        Key::Finer => "halvings of the step",
         Key::KTarget => "group size K_T, elements",
         Key::Ways => "MCACHE ways",
         Key::Entries => "MCACHE entries",
