@@ -2,7 +2,9 @@
 //!
 //! | block | what it does |
 //! |---|---|
-//! | [`axil_regs`] | AXI4-Lite register file, made from the register table |
+//! | [`axil_regs`] | register file behind AXI4-Lite |
+//! | [`axil_slave`] | AXI4-Lite slave of any register table |
+//! | [`axi`] | the AXI ports of an accelerator |
 //! | [`job_fields`] | bundles of job register fields |
 //! | [`reuse_fields`] | register fields of reuse |
 //! | [`job_control`] | START to trailer, errors, counters |
@@ -38,7 +40,9 @@
 // Kernels have no match guards: an `if` inside of an arm is the only way to write one.
 #![allow(clippy::collapsible_match)]
 
+pub mod axi;
 pub mod axil_regs;
+pub mod axil_slave;
 pub mod crew;
 pub mod detect_front;
 pub mod detector;

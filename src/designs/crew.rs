@@ -1,5 +1,6 @@
 //! CREW: fully connected layers by unique weights.
 
+use crate::blocks::axi::{AxiLite, StreamIn, StreamOut};
 use crate::blocks::crew::JobFields;
 use crate::blocks::crew::adder_tree::AdderTree;
 use crate::blocks::crew::control::FcControl;
@@ -27,56 +28,12 @@ use crate::regmap::fc::{ADDRESS_BITS, REGISTERS};
 /// `mercury crew cosim` runs its Verilog against golden model and cycle model.
 #[derive(LogicBlock)]
 pub struct Crew {
-    /// Control and status registers: write address.
-    pub s_axil_awaddr: Sig<In>,
-    /// Write address valid.
-    pub s_axil_awvalid: Bit<In>,
-    /// Write address taken.
-    pub s_axil_awready: Bit<Out>,
-    /// Write data.
-    pub s_axil_wdata: Sig<In>,
-    /// Bytes to write.
-    pub s_axil_wstrb: Sig<In>,
-    /// Write data valid.
-    pub s_axil_wvalid: Bit<In>,
-    /// Write data taken.
-    pub s_axil_wready: Bit<Out>,
-    /// Write response.
-    pub s_axil_bresp: Sig<Out>,
-    /// Write response valid.
-    pub s_axil_bvalid: Bit<Out>,
-    /// Write response taken.
-    pub s_axil_bready: Bit<In>,
-    /// Read address.
-    pub s_axil_araddr: Sig<In>,
-    /// Read address valid.
-    pub s_axil_arvalid: Bit<In>,
-    /// Read address taken.
-    pub s_axil_arready: Bit<Out>,
-    /// Read data.
-    pub s_axil_rdata: Sig<Out>,
-    /// Read response.
-    pub s_axil_rresp: Sig<Out>,
-    /// Read data valid.
-    pub s_axil_rvalid: Bit<Out>,
-    /// Read data taken.
-    pub s_axil_rready: Bit<In>,
+    /// Control and status registers.
+    pub axil: AxiLite<In>,
     /// Input stream: activations and weights.
-    pub s_axis_tvalid: Bit<In>,
-    /// Input stream.
-    pub s_axis_tready: Bit<Out>,
-    /// Input stream.
-    pub s_axis_tdata: Sig<In>,
-    /// Input stream: the packet's last beat.
-    pub s_axis_tlast: Bit<In>,
+    pub packet: StreamIn<In>,
     /// Output stream: sums, then the trailer.
-    pub m_axis_tvalid: Bit<Out>,
-    /// Output stream.
-    pub m_axis_tready: Bit<In>,
-    /// Output stream.
-    pub m_axis_tdata: Sig<Out>,
-    /// Output stream: the trailer.
-    pub m_axis_tlast: Bit<Out>,
+    pub results: StreamOut<Out>,
     regs: FcRegs,
     control: FcControl,
     loader: CrewLoader,
@@ -101,31 +58,9 @@ impl Crew {
         let (inputs, lanes) = (config.multipliers, config.lanes);
         let counters = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
         Crew {
-            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_awvalid: Bit::new(),
-            s_axil_awready: Bit::new(),
-            s_axil_wdata: Sig::unsigned(32),
-            s_axil_wstrb: Sig::unsigned(4),
-            s_axil_wvalid: Bit::new(),
-            s_axil_wready: Bit::new(),
-            s_axil_bresp: Sig::unsigned(2),
-            s_axil_bvalid: Bit::new(),
-            s_axil_bready: Bit::new(),
-            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_arvalid: Bit::new(),
-            s_axil_arready: Bit::new(),
-            s_axil_rdata: Sig::unsigned(32),
-            s_axil_rresp: Sig::unsigned(2),
-            s_axil_rvalid: Bit::new(),
-            s_axil_rready: Bit::new(),
-            s_axis_tvalid: Bit::new(),
-            s_axis_tready: Bit::new(),
-            s_axis_tdata: Sig::unsigned(config.bus_w),
-            s_axis_tlast: Bit::new(),
-            m_axis_tvalid: Bit::new(),
-            m_axis_tready: Bit::new(),
-            m_axis_tdata: Sig::unsigned(config.bus_w),
-            m_axis_tlast: Bit::new(),
+            axil: AxiLite::new(ADDRESS_BITS),
+            packet: StreamIn::new(config.bus_w),
+            results: StreamOut::new(config.bus_w),
             regs: FcRegs::new(config),
             control: FcControl::new(config),
             loader: CrewLoader::new(config),
@@ -157,42 +92,26 @@ impl Logic for Crew {
     #[hdl_gen]
     fn update(&mut self) {
         // Registers and streams.
-        self.regs.s_axil_awaddr.next = self.s_axil_awaddr.val();
-        self.regs.s_axil_awvalid.next = self.s_axil_awvalid.val();
-        self.regs.s_axil_wdata.next = self.s_axil_wdata.val();
-        self.regs.s_axil_wstrb.next = self.s_axil_wstrb.val();
-        self.regs.s_axil_wvalid.next = self.s_axil_wvalid.val();
-        self.regs.s_axil_bready.next = self.s_axil_bready.val();
-        self.regs.s_axil_araddr.next = self.s_axil_araddr.val();
-        self.regs.s_axil_arvalid.next = self.s_axil_arvalid.val();
-        self.regs.s_axil_rready.next = self.s_axil_rready.val();
-        self.s_axil_awready.next = self.regs.s_axil_awready.val();
-        self.s_axil_wready.next = self.regs.s_axil_wready.val();
-        self.s_axil_bresp.next = self.regs.s_axil_bresp.val();
-        self.s_axil_bvalid.next = self.regs.s_axil_bvalid.val();
-        self.s_axil_arready.next = self.regs.s_axil_arready.val();
-        self.s_axil_rdata.next = self.regs.s_axil_rdata.val();
-        self.s_axil_rresp.next = self.regs.s_axil_rresp.val();
-        self.s_axil_rvalid.next = self.regs.s_axil_rvalid.val();
-        self.loader.s_axis_tvalid.next = self.s_axis_tvalid.val();
-        self.loader.s_axis_tdata.next = self.s_axis_tdata.val();
-        self.loader.s_axis_tlast.next = self.s_axis_tlast.val();
-        self.s_axis_tready.next = self.loader.s_axis_tready.val();
-        self.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
-        self.m_axis_tdata.next = self.drain.m_axis_tdata.val();
-        self.m_axis_tlast.next = self.drain.m_axis_tlast.val();
-        self.drain.m_axis_tready.next = self.m_axis_tready.val();
+        AxiLite::<In>::join(&mut self.regs.slave.axil, &mut self.axil);
+        self.loader.s_axis_tvalid.next = self.packet.s_axis_tvalid.val();
+        self.loader.s_axis_tdata.next = self.packet.s_axis_tdata.val();
+        self.loader.s_axis_tlast.next = self.packet.s_axis_tlast.val();
+        self.packet.s_axis_tready.next = self.loader.s_axis_tready.val();
+        self.results.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
+        self.results.m_axis_tdata.next = self.drain.m_axis_tdata.val();
+        self.results.m_axis_tlast.next = self.drain.m_axis_tlast.val();
+        self.drain.m_axis_tready.next = self.results.m_axis_tready.val();
 
         // Job control.
-        self.regs.busy.next = self.control.busy.val();
-        self.regs.done.next = self.control.done.val();
-        self.regs.error_code.next = self.control.error_code.val();
+        self.regs.slave.busy.next = self.control.busy.val();
+        self.regs.slave.done.next = self.control.done.val();
+        self.regs.slave.error_code.next = self.control.error_code.val();
         for i in 0..self.statistics.val() {
-            self.regs.statistic[i].next = self.control.statistic[i].val();
+            self.regs.slave.statistic[i].next = self.control.statistic[i].val();
         }
-        self.control.start.next = self.regs.start.val();
-        self.control.abort_job.next = self.regs.abort_job.val();
-        self.control.clear_error.next = self.regs.clear_error.val();
+        self.control.start.next = self.regs.slave.start.val();
+        self.control.abort_job.next = self.regs.slave.abort_job.val();
+        self.control.clear_error.next = self.regs.slave.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
         self.control.accepted.next = self.loader.accepted.val();
         self.control.loader_done.next = self.loader.done.val();
@@ -200,10 +119,10 @@ impl Logic for Crew {
         self.control.loader_error_code.next = self.loader.error_code.val();
         self.control.closing.next = self.drain.closing.val();
         self.control.out_valid.next = self.drain.m_axis_tvalid.val();
-        self.control.out_ready.next = self.m_axis_tready.val();
+        self.control.out_ready.next = self.results.m_axis_tready.val();
         self.control.out_last.next = self.drain.m_axis_tlast.val();
-        self.loader.start.next = self.regs.start.val();
-        self.loader.abort_job.next = self.regs.abort_job.val();
+        self.loader.start.next = self.regs.slave.start.val();
+        self.loader.abort_job.next = self.regs.slave.abort_job.val();
         self.loader.flush.next = self.control.flush.val();
         JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
         self.loader.group_added.next = self.sequencer.group_added.val();
@@ -213,7 +132,7 @@ impl Logic for Crew {
         self.control.stall_weights.next = self.sequencer.stall_weights.val();
         self.control.stall_products.next = self.sequencer.stall_products.val();
         self.sequencer.clear.next = self.control.clear.val();
-        self.sequencer.start.next = self.regs.start.val();
+        self.sequencer.start.next = self.regs.slave.start.val();
         self.sequencer.group.next = self.loader.group.val();
         JobFields::<In>::join(&mut self.sequencer.job, &mut self.regs.job);
 

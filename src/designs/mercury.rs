@@ -1,5 +1,6 @@
 //! The MERCURY accelerator: CSRs, loader, PE sets, drain, job control.
 
+use crate::blocks::axi::{AxiLite, StreamIn, StreamOut};
 use crate::blocks::axil_regs::AxilRegs;
 use crate::blocks::detector::Detector;
 use crate::blocks::drain::Drain;
@@ -46,56 +47,12 @@ bundle! {
 /// `mercury cosim --preset tiny` runs random jobs on it; the test `design_prints_and_passes_the_checks` elaborates it.
 #[derive(LogicBlock)]
 pub struct Mercury {
-    /// Write address.
-    pub s_axil_awaddr: Sig<In>,
-    /// Write address valid.
-    pub s_axil_awvalid: Bit<In>,
-    /// Write address taken.
-    pub s_axil_awready: Bit<Out>,
-    /// Write data.
-    pub s_axil_wdata: Sig<In>,
-    /// Bytes to write.
-    pub s_axil_wstrb: Sig<In>,
-    /// Write data valid.
-    pub s_axil_wvalid: Bit<In>,
-    /// Write data taken.
-    pub s_axil_wready: Bit<Out>,
-    /// Write response.
-    pub s_axil_bresp: Sig<Out>,
-    /// Write response valid.
-    pub s_axil_bvalid: Bit<Out>,
-    /// Write response taken.
-    pub s_axil_bready: Bit<In>,
-    /// Read address.
-    pub s_axil_araddr: Sig<In>,
-    /// Read address valid.
-    pub s_axil_arvalid: Bit<In>,
-    /// Read address taken.
-    pub s_axil_arready: Bit<Out>,
-    /// Read data.
-    pub s_axil_rdata: Sig<Out>,
-    /// Read response.
-    pub s_axil_rresp: Sig<Out>,
-    /// Read data valid.
-    pub s_axil_rvalid: Bit<Out>,
-    /// Read data taken.
-    pub s_axil_rready: Bit<In>,
-    /// Segments.
-    pub s_axis_tdata: Sig<In>,
-    /// Segments: a beat is offered.
-    pub s_axis_tvalid: Bit<In>,
-    /// Segments: it is taken.
-    pub s_axis_tready: Bit<Out>,
-    /// Segments: it is the last of the job.
-    pub s_axis_tlast: Bit<In>,
-    /// Results.
-    pub m_axis_tdata: Sig<Out>,
-    /// Results: a beat is offered.
-    pub m_axis_tvalid: Bit<Out>,
-    /// Results: it is taken.
-    pub m_axis_tready: Bit<In>,
-    /// Results: it is the last of the job.
-    pub m_axis_tlast: Bit<Out>,
+    /// Control and status registers.
+    pub axil: AxiLite<In>,
+    /// Input stream: segments.
+    pub packet: StreamIn<In>,
+    /// Output stream: results, then the trailer.
+    pub results: StreamOut<Out>,
     /// Hitmap records for co-simulation: an option, so at most one.
     pub trace: Vec<Trace<Out>>,
     regs: AxilRegs,
@@ -139,31 +96,9 @@ impl Mercury {
                 .collect()
         };
         Mercury {
-            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_awvalid: Bit::new(),
-            s_axil_awready: Bit::new(),
-            s_axil_wdata: Sig::unsigned(32),
-            s_axil_wstrb: Sig::unsigned(4),
-            s_axil_wvalid: Bit::new(),
-            s_axil_wready: Bit::new(),
-            s_axil_bresp: Sig::unsigned(2),
-            s_axil_bvalid: Bit::new(),
-            s_axil_bready: Bit::new(),
-            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_arvalid: Bit::new(),
-            s_axil_arready: Bit::new(),
-            s_axil_rdata: Sig::unsigned(32),
-            s_axil_rresp: Sig::unsigned(2),
-            s_axil_rvalid: Bit::new(),
-            s_axil_rready: Bit::new(),
-            s_axis_tdata: Sig::unsigned(config.bus_w),
-            s_axis_tvalid: Bit::new(),
-            s_axis_tready: Bit::new(),
-            s_axis_tlast: Bit::new(),
-            m_axis_tdata: Sig::unsigned(config.bus_w),
-            m_axis_tvalid: Bit::new(),
-            m_axis_tready: Bit::new(),
-            m_axis_tlast: Bit::new(),
+            axil: AxiLite::new(ADDRESS_BITS),
+            packet: StreamIn::new(config.bus_w),
+            results: StreamOut::new(config.bus_w),
             trace: (0..traces).map(|_| Trace::new(config)).collect(),
             regs: AxilRegs::new(config),
             control: JobControl::new(config),
@@ -199,34 +134,18 @@ impl Logic for Mercury {
     #[hdl_gen]
     fn update(&mut self) {
         // Registers.
-        self.regs.s_axil_awaddr.next = self.s_axil_awaddr.val();
-        self.regs.s_axil_awvalid.next = self.s_axil_awvalid.val();
-        self.s_axil_awready.next = self.regs.s_axil_awready.val();
-        self.regs.s_axil_wdata.next = self.s_axil_wdata.val();
-        self.regs.s_axil_wstrb.next = self.s_axil_wstrb.val();
-        self.regs.s_axil_wvalid.next = self.s_axil_wvalid.val();
-        self.s_axil_wready.next = self.regs.s_axil_wready.val();
-        self.s_axil_bresp.next = self.regs.s_axil_bresp.val();
-        self.s_axil_bvalid.next = self.regs.s_axil_bvalid.val();
-        self.regs.s_axil_bready.next = self.s_axil_bready.val();
-        self.regs.s_axil_araddr.next = self.s_axil_araddr.val();
-        self.regs.s_axil_arvalid.next = self.s_axil_arvalid.val();
-        self.s_axil_arready.next = self.regs.s_axil_arready.val();
-        self.s_axil_rdata.next = self.regs.s_axil_rdata.val();
-        self.s_axil_rresp.next = self.regs.s_axil_rresp.val();
-        self.s_axil_rvalid.next = self.regs.s_axil_rvalid.val();
-        self.regs.s_axil_rready.next = self.s_axil_rready.val();
-        self.regs.busy.next = self.control.busy.val();
-        self.regs.done.next = self.control.done.val();
-        self.regs.error_code.next = self.control.error_code.val();
+        AxiLite::<In>::join(&mut self.regs.slave.axil, &mut self.axil);
+        self.regs.slave.busy.next = self.control.busy.val();
+        self.regs.slave.done.next = self.control.done.val();
+        self.regs.slave.error_code.next = self.control.error_code.val();
         for i in 0..self.statistics.val() {
-            self.regs.statistic[i].next = self.control.statistic[i].val();
+            self.regs.slave.statistic[i].next = self.control.statistic[i].val();
         }
 
         // Job control.
-        self.control.start.next = self.regs.start.val();
-        self.control.abort_job.next = self.regs.abort_job.val();
-        self.control.clear_error.next = self.regs.clear_error.val();
+        self.control.start.next = self.regs.slave.start.val();
+        self.control.abort_job.next = self.regs.slave.abort_job.val();
+        self.control.clear_error.next = self.regs.slave.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
         self.control.loader_done.next = self.loader.done.val();
         self.control.loader_error.next = self.loader.error.val();
@@ -238,32 +157,32 @@ impl Logic for Mercury {
         self.control.saturated.next = self.drain.saturated.val();
         self.control.max_abs.next = self.drain.max_abs.val();
         self.control.out_valid.next = self.drain.m_axis_tvalid.val();
-        self.control.out_ready.next = self.m_axis_tready.val();
+        self.control.out_ready.next = self.results.m_axis_tready.val();
         self.control.out_last.next = self.drain.m_axis_tlast.val();
 
         // Loader.
-        self.loader.start.next = self.regs.start.val();
-        self.loader.abort_job.next = self.regs.abort_job.val();
+        self.loader.start.next = self.regs.slave.start.val();
+        self.loader.abort_job.next = self.regs.slave.abort_job.val();
         self.loader.flush.next = self.control.flush.val();
         self.loader.wgrad.next = self.regs.wgrad.val();
         self.loader.slot_beats.next = self.regs.slot_beats.val();
-        self.loader.s_axis_tvalid.next = self.s_axis_tvalid.val();
-        self.loader.s_axis_tdata.next = self.s_axis_tdata.val();
-        self.loader.s_axis_tlast.next = self.s_axis_tlast.val();
-        self.s_axis_tready.next = self.loader.s_axis_tready.val();
+        self.loader.s_axis_tvalid.next = self.packet.s_axis_tvalid.val();
+        self.loader.s_axis_tdata.next = self.packet.s_axis_tdata.val();
+        self.loader.s_axis_tlast.next = self.packet.s_axis_tlast.val();
+        self.packet.s_axis_tready.next = self.loader.s_axis_tready.val();
 
         // Drain.
-        self.drain.start.next = self.regs.start.val();
-        self.drain.abort_job.next = self.regs.abort_job.val();
+        self.drain.start.next = self.regs.slave.start.val();
+        self.drain.abort_job.next = self.regs.slave.abort_job.val();
         self.drain.stop.next = self.control.stop_drain.val();
         self.drain.shift_mode.next = self.regs.shift_mode.val();
         self.drain.shift.next = self.regs.shift.val();
         self.drain.trailer.next = self.control.trailer.val();
         self.drain.trailer_error.next = self.control.error_code.val();
-        self.drain.m_axis_tready.next = self.m_axis_tready.val();
-        self.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
-        self.m_axis_tdata.next = self.drain.m_axis_tdata.val();
-        self.m_axis_tlast.next = self.drain.m_axis_tlast.val();
+        self.drain.m_axis_tready.next = self.results.m_axis_tready.val();
+        self.results.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
+        self.results.m_axis_tdata.next = self.drain.m_axis_tdata.val();
+        self.results.m_axis_tlast.next = self.drain.m_axis_tlast.val();
 
         // PE sets.
         for s in 0..self.sets.val() {

@@ -1,7 +1,7 @@
 //! Several signals as one field of a block.
 
+use super::data::Data;
 use super::signal::Sig;
-use super::value::Value;
 use rust_hdl::core::ast::VerilogLinkDetails;
 use rust_hdl::core::prelude::{In, Local, Out};
 
@@ -15,38 +15,59 @@ pub const BUNDLE: char = '~';
 
 /// A signal of any direction, to be read by what connects bundles.
 pub trait Readable {
+    /// What the signal holds.
+    type Held;
+
     /// The signal's value.
-    fn read(&self) -> Value;
+    fn read(&self) -> Self::Held;
 }
 
-impl Readable for Sig<In> {
-    fn read(&self) -> Value {
+impl<T: Data> Readable for Sig<In, T> {
+    type Held = T;
+    fn read(&self) -> T {
         self.val()
     }
 }
 
-impl Readable for Sig<Out> {
-    fn read(&self) -> Value {
+impl<T: Data> Readable for Sig<Out, T> {
+    type Held = T;
+    fn read(&self) -> T {
         self.val()
     }
 }
 
-impl Readable for Sig<Local> {
-    fn read(&self) -> Value {
+impl<T: Data> Readable for Sig<Local, T> {
+    type Held = T;
+    fn read(&self) -> T {
         self.val()
     }
 }
 
-/// One assignment for each of the fields, in the form in which a kernel passes it on.
-pub fn assignments(fields: &[&str], target: &str, source: &str) -> Vec<VerilogLink> {
-    let assignment = |field: &&str| {
-        VerilogLink::Forward(VerilogLinkDetails {
-            my_name: field.to_string(),
-            owner_name: target.into(),
-            other_name: source.into(),
-        })
-    };
-    fields.iter().map(assignment).collect()
+/// A direction of signals and that of what comes back.
+pub trait Flow: Direction {
+    /// Direction of the signals that come back.
+    type Back: Flow;
+}
+
+impl Flow for In {
+    type Back = Out;
+}
+
+impl Flow for Out {
+    type Back = In;
+}
+
+impl Flow for Local {
+    type Back = Local;
+}
+
+/// The assignment of one field of a bundle, in the form in which a kernel passes it on.
+pub fn assignment(field: &str, target: &str, source: &str) -> VerilogLink {
+    VerilogLink::Forward(VerilogLinkDetails {
+        my_name: field.into(),
+        owner_name: target.into(),
+        other_name: source.into(),
+    })
 }
 
 /// Declares a bundle: a struct of signals that a block has as one field, and passes on in one line.
@@ -115,45 +136,113 @@ pub fn assignments(fields: &[&str], target: &str, source: &str) -> Vec<VerilogLi
 /// assert!(text.contains(".row(row)"));
 /// # Ok::<(), mercury::hdl::CheckErrors>(())
 /// ```
+///
+/// In an *interface* each signal says which way it goes: those `to` the block have the direction of the bundle, those
+/// `back` the other one. `join` connects an interface of a block with that of a sub-block, both of one direction.
+///
+/// ```
+/// use mercury::hdl::{bundle, prelude::*, verilog};
+///
+/// bundle! {
+///     /// A request and its answer.
+///     pub interface Ask(width: usize) {
+///         /// There is a request.
+///         to valid: Bit(),
+///         /// Its number.
+///         to number: Sig(width),
+///         /// It is taken.
+///         back ready: Bit(),
+///     }
+/// }
+///
+/// #[derive(LogicBlock)]
+/// struct Even {
+///     ask: Ask<In>,
+/// }
+///
+/// impl Logic for Even {
+///     #[hdl_gen]
+///     fn update(&mut self) {
+///         self.ask.ready.next = self.ask.valid.val() && !self.ask.number.val().get_bit(0);
+///     }
+/// }
+///
+/// #[derive(LogicBlock)]
+/// struct Whole {
+///     ask: Ask<In>,
+///     even: Even,
+/// }
+///
+/// impl Logic for Whole {
+///     #[hdl_gen]
+///     fn update(&mut self) {
+///         Ask::<In>::join(&mut self.even.ask, &mut self.ask);
+///     }
+/// }
+///
+/// let whole = || Whole { ask: Ask::new(4), even: Even { ask: Ask::new(4) } };
+/// let mut sim = Sim::new(whole())?;
+/// sim.ask.valid.next = true;
+/// sim.ask.number.next = Value::unsigned(4, 6);
+/// sim.settle();
+/// assert!(sim.ask.ready.val());
+///
+/// let text = verilog::print(&whole(), "whole", &verilog::Header::default())?.single_file();
+/// assert!(text.contains("output wire ready") && text.contains(".ready(ready)"));
+/// # Ok::<(), mercury::hdl::CheckErrors>(())
+/// ```
 #[macro_export]
 macro_rules! bundle {
     ($(#[$doc:meta])* pub struct $name:ident($($arg:ident: $type:ty)?) {
         $( $(#[$field_doc:meta])* $field:ident: $width:expr, )*
     }) => {
+        $crate::bundle! {
+            $(#[$doc])*
+            pub interface $name($($arg: $type)?) {
+                $( $(#[$field_doc])* to $field: Sig($width), )*
+            }
+        }
+    };
+    ($(#[$doc:meta])* pub interface $name:ident($($arg:ident: $type:ty)?) {
+        $( $(#[$field_doc:meta])* $way:ident $field:ident: $kind:ident($($width:expr)?), )*
+    }) => {
         $(#[$doc])*
-        #[derive(Debug)]
-        pub struct $name<D: $crate::hdl::bundle::Direction> {
-            $( $(#[$field_doc])* pub $field: $crate::hdl::Sig<D>, )*
+        pub struct $name<D: $crate::hdl::bundle::Flow> {
+            $( $(#[$field_doc])* pub $field: $crate::hdl::$kind<$crate::bundle!(@direction $way D)>, )*
         }
 
-        impl<D: $crate::hdl::bundle::Direction> $name<D> {
+        impl<D: $crate::hdl::bundle::Flow> $name<D> {
             /// The signals, in their widths.
             #[allow(clippy::new_without_default)]
             pub fn new($($arg: $type)?) -> Self {
-                $name { $( $field: $crate::hdl::Sig::unsigned($width), )* }
+                $name { $( $field: $crate::bundle!(@new $kind $($width)?), )* }
             }
 
-            /// Assigns every signal of `target` from `source`. In a kernel: `B::<In>::join(&mut self.sub.x, &mut self.x)`.
-            pub fn join<S: $crate::hdl::bundle::Direction>(target: &mut $name<D>, source: &mut $name<S>)
+            /// Assigns every signal of `target` from `source`, and those that come back the other way round. In a kernel:
+            /// `B::<In>::join(&mut self.sub.x, &mut self.x)`.
+            pub fn join<S: $crate::hdl::bundle::Flow>(target: &mut $name<D>, source: &mut $name<S>)
             where
-                $crate::hdl::Sig<S>: $crate::hdl::bundle::Readable,
+                $crate::hdl::Sig<S>: $crate::hdl::bundle::Readable<Held = $crate::hdl::Value>,
+                $crate::hdl::Bit<S>: $crate::hdl::bundle::Readable<Held = bool>,
+                $crate::hdl::Sig<D::Back>: $crate::hdl::bundle::Readable<Held = $crate::hdl::Value>,
+                $crate::hdl::Bit<D::Back>: $crate::hdl::bundle::Readable<Held = bool>,
             {
-                $( target.$field.next = $crate::hdl::bundle::Readable::read(&source.$field); )*
+                $( $crate::bundle!(@join $way target source $field); )*
             }
 
             /// [`join`](Self::join), as `#[hdl_gen]` hands it to the printer.
             pub fn join_hdl(_: &str, target: &str, source: &str) -> Vec<$crate::hdl::bundle::VerilogLink> {
-                $crate::hdl::bundle::assignments(&[$(stringify!($field)),*], target, source)
+                vec![$( $crate::bundle!(@link $way target source $field) ),*]
             }
         }
 
-        impl<D: $crate::hdl::bundle::Direction> $crate::hdl::bundle::LogicJoin for $name<D> {}
+        impl<D: $crate::hdl::bundle::Flow> $crate::hdl::bundle::LogicJoin for $name<D> {}
 
-        impl<D: $crate::hdl::bundle::Direction> $crate::hdl::bundle::Logic for $name<D> {
+        impl<D: $crate::hdl::bundle::Flow> $crate::hdl::bundle::Logic for $name<D> {
             fn update(&mut self) {}
         }
 
-        impl<D: $crate::hdl::bundle::Direction> $crate::hdl::bundle::Block for $name<D> {
+        impl<D: $crate::hdl::bundle::Flow> $crate::hdl::bundle::Block for $name<D> {
             fn connect_all(&mut self) {
                 $( $crate::hdl::bundle::Block::connect_all(&mut self.$field); )*
             }
@@ -170,5 +259,21 @@ macro_rules! bundle {
                 probe.visit_end_namespace(&name, self);
             }
         }
+    };
+    (@direction to $direction:ident) => { $direction };
+    (@direction back $direction:ident) => { <$direction as $crate::hdl::bundle::Flow>::Back };
+    (@new Bit) => { $crate::hdl::Bit::new() };
+    (@new Sig $width:expr) => { $crate::hdl::Sig::unsigned($width) };
+    (@join to $target:ident $source:ident $field:ident) => {
+        $target.$field.next = $crate::hdl::bundle::Readable::read(&$source.$field)
+    };
+    (@join back $target:ident $source:ident $field:ident) => {
+        $source.$field.next = $crate::hdl::bundle::Readable::read(&$target.$field)
+    };
+    (@link to $target:ident $source:ident $field:ident) => {
+        $crate::hdl::bundle::assignment(stringify!($field), $target, $source)
+    };
+    (@link back $target:ident $source:ident $field:ident) => {
+        $crate::hdl::bundle::assignment(stringify!($field), $source, $target)
     };
 }

@@ -94,6 +94,75 @@ impl About {
     }
 }
 
+/// Makes the block that has a field of this type a part of the block that holds it: a struct and a kernel that several
+/// blocks share, without a module of its own.
+///
+/// In Verilog ports, signals and statements of the part are those of the holder, under their own names, the statements
+/// before the holder's. The ports of the part are ports of the holder; the two kernels reach each other's signals
+/// through registers and `Local`s of the part. A part has no sub-blocks.
+///
+/// ```
+/// use mercury::hdl::{Part, prelude::*, verilog};
+///
+/// /// Counts while `enable` is 1.
+/// #[derive(LogicBlock)]
+/// struct Counter {
+///     part: Part,
+///     enable: Bit<In>,
+///     value: Reg,
+/// }
+///
+/// impl Logic for Counter {
+///     #[hdl_gen]
+///     fn update(&mut self) {
+///         if self.enable.val() {
+///             self.value.next = self.value.val() + 1;
+///         }
+///     }
+/// }
+///
+/// #[derive(LogicBlock)]
+/// struct Alarm {
+///     counter: Counter,
+///     rings: Bit<Out>,
+/// }
+///
+/// impl Logic for Alarm {
+///     #[hdl_gen]
+///     fn update(&mut self) {
+///         self.rings.next = self.counter.value.val() == 3;
+///     }
+/// }
+///
+/// let counter = || Counter { part: Part::new(), enable: Bit::new(), value: Reg::unsigned(8) };
+/// let alarm = || Alarm { counter: counter(), rings: Bit::new() };
+/// let mut sim = Sim::new(alarm())?;
+/// sim.reset();
+/// sim.counter.enable.next = true;
+/// (0..3).for_each(|_| sim.clock());
+/// assert!(sim.rings.val());
+///
+/// let design = verilog::print(&alarm(), "alarm", &verilog::Header::default())?;
+/// assert_eq!(design.modules.len(), 1);
+/// let ports: Vec<&str> = design.ports.iter().map(|port| port.name.as_str()).collect();
+/// assert_eq!(ports, ["clk", "rst_n", "enable", "rings"]);
+/// # Ok::<(), mercury::hdl::CheckErrors>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Part {
+    id: usize,
+}
+
+impl Part {
+    /// The mark of a part.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Part {
+            id: get_signal_id(),
+        }
+    }
+}
+
 /// A note to the printer about a block whose Verilog text is its own.
 #[derive(Debug)]
 pub(super) struct Note {
@@ -184,4 +253,5 @@ constant_atom!(
     },
     TypeKind::Bits(1)
 );
+constant_atom!(Part, |_me| Tag::Part, TypeKind::Bits(1));
 constant_atom!(Note, |me| me.tag, TypeKind::Bits(1));

@@ -76,6 +76,8 @@ pub(crate) struct Node {
     /// Inputs that each output of a block with its own text depends on combinationally.
     pub paths: BTreeMap<String, BTreeSet<String>>,
     pub kernel: Verilog,
+    /// Kernels of the [parts](super::Part), each with the name of its part.
+    pub parts: Vec<(String, Verilog)>,
     pub children: Vec<Node>,
 }
 
@@ -89,8 +91,28 @@ impl Node {
             clocked: false,
             paths: BTreeMap::new(),
             kernel,
+            parts: vec![],
             children: vec![],
         }
+    }
+
+    /// Takes over what a [part](super::Part) has.
+    fn merge(&mut self, part: Node) {
+        assert!(
+            part.children.is_empty() && part.parts.is_empty(),
+            "{}: a part has no sub-blocks: move them to the block that holds it",
+            readable(&part.inst)
+        );
+        let inside = |path: String| format!("{}${path}", part.inst);
+        self.atoms
+            .extend(part.atoms.into_iter().map(|atom| AtomInfo {
+                path: inside(atom.path),
+                ..atom
+            }));
+        let params = part.params.into_iter();
+        self.params
+            .extend(params.map(|(name, n)| (inside(name), n)));
+        self.parts.push((part.inst.clone(), part.kernel));
     }
 
     /// Ports in order of declaration.
@@ -150,15 +172,21 @@ pub(crate) fn elaborate(block: &dyn Block, name: &str) -> Node {
     walk.root.expect("a block opens a scope")
 }
 
+struct Open {
+    node: Node,
+    namespaces: Vec<String>,
+    part: bool,
+}
+
 #[derive(Default)]
 struct Walk {
-    open: Vec<(Node, Vec<String>)>,
+    open: Vec<Open>,
     root: Option<Node>,
 }
 
 impl Walk {
     fn qualified(&self, name: &str) -> String {
-        let prefix = self.open.last().map_or(&[][..], |(_, ns)| ns);
+        let prefix = self.open.last().map_or(&[][..], |open| &open.namespaces);
         let parts: Vec<&str> = prefix.iter().map(String::as_str).chain([name]).collect();
         parts.join("$")
     }
@@ -172,26 +200,34 @@ impl Walk {
 impl Probe for Walk {
     fn visit_start_scope(&mut self, name: &str, block: &dyn Block) {
         let inst = self.qualified(name);
-        self.open.push((Node::new(&inst, block.hdl()), vec![]));
+        self.open.push(Open {
+            node: Node::new(&inst, block.hdl()),
+            namespaces: vec![],
+            part: false,
+        });
     }
 
     fn visit_end_scope(&mut self, _: &str, _: &dyn Block) {
-        let (node, _) = self.open.pop().expect("scopes nest");
+        let Open { mut node, part, .. } = self.open.pop().expect("scopes nest");
+        // Ports first, as a block without parts declares them.
+        node.atoms
+            .sort_by_key(|a| !matches!(a.role, Role::Input | Role::Output));
         match self.open.last_mut() {
-            Some((parent, _)) => parent.children.push(node),
+            Some(parent) if part => parent.node.merge(node),
+            Some(parent) => parent.node.children.push(node),
             None => self.root = Some(node),
         }
     }
 
     fn visit_start_namespace(&mut self, name: &str, _: &dyn Block) {
-        if let Some((_, ns)) = self.open.last_mut() {
-            ns.push(name.into());
+        if let Some(open) = self.open.last_mut() {
+            open.namespaces.push(name.into());
         }
     }
 
     fn visit_end_namespace(&mut self, _: &str, _: &dyn Block) {
-        if let Some((_, ns)) = self.open.last_mut() {
-            ns.pop();
+        if let Some(open) = self.open.last_mut() {
+            open.namespaces.pop();
         }
     }
 
@@ -200,7 +236,7 @@ impl Probe for Walk {
         let name = Walk::outside_of_bundles(&path);
         let path = path.replace(BUNDLE, "");
         let descriptor = atom.descriptor();
-        let Some((node, _)) = self.open.last_mut() else {
+        let Some(Open { node, part, .. }) = self.open.last_mut() else {
             return;
         };
         let role = match (Tag::decode(&descriptor.name), atom.kind()) {
@@ -210,6 +246,10 @@ impl Probe for Walk {
             }
             (Tag::Param(n), _) => {
                 node.params.insert(name, n);
+                return;
+            }
+            (Tag::Part, _) => {
+                *part = true;
                 return;
             }
             (Tag::Clocked, _) => {

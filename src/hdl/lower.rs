@@ -14,16 +14,24 @@ use rust_hdl::core::ast::{
     Verilog, VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression,
     VerilogLink, VerilogLoop, VerilogMatch, VerilogStatement,
 };
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Lowers the kernel of `node`; what is wrong with it is added to `findings`, and the statement is left out.
 pub(crate) fn lower(node: &Node, path: &str, findings: &mut Vec<Finding>) -> Module {
     let mut lower = Lower::new(node, path, findings);
-    if let Verilog::Combinatorial(kernel) = &node.kernel {
-        let mut stmts = vec![];
-        lower.block(kernel, &mut stmts);
-        lower.module.stmts = stmts;
+    let mut stmts = vec![];
+    let parts = node
+        .parts
+        .iter()
+        .map(|(name, kernel)| (name.as_str(), kernel));
+    for (part, kernel) in parts.chain([("", &node.kernel)]) {
+        lower.part = part;
+        if let Verilog::Combinatorial(kernel) = kernel {
+            lower.block(kernel, &mut stmts);
+        }
     }
+    lower.module.stmts = stmts;
     lower.module
 }
 
@@ -32,6 +40,8 @@ type Result<T> = std::result::Result<T, String>;
 struct Lower<'a> {
     path: &'a str,
     node: &'a Node,
+    /// Name of the part whose kernel is lowered; empty for the block's own.
+    part: &'a str,
     module: Module,
     by_name: HashMap<String, NetId>,
     loops: Vec<(String, i128)>,
@@ -88,6 +98,7 @@ impl<'a> Lower<'a> {
         Lower {
             path,
             node,
+            part: "",
             module,
             by_name,
             loops: vec![],
@@ -103,11 +114,20 @@ impl<'a> Lower<'a> {
         });
     }
 
+    /// A name of the kernel that is lowered, as the block that holds the part knows it.
+    fn inside<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.part {
+            "" => name.into(),
+            part => format!("{part}${name}").into(),
+        }
+    }
+
     fn constant(&self, name: &str) -> Option<i128> {
         let in_loop = self.loops.iter().rev().find(|(n, _)| n == name);
-        in_loop
-            .map(|(_, value)| *value)
-            .or_else(|| self.node.params.get(name).map(|n| *n as i128))
+        in_loop.map(|(_, value)| *value).or_else(|| {
+            let param = self.node.params.get(self.inside(name).as_ref());
+            param.map(|n| *n as i128)
+        })
     }
 
     fn resolve(&self, name: &str) -> Result<String> {
@@ -197,7 +217,7 @@ impl<'a> Lower<'a> {
     }
 
     fn lookup(&self, name: &str) -> Result<NetId> {
-        self.by_name.get(name).copied().ok_or_else(|| {
+        self.by_name.get(self.inside(name).as_ref()).copied().ok_or_else(|| {
             let shown = readable(name);
             if name.starts_with('_') {
                 format!("plain field `{shown}` used as a value: make it a Param or Const, or write bits(self.{shown})")

@@ -23,6 +23,8 @@ pub(crate) enum Tag {
         variant: String,
         doc: String,
     },
+    /// The block is printed within the module of the block that holds it.
+    Part,
     /// The block's text uses `clk`.
     Clocked,
     /// In the block's text the output `to` depends combinationally on the input `from`.
@@ -44,6 +46,7 @@ impl Tag {
             Tag::About { name, variant, doc } => {
                 vec!["about".into(), name.clone(), variant.clone(), doc.clone()]
             }
+            Tag::Part => vec!["part".into()],
             Tag::Clocked => vec!["clocked".into()],
             Tag::Path { from, to } => vec!["path".into(), from.clone(), to.clone()],
         };
@@ -63,6 +66,7 @@ impl Tag {
                 variant: variant.into(),
                 doc: doc.into(),
             },
+            ["part"] => Tag::Part,
             ["clocked"] => Tag::Clocked,
             ["path", from, to] => Tag::Path {
                 from: from.into(),

@@ -26,45 +26,49 @@ struct Bus {
 impl Bus {
     fn clock(&mut self) {
         self.sim.settle();
-        self.starts += u32::from(self.sim.start.val());
-        self.aborts += u32::from(self.sim.abort_job.val());
-        self.clears += u32::from(self.sim.clear_error.val());
+        self.starts += u32::from(self.sim.slave.start.val());
+        self.aborts += u32::from(self.sim.slave.abort_job.val());
+        self.clears += u32::from(self.sim.slave.clear_error.val());
         self.sim.clock();
     }
 
     /// Writes the bytes of `strobe`; the response.
     fn write(&mut self, address: u32, data: u32, strobe: u32) -> u64 {
-        set(&mut self.sim.s_axil_awaddr, address);
-        set(&mut self.sim.s_axil_wdata, data);
-        set(&mut self.sim.s_axil_wstrb, strobe);
+        set(&mut self.sim.slave.axil.s_axil_awaddr, address);
+        set(&mut self.sim.slave.axil.s_axil_wdata, data);
+        set(&mut self.sim.slave.axil.s_axil_wstrb, strobe);
         // Address and data come in any order.
         let (address_first, data_first) = (self.rng.random(), self.rng.random());
-        self.sim.s_axil_awvalid.next = address_first;
-        self.sim.s_axil_wvalid.next = data_first && !address_first;
+        self.sim.slave.axil.s_axil_awvalid.next = address_first;
+        self.sim.slave.axil.s_axil_wvalid.next = data_first && !address_first;
         self.sim.settle();
-        assert!(!self.sim.s_axil_awready.val() && !self.sim.s_axil_wready.val());
+        assert!(
+            !self.sim.slave.axil.s_axil_awready.val() && !self.sim.slave.axil.s_axil_wready.val()
+        );
         self.clock();
-        self.sim.s_axil_awvalid.next = true;
-        self.sim.s_axil_wvalid.next = true;
+        self.sim.slave.axil.s_axil_awvalid.next = true;
+        self.sim.slave.axil.s_axil_wvalid.next = true;
         self.sim.settle();
-        assert!(self.sim.s_axil_awready.val() && self.sim.s_axil_wready.val());
+        assert!(
+            self.sim.slave.axil.s_axil_awready.val() && self.sim.slave.axil.s_axil_wready.val()
+        );
         self.clock();
-        self.sim.s_axil_awvalid.next = false;
-        self.sim.s_axil_wvalid.next = false;
+        self.sim.slave.axil.s_axil_awvalid.next = false;
+        self.sim.slave.axil.s_axil_wvalid.next = false;
         for wait in 0..PATIENCE {
-            self.sim.s_axil_bready.next = wait + 1 == PATIENCE || self.rng.random();
+            self.sim.slave.axil.s_axil_bready.next = wait + 1 == PATIENCE || self.rng.random();
             self.sim.settle();
             assert!(
-                self.sim.s_axil_bvalid.val(),
+                self.sim.slave.axil.s_axil_bvalid.val(),
                 "the response waits for bready"
             );
-            let response = self.sim.s_axil_bresp.val().to_u64();
-            let taken = self.sim.s_axil_bready.next;
+            let response = self.sim.slave.axil.s_axil_bresp.val().to_u64();
+            let taken = self.sim.slave.axil.s_axil_bready.next;
             self.clock();
             if taken {
-                self.sim.s_axil_bready.next = false;
+                self.sim.slave.axil.s_axil_bready.next = false;
                 self.sim.settle();
-                assert!(!self.sim.s_axil_bvalid.val());
+                assert!(!self.sim.slave.axil.s_axil_bvalid.val());
                 return response;
             }
         }
@@ -73,24 +77,27 @@ impl Bus {
 
     /// Reads a word; data and response.
     fn read(&mut self, address: u32) -> (u64, u64) {
-        set(&mut self.sim.s_axil_araddr, address);
-        self.sim.s_axil_arvalid.next = true;
+        set(&mut self.sim.slave.axil.s_axil_araddr, address);
+        self.sim.slave.axil.s_axil_arvalid.next = true;
         self.sim.settle();
-        assert!(self.sim.s_axil_arready.val());
+        assert!(self.sim.slave.axil.s_axil_arready.val());
         self.clock();
-        self.sim.s_axil_arvalid.next = false;
+        self.sim.slave.axil.s_axil_arvalid.next = false;
         for wait in 0..PATIENCE {
-            self.sim.s_axil_rready.next = wait + 1 == PATIENCE || self.rng.random();
+            self.sim.slave.axil.s_axil_rready.next = wait + 1 == PATIENCE || self.rng.random();
             self.sim.settle();
-            assert!(self.sim.s_axil_rvalid.val(), "the data waits for rready");
-            let answer = (
-                self.sim.s_axil_rdata.val().to_u64(),
-                self.sim.s_axil_rresp.val().to_u64(),
+            assert!(
+                self.sim.slave.axil.s_axil_rvalid.val(),
+                "the data waits for rready"
             );
-            let taken = self.sim.s_axil_rready.next;
+            let answer = (
+                self.sim.slave.axil.s_axil_rdata.val().to_u64(),
+                self.sim.slave.axil.s_axil_rresp.val().to_u64(),
+            );
+            let taken = self.sim.slave.axil.s_axil_rready.next;
             self.clock();
             if taken {
-                self.sim.s_axil_rready.next = false;
+                self.sim.slave.axil.s_axil_rready.next = false;
                 return answer;
             }
         }
@@ -167,7 +174,7 @@ fn axil_regs_follow_the_table() {
                 1 => (0, 15),
                 _ => (bus.rng.random(), bus.rng.random_range(0..16)),
             };
-            bus.sim.busy.next = round == 3;
+            bus.sim.slave.busy.next = round == 3;
             let response = bus.write(reg.offset(), data, strobe);
             assert_eq!(response, if round == 3 { SLVERR } else { OKAY }, "{name}");
             let bytes = (0..4).filter(|b| strobe >> b & 1 != 0);
@@ -176,7 +183,7 @@ fn axil_regs_follow_the_table() {
                 let kept = held[&reg] & !written;
                 held.insert(reg, kept | data & written & mask(reg));
             }
-            bus.sim.busy.next = false;
+            bus.sim.slave.busy.next = false;
             assert_eq!(bus.read(reg.offset()), (held[&reg].into(), OKAY), "{name}");
         }
         check_fields(&mut bus, &held);
@@ -213,9 +220,9 @@ fn axil_regs_show_identity_state_and_statistics() {
         (false, true, 5),
         (true, true, 255),
     ] {
-        bus.sim.busy.next = busy;
-        bus.sim.done.next = done;
-        set(&mut bus.sim.error_code, error);
+        bus.sim.slave.busy.next = busy;
+        bus.sim.slave.done.next = done;
+        set(&mut bus.sim.slave.error_code, error);
         let status = u64::from(busy) | u64::from(done) << 1 | u64::from(error != 0) << 2;
         assert_eq!(bus.read(Reg::Status.offset()), (status, OKAY));
         assert_eq!(bus.read(Reg::ErrorCode.offset()), (error as u64, OKAY));
@@ -224,8 +231,8 @@ fn axil_regs_show_identity_state_and_statistics() {
     let counts: Vec<u64> = statistics()
         .map(|_| bus.rng.random::<u64>() >> 16)
         .collect();
-    assert_eq!(bus.sim.statistic.len(), counts.len());
-    for (port, count) in bus.sim.statistic.iter_mut().zip(&counts) {
+    assert_eq!(bus.sim.slave.statistic.len(), counts.len());
+    for (port, count) in bus.sim.slave.statistic.iter_mut().zip(&counts) {
         set(port, *count);
     }
     for (register, count) in statistics().zip(counts) {
@@ -272,7 +279,7 @@ fn axil_regs_give_one_pulse_a_command() {
     for busy in [false, true] {
         for command in 0..8u32 {
             for strobe in [15, 1, 14] {
-                bus.sim.busy.next = busy;
+                bus.sim.slave.busy.next = busy;
                 let (starts, aborts, clears) = bus.pulses();
                 let heard = strobe & 1 != 0;
                 let refused = heard && busy && command & 1 != 0;

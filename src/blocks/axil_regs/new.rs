@@ -1,6 +1,7 @@
 //! Construction of the register file: the width of every signal.
 
-use super::{AxilRegs, registers};
+use super::AxilRegs;
+use crate::blocks::axil_slave::{AxilSlave, field_at, job_index};
 use crate::blocks::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::patch_agu::ADDR_W;
@@ -8,59 +9,23 @@ use crate::blocks::requantizer::SHIFT_W;
 use crate::blocks::reuse_fields::ReuseFields;
 use crate::config::Config;
 use crate::hdl::prelude::*;
-use crate::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg as Csr, STATISTIC_BITS, identity};
-
-/// Number of the register's (first) word.
-fn word(reg: Csr) -> usize {
-    reg.offset() as usize / 4
-}
+use crate::regmap::{ADDRESS_BITS, REGISTERS, identity};
 
 /// Place of a job register among the job registers.
 fn index(register: &str) -> Param {
-    let at = registers(Access::Job).position(|r| r.name == register);
-    Param::new(at.unwrap_or_else(|| panic!("no job register {register}")))
+    job_index(REGISTERS, register)
 }
 
 /// Lowest bit of a register's field.
 fn at(register: &str, field: &str) -> Param {
-    let register = REGISTERS.iter().find(|r| r.name == register);
-    let register = register.unwrap_or_else(|| panic!("no register with field {field}"));
-    Param::new(register.reg.field(field).lsb as usize)
+    field_at(REGISTERS, register, field)
 }
 
 impl AxilRegs {
     /// The register file of this configuration.
     pub fn new(config: &Config) -> Self {
-        let word_bits = ADDRESS_BITS - 2;
-        let mask = |r: &crate::regmap::Register| r.fields.iter().fold(0, |m, f| m | f.mask());
-        let value32 = |x: u64| Const::new(Value::unsigned(32, x.into()));
         AxilRegs {
-            s_axil_awaddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_awvalid: Bit::new(),
-            s_axil_awready: Bit::new(),
-            s_axil_wdata: Sig::unsigned(32),
-            s_axil_wstrb: Sig::unsigned(4),
-            s_axil_wvalid: Bit::new(),
-            s_axil_wready: Bit::new(),
-            s_axil_bresp: Sig::unsigned(2),
-            s_axil_bvalid: Bit::new(),
-            s_axil_bready: Bit::new(),
-            s_axil_araddr: Sig::unsigned(ADDRESS_BITS),
-            s_axil_arvalid: Bit::new(),
-            s_axil_arready: Bit::new(),
-            s_axil_rdata: Sig::unsigned(32),
-            s_axil_rresp: Sig::unsigned(2),
-            s_axil_rvalid: Bit::new(),
-            s_axil_rready: Bit::new(),
-            busy: Bit::new(),
-            done: Bit::new(),
-            error_code: Sig::unsigned(8),
-            statistic: registers(Access::Statistic)
-                .map(|_| Sig::unsigned(STATISTIC_BITS))
-                .collect(),
-            start: Bit::new(),
-            abort_job: Bit::new(),
-            clear_error: Bit::new(),
+            slave: AxilSlave::new(REGISTERS, ADDRESS_BITS, |reg| identity(reg, config)),
             bad_job: Bit::new(),
             wgrad: Bit::new(),
             stream_features: Bit::new(),
@@ -72,57 +37,6 @@ impl AxilRegs {
             reuse_fields: ReuseFields::new(config),
             slot_beats: Sig::unsigned(ADDR_W),
             ring_slots: Sig::unsigned(COUNT_W),
-            job: registers(Access::Job).map(|_| Reg::unsigned(32)).collect(),
-            write: Bit::new(),
-            write_word: Sig::unsigned(word_bits),
-            write_ok: Bit::new(),
-            strobe: Sig::unsigned(32),
-            write_done: BitReg::new(),
-            write_error: BitReg::new().without_reset(),
-            control: Bit::new(),
-            read: Bit::new(),
-            read_word: Sig::unsigned(word_bits),
-            read_value: Sig::unsigned(32),
-            read_ok: Bit::new(),
-            read_done: BitReg::new(),
-            read_error: BitReg::new().without_reset(),
-            read_data: Reg::unsigned(32).without_reset(),
-            statistic_high: registers(Access::Statistic)
-                .map(|_| Sig::unsigned(32))
-                .collect(),
-            job_count: Param::new(registers(Access::Job).count()),
-            job_word: registers(Access::Job)
-                .map(|r| Param::new(word(r.reg)))
-                .collect(),
-            job_mask: registers(Access::Job).map(|r| value32(mask(r))).collect(),
-            identity_count: Param::new(registers(Access::Identity).count()),
-            identity_word: registers(Access::Identity)
-                .map(|r| Param::new(word(r.reg)))
-                .collect(),
-            identity_value: registers(Access::Identity)
-                .map(|r| {
-                    value32(
-                        identity(r.reg, config)
-                            .expect("an identity register has a value")
-                            .into(),
-                    )
-                })
-                .collect(),
-            statistic_count: Param::new(registers(Access::Statistic).count()),
-            statistic_word: registers(Access::Statistic)
-                .map(|r| Param::new(word(r.reg)))
-                .collect(),
-            control_word: Param::new(word(Csr::Control)),
-            status_word: Param::new(word(Csr::Status)),
-            error_word: Param::new(word(Csr::ErrorCode)),
-            start_at: at("CONTROL", "START"),
-            abort_at: at("CONTROL", "ABORT"),
-            clear_error_at: at("CONTROL", "CLEAR_ERROR"),
-            done_at: at("STATUS", "DONE"),
-            has_error_at: at("STATUS", "HAS_ERROR"),
-            word_w: Param::new(32),
-            slverr: Const::new(Value::unsigned(2, 2)),
-            byte_ones: value32(0xff),
             group_k_index: index("GROUP_K"),
             steps_index: index("STEPS"),
             rpq_index: index("RPQ"),
