@@ -11,7 +11,7 @@ use serde_json::Value;
 fn bench(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mercury"));
     let out = out.to_str().expect("a temporary path is UTF-8");
-    command.args(["bench", "--out", out, "--name", "try", "--presets", "tiny"]);
+    command.args(["bench", "--out", out, "--name", "try", "--presets", "small"]);
     if !more.contains(&"--modes") {
         command.args(["--modes", "dense,elements,grid,adaptive"]);
     }
@@ -76,7 +76,7 @@ fn runs_are_recorded_once_and_summarised() {
         assert!(row["compute_cycles"].as_u64() < row["cycles"].as_u64());
         assert!(row["bytes"].as_u64() > Some(1_000_000));
     }
-    let record = json(&folder.join("runs/digits-cnn-tiny-grid-2.json"));
+    let record = json(&folder.join("runs/digits-cnn-small-grid-2.json"));
     let errors = record["finished"]["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 2, "one an epoch");
     let epochs = &record["finished"]["report"]["epochs"];
@@ -100,18 +100,18 @@ fn runs_are_recorded_once_and_summarised() {
         .assert()
         .success()
         .stdout(contains("8 runs there, 0 to do"));
-    std::fs::remove_file(folder.join("runs/digits-cnn-tiny-grid-2.json")).unwrap();
+    std::fs::remove_file(folder.join("runs/digits-cnn-small-grid-2.json")).unwrap();
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .success()
         .stdout(contains("7 runs there, 1 to do"));
-    let again = json(&folder.join("runs/digits-cnn-tiny-grid-2.json"));
+    let again = json(&folder.join("runs/digits-cnn-small-grid-2.json"));
     assert_eq!(timeless(again), timeless(record));
     // A record of other inputs is not taken for this one.
-    let text = std::fs::read_to_string(folder.join("runs/digits-cnn-tiny-grid-2.json")).unwrap();
-    let inputs = json(&folder.join("runs/digits-cnn-tiny-grid-2.json"))["inputs"].clone();
+    let text = std::fs::read_to_string(folder.join("runs/digits-cnn-small-grid-2.json")).unwrap();
+    let inputs = json(&folder.join("runs/digits-cnn-small-grid-2.json"))["inputs"].clone();
     let text = text.replace(inputs.as_str().unwrap(), "0123456789abcdef");
-    std::fs::write(folder.join("runs/digits-cnn-tiny-grid-2.json"), text).unwrap();
+    std::fs::write(folder.join("runs/digits-cnn-small-grid-2.json"), text).unwrap();
     bench(dir.path(), &["--seeds", "1-2"])
         .assert()
         .code(2)
@@ -127,7 +127,7 @@ fn runs_that_share_a_training_have_the_records_of_runs_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, folder) = (["--modes", "dense,zero,elements", "--seeds", "5"], "shared");
     let runs = |parent: &str, mode: &str| {
-        let path = format!("{parent}/try/runs/digits-cnn-tiny-{mode}-5.json");
+        let path = format!("{parent}/try/runs/digits-cnn-small-{mode}-5.json");
         timeless(json(&dir.path().join(path)))
     };
     let share = |more: &[&str], said: &'static str| {
@@ -147,7 +147,7 @@ fn runs_that_share_a_training_have_the_records_of_runs_alone() {
     std::fs::remove_file(
         dir.path()
             .join(folder)
-            .join("try/runs/digits-cnn-tiny-zero-5.json"),
+            .join("try/runs/digits-cnn-small-zero-5.json"),
     )
     .unwrap();
     share(&whole, "2 runs there, 1 to do in 1 trainings");
@@ -182,7 +182,7 @@ fn shards_merge_to_the_whole_and_contradictions_are_found() {
         .success()
         .stdout(contains("0 runs taken over"));
 
-    let path = at("whole/try/runs/digits-cnn-tiny-grid-3.json");
+    let path = at("whole/try/runs/digits-cnn-small-grid-3.json");
     let mut record = json(&path);
     let cycles = record["finished"]["report"]["totals"]["cycles"]
         .as_u64()

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::page::page;
+use super::page::{page, pareto_sheet};
 use super::record::{Record, write_atomically};
 use super::summary::Report;
 
-/// Writes `bench.json`, `rows.csv`, `summary.csv`, `sweeps.csv` and the page `index.html` of the records into a folder.
+/// Writes `bench.json`, `rows.csv`, `summary.csv`, `sweeps.csv`, the page `index.html` and a picture `pareto-PRESET.svg` a size of the records into a folder.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -27,6 +27,12 @@ pub fn write_outputs(folder: &Path, records: &[Record]) -> Result<Report> {
     let name = folder.file_name().unwrap_or(folder.as_os_str());
     let page = page(&name.to_string_lossy(), &report, records)?;
     write("index.html", page.into_bytes())?;
+    for preset in report.presets() {
+        // A preset may be a file: its name alone makes a file's name.
+        let stem = Path::new(preset).file_stem().unwrap_or_default();
+        let picture = format!("pareto-{}.svg", stem.to_string_lossy());
+        write(&picture, pareto_sheet(&report, preset).into_bytes())?;
+    }
     Ok(report)
 }
 

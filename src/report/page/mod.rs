@@ -203,6 +203,49 @@ fn sweeps(report: &Report) -> Vec<Value> {
     groups.into_iter().map(group).collect()
 }
 
+/// Style of charts, by themselves and on the page.
+const CHART_CSS: &str = include_str!("chart.css");
+
+/// Accuracy against speed of every network on one size, as a picture by itself.
+pub fn pareto_sheet(report: &Report, preset: &str) -> String {
+    const COLUMNS: usize = 3;
+    const TITLE: f64 = 26.0;
+    const GAP: f64 = 24.0;
+    let [width, height] = [chart::SIZE[0] + GAP, chart::SIZE[1] + TITLE + GAP];
+    let own = || report.summary.iter().filter(|s| s.preset == preset);
+    let mut nets: Vec<&str> = own().map(|s| s.net.as_str()).collect();
+    nets.dedup();
+    let mut charts = String::new();
+    for (i, net) in nets.iter().enumerate() {
+        let cells: Vec<&Summary> = own().filter(|s| s.net == *net).collect();
+        let (x, y) = (
+            (i % COLUMNS) as f64 * width + GAP / 2.0,
+            (i / COLUMNS) as f64 * height + TITLE,
+        );
+        let place = format!(
+            "<svg x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" ",
+            chart::SIZE[0],
+            chart::SIZE[1]
+        );
+        charts += &format!(
+            "<text class=\"head\" x=\"{x}\" y=\"{}\">{}</text>\n",
+            y - 8.0,
+            chart::escape(net)
+        );
+        charts += &figures::pareto(&cells).replacen("<svg ", &place, 1);
+        charts.push('\n');
+    }
+    let all = [
+        width * COLUMNS.min(nets.len()) as f64,
+        height * nets.len().div_ceil(COLUMNS) as f64,
+    ];
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"{0}\" font-family=\"system-ui, sans-serif\">\n\
+         <style>{CHART_CSS}text.head {{ font-size: 14px; font-weight: 600; }}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{charts}</svg>\n",
+        all[0], all[1]
+    )
+}
+
 /// Draws the page.
 ///
 /// # Errors
@@ -233,7 +276,7 @@ pub fn page(name: &str, report: &Report, records: &[Record]) -> Result<String> {
         .find(|m| reuses(**m) && **m != Mode::Adaptive);
     let few = report.summary.iter().any(Summary::has_few_seeds);
     Ok(environment.get_template("page.html")?.render(context! {
-        name, modes => modes.iter().map(|m| context! { title => title(*m), mark => m.name(), shape => legend(*m) }).collect::<Vec<_>>(),
+        chart_css => CHART_CSS, name, modes => modes.iter().map(|m| context! { title => title(*m), mark => m.name(), shape => legend(*m) }).collect::<Vec<_>>(),
         sections => sections.collect::<Vec<_>>(), sweeps => sweeps(report), facts => facts(records),
         shown => reuse.map(|m| title(*m)), few, adapts => modes.contains(&Mode::Adaptive), enough => super::ENOUGH_SEEDS, margin => MARGIN_PP,
     })?)
