@@ -198,9 +198,16 @@ impl Segment {
 
     /// Sets that take the payload, ascending.
     pub fn sets(&self) -> impl Iterator<Item = usize> + use<> {
-        let mask = self.mask;
-        (0..32).filter(move |s| mask >> s & 1 == 1)
+        ones(self.mask)
     }
+}
+
+/// Numbers of the bits of `mask` that are 1, ascending.
+pub(super) fn ones(mut mask: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = mask.trailing_zeros() as usize;
+        (mask != 0).then(|| mask &= mask - 1).map(|()| bit)
+    })
 }
 
 /// Where the rows of a result packet belong.

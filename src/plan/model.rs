@@ -2,7 +2,8 @@
 //!
 //! The hardware's loader, detectors, sets and drain as actors that act only when something that they wait for changes: the cost
 //! is proportional to segments, groups and packets, not to cycles. Every change of state is an `Event` at the cycle from which
-//! the others see it; actors decide at a cycle after all its events are applied.
+//! the others see it; actors decide at a cycle after all its events are applied. Events of one cycle commute. What a set or its
+//! detector decides depends on the set's own state alone, so only the sets that events touched are asked.
 //!
 //! | file | actor | contract |
 //! |---|---|---|
@@ -19,7 +20,7 @@ mod drain;
 mod loader;
 mod set;
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use anyhow::{Result, bail, ensure};
@@ -28,6 +29,7 @@ use self::detect::Detector;
 use self::drain::Drain;
 use self::loader::Loader;
 use self::set::Set;
+use super::job::ones;
 use super::{Job, Mix, Payload};
 use crate::config::Config;
 use crate::regmap::Statistics;
@@ -37,7 +39,7 @@ use crate::reuse::GroupWork;
 const TRAILER_LATENCY: u64 = 5;
 
 /// A change of state, seen from its cycle on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Event {
     /// A segment's payload is complete in the sets that take it.
     Loaded(usize),
@@ -63,13 +65,39 @@ enum Event {
     BankFree(usize, usize),
 }
 
+/// An event and its cycle; the greatest is the one that is due first.
+#[derive(Clone, Copy, Debug)]
+struct Due(u64, Event);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Due) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Due {}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Due) -> Ordering {
+        other.0.cmp(&self.0)
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Due) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 struct Model<'a> {
     job: &'a Job,
     config: &'a Config,
     /// What each set's groups cost, tile by tile; empty in a dense job.
     work: &'a [Vec<GroupWork>],
     now: u64,
-    events: BinaryHeap<Reverse<(u64, Event)>>,
+    events: BinaryHeap<Due>,
+    /// Bit s: the state of set s changed in this cycle.
+    touched: u32,
     loader: Loader,
     sets: Vec<Set>,
     detectors: Vec<Detector>,
@@ -142,6 +170,7 @@ impl<'a> Model<'a> {
             work,
             now: 0,
             events: BinaryHeap::new(),
+            touched: 0,
             loader: Loader::default(),
             sets: vec![Set::default(); config.sets],
             detectors: Detector::all(config),
@@ -162,23 +191,24 @@ impl<'a> Model<'a> {
     }
 
     fn run(mut self) -> Result<Statistics> {
-        while let Some(Reverse((time, _))) = self.events.peek() {
-            self.now = *time;
-            while let Some(&Reverse((time, event))) = self.events.peek()
+        while let Some(&Due(time, _)) = self.events.peek() {
+            self.now = time;
+            while let Some(&Due(time, event)) = self.events.peek()
                 && time == self.now
             {
                 self.events.pop();
-                self.apply(event);
+                self.touched |= self.apply(event);
             }
             if self.finished() {
                 self.stats.cycles = self.now + TRAILER_LATENCY;
                 return Ok(self.stats);
             }
             self.load();
-            (0..self.sets.len()).for_each(|set| self.issue(set));
+            let touched = std::mem::take(&mut self.touched);
+            ones(touched).for_each(|set| self.issue(set));
             if self.reuse() {
-                (0..self.sets.len()).for_each(|set| self.take_front_tile(set));
-                (0..self.detectors.len()).for_each(|detector| self.grant(detector));
+                ones(touched).for_each(|set| self.take_front_tile(set));
+                (0..self.detectors.len()).for_each(|detector| self.grant(detector, touched));
             }
             self.serve();
         }
@@ -190,7 +220,7 @@ impl<'a> Model<'a> {
     }
 
     fn at(&mut self, time: u64, event: Event) {
-        self.events.push(Reverse((time, event)));
+        self.events.push(Due(time, event));
     }
 
     /// Whether the trailer may enter the drain pipeline now. A set that has computed all its tiles has detected them too.
@@ -198,7 +228,9 @@ impl<'a> Model<'a> {
         self.loader.done && self.drain.is_idle() && self.sets.iter().all(Set::is_finished)
     }
 
-    fn apply(&mut self, event: Event) {
+    /// Changes the state. Bit s of the result: that of set s.
+    fn apply(&mut self, event: Event) -> u32 {
+        let touched = self.touches(event);
         match event {
             Event::Loaded(segment) => self.loaded(segment),
             Event::Loader => self.loader.resume(self.job.segments.len()),
@@ -211,6 +243,22 @@ impl<'a> Model<'a> {
             Event::Request(set, bank) => self.sets[set].requests.push_back(bank),
             Event::Drained => self.drained(),
             Event::BankFree(set, bank) => self.sets[set].bank_busy[bank] = false,
+        }
+        touched
+    }
+
+    /// Bit s: an event that is about to be applied changes what set s, or its detector, waits for.
+    fn touches(&self, event: Event) -> u32 {
+        match event {
+            Event::Loaded(segment) => self.job.segments[segment].mask,
+            Event::Detected(detector) => self.detectors[detector].serving_mask(),
+            Event::Start(set)
+            | Event::Settled(set)
+            | Event::GroupDone(set)
+            | Event::FrontStart(set)
+            | Event::ListReady(set)
+            | Event::BankFree(set, _) => 1 << set,
+            Event::Loader | Event::Request(..) | Event::Drained => 0,
         }
     }
 }

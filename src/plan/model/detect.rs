@@ -55,6 +55,11 @@ impl Detector {
         };
         (0..config.detectors).map(detector).collect()
     }
+
+    /// Bit s: it serves set s.
+    pub(super) fn serving_mask(&self) -> u32 {
+        self.serving.map_or(0, |set| 1 << set)
+    }
 }
 
 impl Front {
@@ -112,10 +117,12 @@ impl Model<'_> {
         }
     }
 
-    /// An idle detector takes the next requesting set after the one served last.
-    pub(super) fn grant(&mut self, number: usize) {
+    /// An idle detector takes the next requesting set after the one served last. Bit s of `touched`: set s may request now what it
+    /// did not request before.
+    pub(super) fn grant(&mut self, number: usize, touched: u32) {
         let (detector, regs) = (self.detectors[number], &self.job.regs);
-        if detector.serving.is_some() {
+        let own = u32::MAX >> (32 - detector.count) << detector.first;
+        if detector.serving.is_some() || touched & own == 0 {
             return;
         }
         let order = (1..=detector.count).map(|i| (detector.last_served + i) % detector.count);
