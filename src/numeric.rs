@@ -128,7 +128,7 @@ pub fn requantise(acc: i64, shift: u32, data_bits: u32) -> Requantised {
         let floor = acc >> shift;
         let rest = acc as u64 & ((1 << shift) - 1);
         let half = 1 << (shift - 1);
-        floor + i64::from(rest > half || (rest == half && floor & 1 == 1))
+        floor + i64::from((rest > half) | ((rest == half) & (floor & 1 == 1)))
     };
     let (low, high) = operand_range(data_bits);
     let value = rounded.clamp(low.into(), high.into());

@@ -221,7 +221,7 @@ fn golden(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Op
     if !op.reuse.is_on() {
         return Ok((Golden::new(config.data_w as u32).run(op)?.y, None));
     }
-    let (mut y, hitmaps) = reuse::run(op, scopes, config)?;
+    let (mut y, hitmaps) = reuse::run(op, scopes, config, true)?;
     if let Drain::Shift(shift) = op.drain {
         requantise(&mut y, shift, config);
     }

@@ -276,12 +276,15 @@ fn scatter(
 
 /// The exact integer matrix product of two matrices of operands.
 pub(super) fn product(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<i64> {
-    let mut sum = Array2::<i64>::zeros((a.nrows(), b.ncols()));
-    for terms in slices(a.ncols(), EXACT_TERMS) {
-        let part = a.slice(s![.., terms.clone()]).dot(&b.slice(s![terms, ..]));
-        sum.zip_mut_with(&part, |to, &v| *to += integer(v));
+    if a.ncols() <= EXACT_TERMS {
+        return a.dot(&b).map(|&v| integer(v));
     }
-    sum
+    let parts = slices(a.ncols(), EXACT_TERMS).into_iter().map(|terms| {
+        let b = b.slice(s![terms.clone(), ..]);
+        product(a.slice(s![.., terms]), b)
+    });
+    let sum = parts.reduce(|sum, part| sum + part);
+    sum.expect("more than no terms")
 }
 
 /// A whole number of magnitude below 2^51 as an integer: with 3·2^51 added, the mantissa's bits count ones.

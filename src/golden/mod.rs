@@ -104,8 +104,9 @@ impl Golden {
     /// The raw result, and the Hitmaps if there is reuse.
     fn result(&mut self, op: &Op) -> Result<(Array4<i64>, Option<Hitmaps>)> {
         if op.reuse.is_on() {
+            let records = self.keep;
             let (scopes, config) = self.scopes(op)?;
-            let (y, hitmaps) = reuse::run(op, &scopes, config)?;
+            let (y, hitmaps) = reuse::run(op, &scopes, config, records)?;
             return Ok((y, Some(hitmaps)));
         }
         let y = match op.pass {
@@ -178,7 +179,7 @@ impl Costs for Golden {
                     *known == vectors && *hitmaps.scopes == *scopes
                 };
                 if latest.as_ref().filter(same).is_none() {
-                    latest = Some((vectors, Hitmaps::detect(&op, &scopes, config)?));
+                    latest = Some((vectors, Hitmaps::count(&op, &scopes, config)?));
                 }
             }
             let hitmaps = latest.as_ref().filter(|_| reuse.is_on());

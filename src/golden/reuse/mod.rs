@@ -64,7 +64,15 @@ impl Hitmaps {
     /// # Errors
     /// An operation without reuse, or a setting that the configuration cannot hold.
     pub fn detect(op: &Op, scopes: &[Scope], config: &Config) -> Result<Hitmaps> {
-        Ok(compute(op, scopes, config, |_, _, _, _| ())?.0)
+        Ok(compute(op, scopes, config, true, |_, _, _, _| ())?.0)
+    }
+
+    /// [`Hitmaps::detect`] without what [`GroupMap::records`] needs: for costs alone.
+    ///
+    /// # Errors
+    /// As [`Hitmaps::detect`].
+    pub fn count(op: &Op, scopes: &[Scope], config: &Config) -> Result<Hitmaps> {
+        Ok(compute(op, scopes, config, false, |_, _, _, _| ())?.0)
     }
 
     /// The Hitmap of group `group` (kernel-row chunks innermost) of tile `tile` of convolution group `conv_group` in scope `scope`.
@@ -135,10 +143,13 @@ impl Hitmaps {
         );
         let first = tile.blocks.start * self.pes;
         let filters = Span::new(first, self.pes.min(view.filters - first));
-        let dy = outputs(view, &op.b, tile.group, filters, &tile.tile);
-        let mut block = BlockGradient::new(dy.view(), self.data_bits);
-        let gradient = |(_, map)| work::gradient(map, op.reuse.elem_skip, tile.zero, &mut block);
-        Ok(maps.map(gradient).collect())
+        let maps: Vec<&GroupMap> = maps.map(|(_, map)| map).collect();
+        let shares = maps.iter().any(|map| !map.hits.is_empty());
+        let dy = shares.then(|| outputs(view, &op.b, tile.group, filters, &tile.tile));
+        let mut block = dy.as_ref().map(|dy| BlockGradient::new(dy.view(), self.data_bits));
+        let gradient =
+            |map| work::gradient(map, op.reuse.elem_skip, tile.zero, block.as_mut());
+        Ok(maps.into_iter().map(gradient).collect())
     }
 
     /// Records of all tiles of a job in the order of detection: for each PE set tile by tile, for each pass if the job detects
@@ -170,34 +181,42 @@ impl Hitmaps {
     pub fn job_work(&self, op: &Op, job: &Job, config: &Config) -> Result<Vec<Vec<GroupWork>>> {
         let scope = self.scope_of(&job.view)?;
         let tiles = job.tiles.par_iter();
-        let all: Vec<_> = tiles
-            .map(|tile| self.work(op, scope, tile))
-            .collect::<Result<_>>()?;
+        let all: Vec<_> = tiles.map(|tile| self.work(op, scope, tile)).collect();
         let mut sets = vec![vec![]; config.sets];
         for (tile, work) in job.tiles.iter().zip(all) {
-            sets[tile.set].extend(work);
+            sets[tile.set].extend(work?);
         }
         Ok(sets)
     }
 }
 
-/// The raw result of an operation with reuse, and its Hitmaps.
+/// The raw result of an operation with reuse, and its Hitmaps, with or without `records`.
 ///
 /// # Errors
 /// As [`Hitmaps::detect`].
-pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, Hitmaps)> {
+pub fn run(
+    op: &Op,
+    scopes: &[Scope],
+    config: &Config,
+    records: bool,
+) -> Result<(Array4<i64>, Hitmaps)> {
     let [.., shape] = op.geometry.shapes(op.pass);
     let mut y = Array4::zeros(shape);
     let hitmaps = if op.pass == Pass::WeightGrad {
-        let (hitmaps, parts) = compute(op, scopes, config, |view, group, tile, x| {
+        let (hitmaps, parts) = compute(op, scopes, config, records, |view, group, tile, seen| {
+            let x = seen.matrix();
             let dy = outputs(view, &op.b, group, Span::new(0, view.filters), tile);
             product(floats(dy.view()).view(), x.t())
         })?;
         for (scope, parts) in scopes.iter().zip(parts) {
-            for (i, part) in parts.into_iter().enumerate() {
-                let group = i / scope.tiles.len();
-                for ((f, k), sum) in part.indexed_iter() {
-                    y[weight_at(&scope.view, group, f, k)] += sum;
+            let mut parts = parts.into_iter();
+            for group in 0..scope.view.groups {
+                let tiles = parts.by_ref().take(scope.tiles.len());
+                let sum = tiles.reduce(|sum, part| sum + part);
+                let sum = sum.context("a scope has tiles")?;
+                for (f, sums) in sum.rows().into_iter().enumerate() {
+                    let places = weight_places(&scope.view, group, f);
+                    places.zip(sums).for_each(|(at, sum)| y[at] += sum);
                 }
             }
         }
@@ -206,9 +225,9 @@ pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, H
         let weights: Vec<Vec<Array2<f64>>> =
             scopes.iter().map(|s| weights(op.b, &s.view)).collect();
         let view_of = |view: &Correlation| scopes.iter().position(|s| std::ptr::eq(&*s.view, view));
-        let (hitmaps, parts) = compute(op, scopes, config, |view, group, _, x| {
+        let (hitmaps, parts) = compute(op, scopes, config, records, |view, group, _, seen| {
             let scope = view_of(view).expect("a view of the scopes");
-            product(weights[scope][group].view(), x)
+            product(weights[scope][group].view(), seen.matrix())
         })?;
         let elements = y.as_slice_mut().expect("standard layout");
         for (Scope { view, tiles, .. }, parts) in scopes.iter().zip(parts) {
@@ -228,13 +247,34 @@ pub fn run(op: &Op, scopes: &[Scope], config: &Config) -> Result<(Array4<i64>, H
     Ok((y, hitmaps))
 }
 
-/// Detects, and hands (correlation, convolution group, tile, x̂ of all groups) to `product`; its results are listed for each scope
-/// by convolution group and tile.
+/// What the products of a tile are made of.
+struct Seen<'a> {
+    vectors: &'a Vectors,
+    spans: &'a [Span],
+    maps: &'a [GroupMap],
+    room: &'a mut Vec<f64>,
+}
+
+impl<'a> Seen<'a> {
+    /// x̂ of all groups: one row per element, one column per position.
+    fn matrix(self) -> ArrayView2<'a, f64> {
+        let hits = self.maps.iter().map(|map| &map.hits[..]);
+        let parts = self.spans.iter().copied().zip(hits);
+        self.vectors.replaced(parts, self.room);
+        let positions = self.vectors.positions;
+        let shape = (self.room.len() / positions, positions);
+        ArrayView2::from_shape(shape, self.room).expect("all rows")
+    }
+}
+
+/// Detects, and hands (correlation, convolution group, tile, x̂) to `product`; its results are listed for each scope by convolution
+/// group and tile.
 fn compute<T: Send>(
     op: &Op,
     scopes: &[Scope],
     config: &Config,
-    product: impl Fn(&Correlation, usize, &Tile, ArrayView2<f64>) -> T + Sync,
+    records: bool,
+    product: impl Fn(&Correlation, usize, &Tile, Seen) -> T + Sync,
 ) -> Result<(Hitmaps, Vec<Vec<T>>)> {
     ensure!(
         op.reuse.is_on(),
@@ -259,20 +299,24 @@ fn compute<T: Send>(
         let projections = op.reuse.projections(k, op.a, config)?;
         let (view, tiles, spans) = (&*scope.view, &scope.tiles, spans(scope));
         let signers = signers(&projections, &spans);
-        let looks_up = op.reuse.mode.looks_up();
         let room = || {
-            let detector = Detector::new(&signers, op.reuse.zero_skip, looks_up, &config.mcache);
+            let detector = Detector::new(&signers, &op.reuse, &config.mcache, records);
             (detector, Vectors::default(), vec![])
         };
         let number = (0..view.groups * tiles.len()).into_par_iter();
-        let tasks = number.map_init(room, |(detector, x, seen), i| {
+        let tasks = number.map_init(room, |(detector, vectors, room), i| {
             let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
-            x.gather(view, a, op.a.dim().into(), group, tile);
-            let maps: Vec<_> = spans.iter().map(|&span| detector.detect(x, span)).collect();
-            let hits = maps.iter().map(|map| &map.hits[..]);
-            x.replaced(spans.iter().copied().zip(hits), seen);
-            let seen = ArrayView2::from_shape((view.terms(), tile.positions()), seen);
-            (maps, product(view, group, tile, seen.expect("all rows")))
+            vectors.gather(view, a, op.a.dim().into(), group, tile);
+            let groups = spans.iter();
+            let maps: Vec<_> = groups.map(|&span| detector.detect(vectors, span)).collect();
+            let seen = Seen {
+                vectors,
+                spans: &spans,
+                maps: &maps,
+                room,
+            };
+            let result = product(view, group, tile, seen);
+            (maps, result)
         });
         let (maps, results): (Vec<_>, Vec<_>) = tasks.unzip();
         hitmaps.projections.push(projections);
@@ -306,18 +350,26 @@ fn signers(projections: &Projections, spans: &[Span]) -> Vec<Signer> {
     sizes.into_iter().map(signer).collect()
 }
 
-/// Index in the weight tensor of element `k` (channel, kernel row, kernel column) of filter `f`.
-fn weight_at(view: &Correlation, group: usize, f: usize, k: usize) -> [usize; 4] {
-    let (c, tap) = (k / view.taps(), k % view.taps());
-    view.weight_index(group, f, c, tap / view.cols.taps, tap % view.cols.taps)
+/// Indices in the weight tensor of the elements (channel, kernel row, kernel column) of filter `f`, in order.
+fn weight_places(
+    view: &Correlation,
+    group: usize,
+    f: usize,
+) -> impl Iterator<Item = [usize; 4]> + '_ {
+    let taps = move |c| {
+        let rows = 0..view.rows.taps;
+        rows.flat_map(move |kr| (0..view.cols.taps).map(move |kc| (c, kr, kc)))
+    };
+    let all = (0..view.channels).flat_map(taps);
+    all.map(move |(c, kr, kc)| view.weight_index(group, f, c, kr, kc))
 }
 
 /// The weights of each convolution group: one row per filter, one column per element.
 fn weights(b: ArrayView4<i16>, view: &Correlation) -> Vec<Array2<f64>> {
     let matrix = |group| {
-        Array2::from_shape_fn((view.filters, view.terms()), |(f, k)| {
-            f64::from(b[weight_at(view, group, f, k)])
-        })
+        let filters = (0..view.filters).flat_map(|f| weight_places(view, group, f));
+        let values = filters.map(|at| f64::from(b[at])).collect();
+        Array2::from_shape_vec((view.filters, view.terms()), values).expect("all filters")
     };
     (0..view.groups).map(matrix).collect()
 }

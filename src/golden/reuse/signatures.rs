@@ -66,21 +66,36 @@ impl Signer {
         }
     }
 
-    /// Signatures of the columns of `rows` (one row an element, `pitch` columns): the low 64 bits of each, and the others if the
-    /// signature is wide.
-    pub fn sign(&self, rows: &[i16], pitch: usize) -> [Vec<u64>; 2] {
-        let mut low = vec![0; pitch];
-        let mut high = vec![0; if self.wide { pitch } else { 0 }];
-        sign(self, rows, pitch, &mut low, &mut high);
-        [low, high]
+    /// Signs the columns of `rows` (one row an element, `pitch` columns).
+    pub fn sign(&self, rows: &[i16], pitch: usize, signatures: &mut Signatures) {
+        let Signatures { low, high, x } = signatures;
+        low.resize(pitch, 0);
+        high.resize(if self.wide { pitch } else { 0 }, 0);
+        x.resize(2 * self.elements * BLOCK, 0);
+        sign(self, rows, pitch, x, [low, high]);
     }
 }
 
+/// The signatures of a group's vectors.
+#[derive(Default)]
+pub struct Signatures {
+    /// Bits up to 63 of each.
+    pub low: Vec<u64>,
+    /// Bits from 64 on, if they are wide.
+    pub high: Vec<u64>,
+    /// Room for a block: the elements, and the elements negated, so that all terms are added.
+    x: Vec<i32>,
+}
+
 #[multiversion(targets("x86_64+avx2"))]
-fn sign(signer: &Signer, rows: &[i16], pitch: usize, low: &mut [u64], high: &mut [u64]) {
+fn sign(
+    signer: &Signer,
+    rows: &[i16],
+    pitch: usize,
+    x: &mut [i32],
+    [low, high]: [&mut [u64]; 2],
+) {
     let elements = signer.elements;
-    // The elements, and the elements negated: all terms are added.
-    let mut x = vec![0i32; 2 * elements * BLOCK];
     let (mut sums, mut words) = ([0i32; BLOCK], [[0u32; BLOCK]; WORDS]);
     for first in (0..pitch).step_by(BLOCK) {
         let len = BLOCK.min(pitch - first);

@@ -12,13 +12,23 @@ pub trait Signature: Copy + Eq + Default + BitXor<Output = Self> + Shr<u32, Outp
 
     /// The low bits.
     fn low(self) -> usize;
+
+    /// All bits, mixed into the upper ones of 64.
+    fn mixed(self) -> u64;
 }
+
+/// An odd number whose bits are in no order: 2^64 by the golden ratio.
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Signature for u64 {
     const WIDTH: u32 = 64;
 
     fn low(self) -> usize {
         self as usize
+    }
+
+    fn mixed(self) -> u64 {
+        self.wrapping_mul(MIXER)
     }
 }
 
@@ -28,9 +38,16 @@ impl Signature for u128 {
     fn low(self) -> usize {
         self as usize
     }
+
+    fn mixed(self) -> u64 {
+        ((self as u64).mixed() ^ (self >> 64) as u64).mixed()
+    }
 }
 
 /// The tags of an MCACHE. Ways fill up in order and are never replaced.
+///
+/// Equal signatures belong to the same set, so a tag is found by its signature alone: in a hash table of the host, with a place for
+/// it at `mixed`, or behind it if others are there.
 pub struct Table<T> {
     ways: usize,
     index_mask: usize,
@@ -38,10 +55,21 @@ pub struct Table<T> {
     folds: Vec<u32>,
     /// Valid ways of each set.
     filled: Vec<usize>,
-    /// Tag of entry set·ways + way.
-    tags: Vec<T>,
+    /// At least twice as many as entries: never full.
+    places: Vec<Place<T>>,
+    /// From a `mixed` signature to its place.
+    mixed_shift: u32,
+    /// Places of other rounds are empty.
+    round: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Place<T> {
+    signature: T,
+    round: u32,
     /// The position that brought it.
-    owners: Vec<u32>,
+    owner: u32,
+    entry: u16,
 }
 
 impl<T: Signature> Table<T> {
@@ -54,36 +82,48 @@ impl<T: Signature> Table<T> {
             .take_while(|&fold| fold > 0 && fold < T::WIDTH)
             .collect();
         folds.reverse();
+        let places = (2 * mcache.entries()).next_power_of_two();
         Table {
             ways: mcache.ways,
             index_mask: mcache.sets - 1,
             folds,
             filled: vec![0; mcache.sets],
-            tags: vec![T::default(); mcache.entries()],
-            owners: vec![0; mcache.entries()],
+            places: vec![Place::default(); places],
+            mixed_shift: u64::BITS - places.ilog2(),
+            round: 1,
         }
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
         self.filled.fill(0);
+        self.round += 1;
     }
 
     /// HIT, MAU or MNU; for the first two the entry, and the position that owns it. `position` is that of the signature.
     pub fn look_up(&mut self, signature: T, position: u32) -> (State, u16, u32) {
-        let set = self.set(signature);
-        let (first, filled) = (set * self.ways, self.filled[set]);
-        let valid = &self.tags[first..first + filled];
-        if let Some(way) = valid.iter().position(|tag| *tag == signature) {
-            return (State::Hit, (first + way) as u16, self.owners[first + way]);
+        let mut at = (signature.mixed() >> self.mixed_shift) as usize;
+        while self.places[at].round == self.round {
+            let Place { owner, entry, .. } = self.places[at];
+            if self.places[at].signature == signature {
+                return (State::Hit, entry, owner);
+            }
+            at = (at + 1) & (self.places.len() - 1);
         }
-        if filled == self.ways {
+        let set = self.set(signature);
+        let way = self.filled[set];
+        if way == self.ways {
             return (State::Mnu, 0, position);
         }
-        self.tags[first + filled] = signature;
-        self.owners[first + filled] = position;
         self.filled[set] += 1;
-        (State::Mau, (first + filled) as u16, position)
+        let entry = (set * self.ways + way) as u16;
+        self.places[at] = Place {
+            signature,
+            round: self.round,
+            owner: position,
+            entry,
+        };
+        (State::Mau, entry, position)
     }
 
     /// The exclusive or of all slices of the signature: its upper half is folded onto the lower one until one slice is left.

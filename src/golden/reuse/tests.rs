@@ -172,7 +172,7 @@ fn random_operations_give_what_the_oracle_gives() {
         let op = case.op();
         let rng = &mut ChaCha8Rng::seed_from_u64(!seed);
         let scopes = case.scopes(rng);
-        let Ok((y, maps)) = run(&op, &scopes, &case.config) else {
+        let Ok((y, maps)) = run(&op, &scopes, &case.config, true) else {
             assert_eq!(case.reuse.mode, Mode::Grid, "seed {seed}"); // more elements than bits of a signature
             continue;
         };
@@ -232,7 +232,7 @@ fn distinct_or_identical_vectors_give_the_dense_result() {
             ..case.reuse
         };
         let scopes = case.scopes(&mut ChaCha8Rng::seed_from_u64(seed));
-        let (y, maps) = run(&case.op(), &scopes, &case.config).unwrap();
+        let (y, maps) = run(&case.op(), &scopes, &case.config, true).unwrap();
         hits += maps.states()[State::Hit as usize];
         let mut op = case.op();
         op.reuse = Reuse::default();
@@ -263,7 +263,7 @@ fn skipping_zeros_changes_no_result_where_likeness_is_equality() {
                 ..case.reuse
             };
             let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-            results.push(run(&case.op(), &case.scopes(rng), &case.config).unwrap().0);
+            results.push(run(&case.op(), &case.scopes(rng), &case.config, true).unwrap().0);
         }
         assert!(results.iter().all(|y| *y == results[0]), "seed {seed}");
     }
@@ -277,7 +277,7 @@ fn skipping_elements_changes_no_result() {
         let mut one = |elem_skip| {
             case.reuse.elem_skip = elem_skip;
             let scopes = case.scopes(&mut ChaCha8Rng::seed_from_u64(seed));
-            run(&case.op(), &scopes, &case.config).ok().map(|r| r.0)
+            run(&case.op(), &scopes, &case.config, true).ok().map(|r| r.0)
         };
         assert_eq!(one(false), one(true), "seed {seed}");
     }
@@ -337,7 +337,7 @@ fn wide_sums_of_a_weight_gradient_take_two_rounds() {
             rows: crate::plan::Span::new(0, 4),
             cols: crate::plan::Span::new(0, 4),
         }];
-        let (y, maps) = run(&op, &scopes, &config).unwrap();
+        let (y, maps) = run(&op, &scopes, &config, true).unwrap();
         assert_eq!(y[[0, 0, 0, 0]], 16_000 * i64::from(dy[[0, 0, 0, 0]]));
         let tile = given(&scopes[0], 2, &mut ChaCha8Rng::seed_from_u64(0));
         let work = maps.work(&op, 0, &tile).unwrap()[0];

@@ -114,12 +114,12 @@ impl<'a> BlockGradient<'a> {
     }
 }
 
-/// One group of a weight gradient for one filter block. `zero`: psums start from zero.
+/// One group of a weight gradient for one filter block, whose dY is needed only if there is a HIT. `zero`: psums start from zero.
 pub fn gradient(
     map: &GroupMap,
     elem_skip: bool,
     zero: bool,
-    block: &mut BlockGradient,
+    block: Option<&mut BlockGradient>,
 ) -> GroupWork {
     let [_, hits, updates, others] = map.counts;
     let (elements, states) = (map.elements as u64, map.counts);
@@ -137,7 +137,7 @@ pub fn gradient(
         let first = map.first(State::Mnu).or_else(|| map.first(State::Mau));
         macs += first.map_or(0, |i| elements - map.macs(i, elem_skip));
     }
-    let second_rounds = block.wide(map).into_iter();
+    let second_rounds = block.map_or(vec![], |block| block.wide(map)).into_iter();
     macs += second_rounds.map(|i| map.macs(i, elem_skip)).sum::<u64>();
     let busy = hits + updates + macs;
     GroupWork {
