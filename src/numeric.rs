@@ -121,6 +121,7 @@ pub struct Requantised {
 /// let values = [6, 10, -6, -10, 1 << 20].map(|acc| requantise(acc, 2, 16).value);
 /// assert_eq!(values, [2, 2, -2, -2, 32767]); // 1.5, 2.5, −1.5, −2.5: ties go to even
 /// ```
+#[inline(always)]
 pub fn requantise(acc: i64, shift: u32, data_bits: u32) -> Requantised {
     let rounded = if shift == 0 {
         acc

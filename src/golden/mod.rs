@@ -10,7 +10,8 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ndarray::{Array4, Zip};
+use multiversion::multiversion;
+use ndarray::Array4;
 
 use crate::config::Config;
 use crate::engine::{Costs, Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
@@ -118,6 +119,18 @@ impl Golden {
     }
 }
 
+/// Drains sums with a shift; returns how many were saturated.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq", "x86_64+avx2"))]
+fn drain(values: &mut [i64], shift: u32, data_bits: u32) -> u64 {
+    let mut saturations = 0;
+    for v in values {
+        let out = numeric::requantise(*v, shift, data_bits);
+        *v = out.value.into();
+        saturations += u64::from(out.saturated);
+    }
+    saturations
+}
+
 impl Engine for Golden {
     fn name(&self) -> &str {
         "golden"
@@ -141,11 +154,8 @@ impl Engine for Golden {
         };
         stats.max_abs = y.fold(0, |max, v| max.max(v.unsigned_abs()));
         if let Drain::Shift(shift) = op.drain {
-            Zip::from(&mut y).for_each(|v| {
-                let out = numeric::requantise(*v, shift, self.data_bits);
-                *v = out.value.into();
-                stats.saturations += u64::from(out.saturated);
-            });
+            let values = y.as_slice_mut().expect("standard layout");
+            stats.saturations = drain(values, shift, self.data_bits);
         }
         Ok(OpResult { y, stats })
     }

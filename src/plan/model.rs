@@ -43,8 +43,6 @@ const TRAILER_LATENCY: u64 = 5;
 enum Event {
     /// A segment's payload is complete in the sets that take it.
     Loaded(usize),
-    /// The loader goes on.
-    Loader,
     /// The set turns from IDLE to RUN.
     Start(usize),
     /// The first cycles of a tile, in which a reuse job issues nothing, are over.
@@ -164,14 +162,14 @@ fn group_counts(job: &Job, config: &Config) -> Vec<usize> {
 
 impl<'a> Model<'a> {
     fn new(job: &'a Job, config: &'a Config, work: &'a [Vec<GroupWork>]) -> Self {
-        let mut model = Model {
+        Model {
             job,
             config,
             work,
             now: 0,
             events: BinaryHeap::new(),
             touched: 0,
-            loader: Loader::default(),
+            loader: Loader::new(),
             sets: vec![Set::default(); config.sets],
             detectors: Detector::all(config),
             drain: Drain::new(config.sets),
@@ -180,9 +178,7 @@ impl<'a> Model<'a> {
                 out_beats: job.out_beats(config),
                 ..Statistics::default()
             },
-        };
-        model.at(0, Event::Loader);
-        model
+        }
     }
 
     /// Whether the job detects.
@@ -191,8 +187,9 @@ impl<'a> Model<'a> {
     }
 
     fn run(mut self) -> Result<Statistics> {
-        while let Some(&Due(time, _)) = self.events.peek() {
-            self.now = time;
+        while let Some(now) = self.next() {
+            self.now = now;
+            self.loader.wake(now, self.job.segments.len());
             while let Some(&Due(time, event)) = self.events.peek()
                 && time == self.now
             {
@@ -219,6 +216,12 @@ impl<'a> Model<'a> {
         )
     }
 
+    /// The next cycle in which something happens.
+    fn next(&self) -> Option<u64> {
+        let event = self.events.peek().map(|due| due.0);
+        event.into_iter().chain(self.loader.due).min()
+    }
+
     fn at(&mut self, time: u64, event: Event) {
         self.events.push(Due(time, event));
     }
@@ -233,7 +236,6 @@ impl<'a> Model<'a> {
         let touched = self.touches(event);
         match event {
             Event::Loaded(segment) => self.loaded(segment),
-            Event::Loader => self.loader.resume(self.job.segments.len()),
             Event::Start(set) => self.start(set),
             Event::Settled(set) => self.sets[set].settled = true,
             Event::GroupDone(set) => self.group_done(set),
@@ -258,7 +260,7 @@ impl<'a> Model<'a> {
             | Event::FrontStart(set)
             | Event::ListReady(set)
             | Event::BankFree(set, _) => 1 << set,
-            Event::Loader | Event::Request(..) | Event::Drained => 0,
+            Event::Request(..) | Event::Drained => 0,
         }
     }
 }

@@ -11,6 +11,8 @@ mod table;
 mod vectors;
 mod work;
 
+use std::cell::RefCell;
+
 use ndarray::{Array2, Array4, ArrayView2, ArrayView4};
 use rayon::prelude::*;
 
@@ -247,6 +249,18 @@ pub fn run(
     Ok((y, hitmaps))
 }
 
+/// What a thread needs for a tile.
+#[derive(Default)]
+struct Room {
+    vectors: Vectors,
+    floats: Vec<f64>,
+}
+
+thread_local! {
+    /// Kept from operation to operation.
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
 /// What the products of a tile are made of.
 struct Seen<'a> {
     vectors: &'a Vectors,
@@ -260,10 +274,7 @@ impl<'a> Seen<'a> {
     fn matrix(self) -> ArrayView2<'a, f64> {
         let hits = self.maps.iter().map(|map| &map.hits[..]);
         let parts = self.spans.iter().copied().zip(hits);
-        self.vectors.replaced(parts, self.room);
-        let positions = self.vectors.positions;
-        let shape = (self.room.len() / positions, positions);
-        ArrayView2::from_shape(shape, self.room).expect("all rows")
+        self.vectors.replaced(parts, self.room)
     }
 }
 
@@ -299,12 +310,11 @@ fn compute<T: Send>(
         let projections = op.reuse.projections(k, op.a, config)?;
         let (view, tiles, spans) = (&*scope.view, &scope.tiles, spans(scope));
         let signers = signers(&projections, &spans);
-        let room = || {
-            let detector = Detector::new(&signers, &op.reuse, &config.mcache, records);
-            (detector, Vectors::default(), vec![])
-        };
+        let detector = || Detector::new(&signers, &op.reuse, &config.mcache, records);
         let number = (0..view.groups * tiles.len()).into_par_iter();
-        let tasks = number.map_init(room, |(detector, vectors, room), i| {
+        let tasks = number.map_init(detector, |detector, i| {
+            let mut room = ROOM.take();
+            let Room { vectors, floats } = &mut room;
             let (group, tile) = (i / tiles.len(), &tiles[i % tiles.len()]);
             vectors.gather(view, a, op.a.dim().into(), group, tile);
             let groups = spans.iter();
@@ -313,9 +323,10 @@ fn compute<T: Send>(
                 vectors,
                 spans: &spans,
                 maps: &maps,
-                room,
+                room: floats,
             };
             let result = product(view, group, tile, seen);
+            ROOM.set(room);
             (maps, result)
         });
         let (maps, results): (Vec<_>, Vec<_>) = tasks.unzip();

@@ -63,24 +63,27 @@ impl Vectors {
         }
     }
 
-    /// All vectors as floats, exactly; the columns `.0` of rows `span` replaced by the columns `.1`, for each list of pairs.
-    pub fn replaced<'a>(
+    /// All vectors as floats, exactly; the columns `.0` of rows `span` replaced by the columns `.1`, for each list of pairs. `room`
+    /// is used for the result, whatever it holds.
+    pub fn replaced<'a, 'r>(
         &self,
         spans: impl Iterator<Item = (Span, &'a [(u32, u32)])>,
-        into: &mut Vec<f64>,
-    ) {
-        into.clear();
+        room: &'r mut Vec<f64>,
+    ) -> ArrayView2<'r, f64> {
+        let shape = (self.values.len() / self.pitch, self.positions);
+        if room.len() < shape.0 * shape.1 {
+            room.resize(shape.0 * shape.1, 0.0);
+        }
+        let mut rows = room.chunks_exact_mut(self.positions);
         for (span, pairs) in spans {
-            for row in self.rows(span).chunks_exact(self.pitch) {
-                let first = into.len();
-                into.resize(first + self.positions, 0.0);
-                let to = &mut into[first..];
+            for (row, to) in self.rows(span).chunks_exact(self.pitch).zip(&mut rows) {
                 float(row, to);
                 for &(i, source) in pairs {
                     to[i as usize] = f64::from(row[source as usize]);
                 }
             }
         }
+        ArrayView2::from_shape(shape, &room[..shape.0 * shape.1]).expect("all rows")
     }
 }
 

@@ -7,12 +7,14 @@ use crate::plan::Payload;
 const LOAD_LATENCY: u64 = 2;
 
 /// Where the loader is in the stream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Loader {
     /// Segment that the loader is at.
     pub(super) segment: usize,
     /// Payload beats still to send; none: at the header.
     left: Option<u64>,
+    /// Cycle of the next decision; none: it waits for room.
+    pub(super) due: Option<u64>,
     /// It is not between two decisions.
     ready: bool,
     /// END is taken.
@@ -20,10 +22,30 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    /// The next decision is due; `segments` is how many the job has.
-    pub(super) fn resume(&mut self, segments: usize) {
-        self.ready = true;
-        self.done = self.segment == segments;
+    /// At the first segment, before the first cycle.
+    pub(super) fn new() -> Loader {
+        Loader {
+            segment: 0,
+            left: None,
+            due: Some(0),
+            ready: false,
+            done: false,
+        }
+    }
+
+    /// In cycle `now` the next decision may be due; `segments` is how many the job has.
+    pub(super) fn wake(&mut self, now: u64, segments: usize) {
+        if self.due == Some(now) {
+            self.due = None;
+            self.ready = true;
+            self.done = self.segment == segments;
+        }
+    }
+
+    /// The next decision is due in cycle `due`.
+    fn sleep(&mut self, due: u64) {
+        self.due = Some(due);
+        self.ready = false;
     }
 }
 
@@ -57,11 +79,11 @@ impl Model<'_> {
         let number = self.loader.segment;
         let segment = &self.job.segments[number];
         let Some(left) = self.loader.left else {
-            (self.loader.left, self.loader.ready) = (Some(segment.beats as u64), false);
+            self.loader.left = Some(segment.beats as u64);
             if segment.payload == Payload::End {
                 self.loader.segment += 1;
             }
-            return self.at(self.now + 1, Event::Loader);
+            return self.loader.sleep(self.now + 1);
         };
         let row_beats = self.config.row_beats() as u64;
         let beats = segment
@@ -77,14 +99,13 @@ impl Model<'_> {
             let rows = (beats / row_beats) as usize;
             segment.sets().for_each(|set| self.sets[set].w_used += rows);
         }
-        self.loader.ready = false;
         self.loader.left = Some(left - beats);
         if beats == left {
             self.loader.left = None;
             self.at(self.now + beats - 1 + LOAD_LATENCY, Event::Loaded(number));
             self.loader.segment += 1;
         }
-        self.at(self.now + beats, Event::Loader);
+        self.loader.sleep(self.now + beats);
     }
 
     /// Payload beats that a set takes from now on without a pause.
