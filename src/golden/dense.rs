@@ -21,19 +21,24 @@ const EXACT_TERMS: usize = 1 << 20;
 /// Y[b,n,oy,ox] = Σ x[b, c, oy·sy + ky·dy − top, ox·sx + kx·dx − left] · w[n,c,ky,kx].
 pub fn forward(g: &Geometry, x: ArrayView4<i16>, w: ArrayView4<i16>) -> Array4<i64> {
     let mut y = Array4::zeros(g.y_shape());
+    let x = x.as_standard_layout();
+    let x = x.as_slice().expect("standard layout");
     let parts = tasks(g, g.filters / g.groups).into_par_iter().map(|task| {
         let filters = task.filters(g);
         let weights = rows(w.slice(s![filters, .., .., ..]));
         (
             task.clone(),
-            product(weights.view(), gather(g, &x, &task).view()),
+            product(weights.view(), gather(g, x, &task).view()),
         )
     });
+    let to = y.as_slice_mut().expect("standard layout");
     for (task, part) in parts.collect::<Vec<_>>() {
-        let filters = task.filters(g);
-        for (segment, (image, row)) in task.segments(g) {
-            y.slice_mut(s![image, filters.clone(), row, ..])
-                .assign(&part.slice(s![.., segment]));
+        for (filter, from) in task.filters(g).zip(part.rows()) {
+            let from = from.to_slice().expect("standard layout");
+            for (segment, (image, row)) in task.segments(g) {
+                let at = offset(g.y_shape(), [image, filter, row, 0]);
+                to[at..][..segment.len()].copy_from_slice(&from[segment]);
+            }
         }
     }
     y
@@ -43,6 +48,8 @@ pub fn forward(g: &Geometry, x: ArrayView4<i16>, w: ArrayView4<i16>) -> Array4<i
 /// read its x, or dropped if that was padding.
 pub fn input_grad(g: &Geometry, dy: ArrayView4<i16>, w: ArrayView4<i16>) -> Array4<i64> {
     let mut dx = Array4::zeros(g.x_shape());
+    let dy = dy.as_standard_layout();
+    let dy = dy.as_slice().expect("standard layout");
     let channels_per_group = g.in_channels / g.groups;
     // One task owns some channels of one run of images, so that no two add to the same element.
     let images = BLOCK
@@ -67,7 +74,7 @@ pub fn input_grad(g: &Geometry, dy: ArrayView4<i16>, w: ArrayView4<i16>) -> Arra
                 group,
                 slice: 0..filters.len(),
             };
-            let columns = product(weights.t(), outputs(g, &dy, &task).view());
+            let columns = product(weights.t(), outputs(g, dy, &task).view());
             scatter(g, &task, images.start, &columns, &mut part);
         }
         (images, block(group, slice, channels_per_group), part)
@@ -82,6 +89,9 @@ pub fn input_grad(g: &Geometry, dy: ArrayView4<i16>, w: ArrayView4<i16>) -> Arra
 pub fn weight_grad(g: &Geometry, x: ArrayView4<i16>, dy: ArrayView4<i16>) -> Array4<i64> {
     let [_, channels, kh, kw] = g.w_shape();
     let mut dw = Array2::<i64>::zeros((g.filters, channels * kh * kw));
+    let (x, dy) = (x.as_standard_layout(), dy.as_standard_layout());
+    let x = x.as_slice().expect("standard layout");
+    let dy = dy.as_slice().expect("standard layout");
     let per_group = g.filters / g.groups;
     let owners = g.groups * per_group.div_ceil(SLICE);
     let lines = g.batch * g.out_height();
@@ -104,7 +114,7 @@ pub fn weight_grad(g: &Geometry, x: ArrayView4<i16>, dy: ArrayView4<i16>) -> Arr
                 lines,
                 ..task.clone()
             };
-            part += &product(outputs(g, &dy, &task).view(), gather(g, &x, &task).t());
+            part += &product(outputs(g, dy, &task).view(), gather(g, x, &task).t());
         }
         (task, part)
     });
@@ -188,15 +198,24 @@ fn rows(tensor: ArrayView4<i16>) -> Array2<f64> {
         .expect("rows of equal length")
 }
 
+/// Index in a standard layout of a tensor of shape `shape`.
+pub(super) fn offset([_, d1, d2, d3]: [usize; 4], [i0, i1, i2, i3]: [usize; 4]) -> usize {
+    ((i0 * d1 + i1) * d2 + i2) * d3 + i3
+}
+
 /// Outputs (or their gradients) of a task: one row per filter, one column per position.
-fn outputs(g: &Geometry, dy: &ArrayView4<i16>, task: &Task) -> Array2<f64> {
+fn outputs(g: &Geometry, dy: &[i16], task: &Task) -> Array2<f64> {
     let filters = task.filters(g);
     let mut matrix = Array2::zeros((filters.len(), task.lines.len() * g.out_width()));
-    for (segment, (image, row)) in task.segments(g) {
-        let from = dy.slice(s![image, filters.clone(), row, ..]);
-        matrix
-            .slice_mut(s![.., segment])
-            .zip_mut_with(&from, |to, &v| *to = v.into());
+    for (filter, mut to) in filters.zip(matrix.rows_mut()) {
+        let to = to.as_slice_mut().expect("standard layout");
+        for (segment, (image, row)) in task.segments(g) {
+            let from = &dy[offset(g.y_shape(), [image, filter, row, 0])..];
+            to[segment]
+                .iter_mut()
+                .zip(from)
+                .for_each(|(to, &v)| *to = v.into());
+        }
     }
     matrix
 }
@@ -222,25 +241,36 @@ fn image_row(g: &Geometry, oy: usize, ky: usize) -> Option<usize> {
         .filter(|&y| y < g.height)
 }
 
-/// Patches of a task's group: one row per (channel, kernel row, kernel column), one column per position.
-fn gather(g: &Geometry, x: &ArrayView4<i16>, task: &Task) -> Array2<f64> {
+/// The elements of a patch in order: channel, kernel row, kernel column.
+fn taps(g: &Geometry) -> impl Iterator<Item = [usize; 3]> {
     let [_, channels, kh, kw] = g.w_shape();
-    let mut matrix = Array2::zeros((channels * kh * kw, task.lines.len() * g.out_width()));
-    for (segment, (image, oy)) in task.segments(g) {
-        for ky in 0..kh {
+    let rows = (0..channels).flat_map(move |c| (0..kh).map(move |ky| (c, ky)));
+    rows.flat_map(move |(c, ky)| (0..kw).map(move |kx| [c, ky, kx]))
+}
+
+/// Patches of a task's group: one row per (channel, kernel row, kernel column), one column per position.
+fn gather(g: &Geometry, x: &[i16], task: &Task) -> Array2<f64> {
+    let channels = g.in_channels / g.groups;
+    let terms = channels * g.kernel[0] * g.kernel[1];
+    let mut matrix = Array2::zeros((terms, task.lines.len() * g.out_width()));
+    for ([c, ky, kx], mut to) in taps(g).zip(matrix.rows_mut()) {
+        let to = to.as_slice_mut().expect("standard layout");
+        let (inside, first) = inside(g, kx);
+        if inside.is_empty() {
+            continue;
+        }
+        for (segment, (image, oy)) in task.segments(g) {
             let Some(y) = image_row(g, oy, ky) else {
                 continue;
             };
-            for kx in 0..kw {
-                let (inside, first) = inside(g, kx);
-                let columns = segment.start + inside.start..segment.start + inside.end;
-                let from = x.slice(s![image, block(task.group, 0..channels, channels), y, ..]);
-                let from = from.slice(s![.., first.min(g.width)..;g.stride[1]]);
-                matrix
-                    .slice_mut(s![ky * kw + kx..;kh * kw, columns.clone()])
-                    .zip_mut_with(&from.slice(s![.., ..columns.len()]), |to, &v| {
-                        *to = v.into()
-                    });
+            let from = &x[offset(g.x_shape(), [image, task.group * channels + c, y, first])..];
+            let to = &mut to[segment][inside.clone()];
+            match g.stride[1] {
+                1 => to.iter_mut().zip(from).for_each(|(to, &v)| *to = v.into()),
+                step => {
+                    let from = from.iter().step_by(step);
+                    to.iter_mut().zip(from).for_each(|(to, &v)| *to = v.into());
+                }
             }
         }
     }
@@ -255,20 +285,26 @@ fn scatter(
     columns: &Array2<i64>,
     part: &mut Array4<i64>,
 ) {
-    let [_, _, kh, kw] = g.w_shape();
-    for (segment, (image, oy)) in task.segments(g) {
-        for ky in 0..kh {
+    let shape = part.dim().into();
+    let part = part.as_slice_mut().expect("standard layout");
+    for ([c, ky, kx], from) in taps(g).zip(columns.rows()) {
+        let from = from.to_slice().expect("standard layout");
+        let (inside, first) = inside(g, kx);
+        if inside.is_empty() {
+            continue;
+        }
+        for (segment, (image, oy)) in task.segments(g) {
             let Some(y) = image_row(g, oy, ky) else {
                 continue;
             };
-            for kx in 0..kw {
-                let (inside, first) = inside(g, kx);
-                let range = segment.start + inside.start..segment.start + inside.end;
-                let count = range.len();
-                let mut to = part.slice_mut(s![image - first_image, .., y, ..]);
-                let mut to = to.slice_mut(s![.., first.min(g.width)..;g.stride[1]]);
-                let mut to = to.slice_mut(s![.., ..count]);
-                to += &columns.slice(s![ky * kw + kx..;kh * kw, range]);
+            let to = &mut part[offset(shape, [image - first_image, c, y, first])..];
+            let from = &from[segment][inside.clone()];
+            match g.stride[1] {
+                1 => to.iter_mut().zip(from).for_each(|(to, v)| *to += v),
+                step => {
+                    let to = to.iter_mut().step_by(step);
+                    to.zip(from).for_each(|(to, v)| *to += v);
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, ensure};
 
 pub use detect::GroupMap;
 
-use super::dense::product;
+use super::dense::{offset, product};
 use crate::config::Config;
 use crate::engine::{Op, Pass};
 use crate::plan::scope::undecided;
@@ -28,7 +28,7 @@ use crate::plan::{Correlation, Job, Scope, SetTile, Span, Tile};
 use crate::reuse::{Decisions, GroupWork, Projections, Record};
 use detect::Detector;
 use signatures::Signer;
-use vectors::{Vectors, floats, offset, output_lines, outputs};
+use vectors::{Vectors, floats, output_lines, outputs};
 use work::BlockGradient;
 
 /// All decisions about an operation: one [`GroupMap`] for each scope, convolution group, tile and group.
@@ -148,9 +148,10 @@ impl Hitmaps {
         let maps: Vec<&GroupMap> = maps.map(|(_, map)| map).collect();
         let shares = maps.iter().any(|map| !map.hits.is_empty());
         let dy = shares.then(|| outputs(view, &op.b, tile.group, filters, &tile.tile));
-        let mut block = dy.as_ref().map(|dy| BlockGradient::new(dy.view(), self.data_bits));
-        let gradient =
-            |map| work::gradient(map, op.reuse.elem_skip, tile.zero, block.as_mut());
+        let mut block = dy
+            .as_ref()
+            .map(|dy| BlockGradient::new(dy.view(), self.data_bits));
+        let gradient = |map| work::gradient(map, op.reuse.elem_skip, tile.zero, block.as_mut());
         Ok(maps.into_iter().map(gradient).collect())
     }
 

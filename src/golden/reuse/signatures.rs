@@ -88,13 +88,7 @@ pub struct Signatures {
 }
 
 #[multiversion(targets("x86_64+avx2"))]
-fn sign(
-    signer: &Signer,
-    rows: &[i16],
-    pitch: usize,
-    x: &mut [i32],
-    [low, high]: [&mut [u64]; 2],
-) {
+fn sign(signer: &Signer, rows: &[i16], pitch: usize, x: &mut [i32], [low, high]: [&mut [u64]; 2]) {
     let elements = signer.elements;
     let (mut sums, mut words) = ([0i32; BLOCK], [[0u32; BLOCK]; WORDS]);
     for first in (0..pitch).step_by(BLOCK) {

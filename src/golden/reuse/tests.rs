@@ -263,7 +263,11 @@ fn skipping_zeros_changes_no_result_where_likeness_is_equality() {
                 ..case.reuse
             };
             let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-            results.push(run(&case.op(), &case.scopes(rng), &case.config, true).unwrap().0);
+            results.push(
+                run(&case.op(), &case.scopes(rng), &case.config, true)
+                    .unwrap()
+                    .0,
+            );
         }
         assert!(results.iter().all(|y| *y == results[0]), "seed {seed}");
     }
@@ -277,7 +281,9 @@ fn skipping_elements_changes_no_result() {
         let mut one = |elem_skip| {
             case.reuse.elem_skip = elem_skip;
             let scopes = case.scopes(&mut ChaCha8Rng::seed_from_u64(seed));
-            run(&case.op(), &scopes, &case.config, true).ok().map(|r| r.0)
+            run(&case.op(), &scopes, &case.config, true)
+                .ok()
+                .map(|r| r.0)
         };
         assert_eq!(one(false), one(true), "seed {seed}");
     }

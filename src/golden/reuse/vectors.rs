@@ -3,6 +3,7 @@
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, ArrayView4};
 
+use crate::golden::dense::offset;
 use crate::plan::{Axis, Correlation, Span, Tile};
 
 /// Rows of [`Vectors`] start at multiples of so many elements, so that loops over positions have no rest.
@@ -85,11 +86,6 @@ impl Vectors {
         }
         ArrayView2::from_shape(shape, &room[..shape.0 * shape.1]).expect("all rows")
     }
-}
-
-/// Index in a standard layout of a tensor of shape `shape`.
-pub fn offset([_, d1, d2, d3]: [usize; 4], [i0, i1, i2, i3]: [usize; 4]) -> usize {
-    ((i0 * d1 + i1) * d2 + i2) * d3 + i3
 }
 
 /// Every `step`-th element of `from`, as many as `to` takes.

@@ -17,6 +17,8 @@ pub(super) struct Loader {
     pub(super) due: Option<u64>,
     /// It is not between two decisions.
     ready: bool,
+    /// There was no room; there is none until the state of a set changes that takes the segment.
+    blocked: bool,
     /// END is taken.
     pub(super) done: bool,
 }
@@ -29,6 +31,7 @@ impl Loader {
             left: None,
             due: Some(0),
             ready: false,
+            blocked: false,
             done: false,
         }
     }
@@ -85,6 +88,10 @@ impl Model<'_> {
             }
             return self.loader.sleep(self.now + 1);
         };
+        if std::mem::take(&mut self.loader.blocked) && self.touched & segment.mask == 0 {
+            self.loader.blocked = true;
+            return;
+        }
         let row_beats = self.config.row_beats() as u64;
         let beats = segment
             .sets()
@@ -93,6 +100,7 @@ impl Model<'_> {
             .unwrap_or(0)
             .min(left);
         if beats == 0 {
+            self.loader.blocked = true;
             return;
         }
         if let Payload::Weights(_) = segment.payload {
