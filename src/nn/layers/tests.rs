@@ -46,6 +46,7 @@ fn check_within(tolerance: f64, layer: &mut dyn Layer, x: &Array4<f32>, h: f32, 
         ..Context::new(&mut engine)
     };
     let y = layer.forward(x.clone(), &mut cx).unwrap();
+    rng.set_stream(1); // Weights alike the inputs are where normalisation has no slope.
     let weights = y.mapv(|_| rng.random_range(-1.0..1.0));
     let dx = layer
         .backward(weights.clone(), &mut cx)
@@ -267,8 +268,8 @@ fn layers_that_arrange() {
         1,
     );
     check(
-        &mut Tokens::new("tokens", [1, 3]).unwrap(),
-        &images([2, 2, 2, 6], 2),
+        &mut Tokens::new("tokens", [2, 3]).unwrap(),
+        &images([2, 2, 4, 6], 2),
         0.5,
         2,
     );
