@@ -18,7 +18,7 @@ use crate::nn::{
     TestAfter,
 };
 
-/// Train a network, every dot product of convolutions, fully connected layers and attention done by the chosen engine.
+/// Train a network, every dot product of convolutions, fully connected layers, attention and LSTMs done by the chosen engine.
 ///
 /// Forward results, input gradients and weight gradients of these layers are computed in integers by the engine;
 /// biases, activations, normalisation, pooling, loss and optimiser stay on the host in 32-bit float. A seed repeats a run bit
@@ -35,7 +35,7 @@ use crate::nn::{
 
 The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
 
-Built-in networks: digits-cnn, digits-mlp, digits-transformer for data/digits; photos-cnn, vgg-small, vgg-small-bn, resnet-small,
+Built-in networks: digits-cnn, digits-mlp, digits-transformer, digits-lstm for data/digits; photos-cnn, vgg-small, vgg-small-bn, resnet-small,
 depthwise-small for data/photos and other 32x32 colour images. Others are TOML layer lists like those in nets/.
 Data are a directory of IDX files (MNIST's format, also .gz), of CIFAR-10's binary version, or of PNG photographs, from which
 32x32 crops are cut; docs/networks.md says more about networks and data.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::layers::{
     Attention, AvgPool, BatchNorm, Chain, Concat, Conv, Flatten, Gelu, GlobalAvgPool, Layer,
-    LayerNorm, MaxPool, Param, PositionEmbedding, Relu, Residual, Tokens,
+    LayerNorm, Lstm, MaxPool, Param, PositionEmbedding, Relu, Residual, Tokens,
 };
 use super::optimizer::Hyper;
 use super::products::Context;
@@ -165,6 +165,10 @@ impl Builder {
             LayerSpec::Attention { heads, .. } => {
                 let sizes = [channels, height];
                 Box::new(Attention::new(name, sizes, heads, before, &mut rng)?)
+            }
+            LayerSpec::Lstm { outputs, .. } => {
+                let sizes = [channels, height];
+                Box::new(Lstm::new(name, sizes, outputs, before, &mut rng)?)
             }
             LayerSpec::Relu { .. } => Box::new(Relu::new(name)),
             LayerSpec::Gelu { .. } => Box::new(Gelu::new(name)),

@@ -102,6 +102,7 @@ const BUILT_IN: &[(&str, &str)] = &built_in!(
     "digits-cnn",
     "digits-mlp",
     "digits-transformer",
+    "digits-lstm",
     "photos-cnn",
     "vgg-small",
     "vgg-small-bn",

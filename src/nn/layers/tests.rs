@@ -217,6 +217,58 @@ fn attention() {
     }
 }
 
+#[test]
+fn lstm() {
+    for (seed, [batch, channels, tokens, outputs]) in
+        (0..).zip([[2, 3, 3, 2], [1, 2, 1, 3], [3, 4, 4, 2]])
+    {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let x = images([batch, channels, tokens, 1], seed) * 0.5;
+        let layer = Lstm::new("lstm", [channels, tokens], outputs, true, &mut rng).unwrap();
+        check_within(4e-3, &mut stirred(layer, seed), &x, 0.1, seed);
+    }
+}
+
+/// States from the formula, image by image, in f64.
+#[test]
+fn lstm_gates_its_state() {
+    let [batch, channels, tokens, outputs] = [2, 3, 4, 2];
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let x = images([batch, channels, tokens, 1], 6);
+    let layer = Lstm::new("lstm", [channels, tokens], outputs, true, &mut rng).unwrap();
+    let mut layer = stirred(layer, 6);
+    let got = layer
+        .forward(x.clone(), &mut Context::new(&mut Golden::new(16)))
+        .unwrap();
+    let values: Vec<_> = layer.params().iter().map(|p| p.value.clone()).collect();
+    let sigmoid = |a: f64| 1.0 / (1.0 + (-a).exp());
+    for b in 0..batch {
+        let (mut h, mut c) = (vec![0.0; outputs], vec![0.0; outputs]);
+        for t in 0..tokens {
+            let a: Vec<f64> = (0..4 * outputs)
+                .map(|n| {
+                    let w = |p: usize, i: usize| f64::from(values[p][[n, i, 0, 0]]);
+                    let from_x: f64 = (0..channels)
+                        .map(|i| w(0, i) * f64::from(x[[b, i, t, 0]]))
+                        .sum();
+                    let from_h: f64 = (0..outputs).map(|i| w(2, i) * h[i]).sum();
+                    from_x + from_h + f64::from(values[1][[n]])
+                })
+                .collect();
+            for n in 0..outputs {
+                let [i, f, g, o] = [0, 1, 2, 3].map(|gate| a[gate * outputs + n]);
+                c[n] = sigmoid(f) * c[n] + sigmoid(i) * g.tanh();
+                h[n] = sigmoid(o) * f64::tanh(c[n]);
+                let error = (f64::from(got[[b, n, t, 0]]) - h[n]).abs();
+                assert!(
+                    error < 1e-3,
+                    "image {b}, token {t}, output {n}: off by {error}"
+                );
+            }
+        }
+    }
+}
+
 /// Attention from its formula, image by image, in f64.
 #[test]
 fn attention_is_softmax_of_scaled_scores_times_values() {

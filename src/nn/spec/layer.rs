@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Pads, Pair};
 use crate::engine::Geometry;
-use crate::nn::layers::Attention;
+use crate::nn::layers::{Attention, Lstm};
 
 /// One entry of a layer list. Every kind may have a `name` for reports and reuse settings; by default it is kind and
 /// number, inside a block behind the block's name.
@@ -49,6 +49,13 @@ pub enum LayerSpec {
         name: Option<String>,
         /// Heads; they divide the channels.
         heads: usize,
+    },
+    /// Long short-term memory on token rows.
+    Lstm {
+        /// See [`LayerSpec`].
+        name: Option<String>,
+        /// Size of its state.
+        outputs: usize,
     },
     /// max(x, 0).
     Relu {
@@ -147,6 +154,7 @@ impl LayerSpec {
             LayerSpec::Conv { name, .. } => (name, "conv"),
             LayerSpec::FullyConnected { name, .. } => (name, "fully_connected"),
             LayerSpec::Attention { name, .. } => (name, "attention"),
+            LayerSpec::Lstm { name, .. } => (name, "lstm"),
             LayerSpec::Relu { name } => (name, "relu"),
             LayerSpec::Gelu { name } => (name, "gelu"),
             LayerSpec::BatchNorm { name } => (name, "batch_norm"),
@@ -228,6 +236,9 @@ impl LayerSpec {
             LayerSpec::Attention { heads, .. } => {
                 Attention::products(name, [batch, channels, height], heads).into()
             }
+            LayerSpec::Lstm { outputs, .. } => {
+                Lstm::products(name, [batch, channels, height], outputs).into()
+            }
             _ => vec![],
         }
     }
@@ -258,6 +269,17 @@ impl LayerSpec {
                     "heads is {heads}, it must divide the {channels} channels: choose another number of heads"
                 );
                 Ok(input)
+            }
+            LayerSpec::Lstm { outputs, .. } => {
+                ensure!(
+                    width == 1,
+                    "input has {width} columns, an LSTM takes token rows of 1: put a tokens layer before it"
+                );
+                ensure!(
+                    *outputs > 0,
+                    "outputs is 0, must be at least 1: give the size of the state"
+                );
+                Ok([*outputs, height, 1])
             }
             LayerSpec::Relu { .. }
             | LayerSpec::Gelu { .. }
