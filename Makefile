@@ -1,5 +1,7 @@
 # Verbs of the project. Tools go into .tools/ of this folder, without root; everything built goes into target/.
 PRESET ?= small
+# Designs for fully connected layers have a command of their own.
+COSIM := $(if $(filter crew-% dense-fc-%,$(PRESET)),crew cosim --layers,cosim --jobs)
 STAMP := .tools/.done-$(shell sha256sum tools/requirements.txt tools/install.sh | sha256sum | cut -c1-12)
 
 .PHONY: help tools doctor gen test verilator-test lint clean
@@ -24,8 +26,8 @@ test: tools  ## every check: format, lints, all tests, documentation, co-simulat
 	@tools/test.sh
 
 verilator-test: tools gen  ## co-simulate PRESET on Verilator against the golden model, with and without stalls
-	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 200 --seed 1
-	@cargo run --release --quiet --bin mercury -- cosim --preset $(PRESET) --jobs 100 --seed 2 --p-stall 0.3
+	@cargo run --release --quiet --bin mercury -- $(COSIM) 200 --preset $(PRESET) --seed 1
+	@cargo run --release --quiet --bin mercury -- $(COSIM) 100 --preset $(PRESET) --seed 2 --p-stall 0.3
 
 lint: tools  ## every preset through Verilator -Wall, Yosys and, when installed, Icarus
 	@tools/lint.sh

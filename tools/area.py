@@ -7,7 +7,8 @@ are counted as cells, before a placer packs two small ones into one: the numbers
 other. Results are kept in target/area/, keyed by the module's text and the version of Yosys: a second run, or a
 configuration that shares modules with one measured before, is quick.
 
-The dense array is the same configuration with `reuse = false`; a block's overhead is what it takes beyond that.
+The dense array is the same configuration with `reuse = false`; a block's overhead is what it takes beyond that. Designs for
+fully connected layers (crew, dense_fc) are measured as they are.
 """
 import argparse
 import fcntl
@@ -350,7 +351,7 @@ def main():
     design = Design(config, yosys)
     rows = None
     missing = design.missing
-    if config.get("reuse", True):
+    if "design" not in config and config.get("reuse", True):
         dense = Design({**config, "reuse": False, "detectors": 1}, yosys)
         rows, missing = split(design, dense), sorted({*missing, *dense.missing})
     if arguments.json:

@@ -44,7 +44,7 @@ pub struct Args {
     /// Reuse of the jobs: any draws all kinds, off dense ones only, a mode only jobs with it
     #[arg(long, value_name = "MODE", default_value = "any", value_parser = draw)]
     reuse: Draw,
-    /// Probability of a pause of the host, on each stream in each cycle
+    /// Probability of a pause of the host, in each cycle of a stream and before each step of a register access
     #[arg(long, default_value_t = 0.0, value_name = "P")]
     p_stall: f64,
     /// Write the result as JSON

@@ -228,17 +228,13 @@ fn summarise(manifest: &Manifest<Sizes>, out: &Path, file: Option<&Path>) {
     let sizes = file.map_or(format!("--preset {name}"), |f| {
         format!("--config {}", f.display())
     });
-    match config {
-        Sizes::Mercury(config) => {
-            println!(
-                "estimate of memories and multipliers:\n{}",
-                config.estimate()
-            );
-            match file {
-                None => println!("next: make verilator-test PRESET={name}"),
-                Some(_) => println!("next: cargo run --release --bin mercury -- cosim {sizes}"),
-            }
-        }
-        Sizes::Fc(_) => println!("next: cargo run --release --bin mercury -- crew cosim {sizes}"),
+    let (estimate, cosim) = match config {
+        Sizes::Mercury(config) => (config.estimate(), "cosim"),
+        Sizes::Fc(config) => (config.estimate(), "crew cosim"),
+    };
+    println!("estimate of memories and multipliers:\n{estimate}");
+    match file {
+        None => println!("next: make verilator-test PRESET={name}"),
+        Some(_) => println!("next: cargo run --release --bin mercury -- {cosim} {sizes}"),
     }
 }

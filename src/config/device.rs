@@ -1,9 +1,10 @@
-//! FPGAs and the estimate of what a [`Config`] needs of them.
+//! FPGAs and the estimate of what a [`Config`] or an [`FcConfig`] needs of them.
 //!
 //! Memories of at most [`LUT_RAM_DEPTH`] words become LUT RAM (16 or 32 words a cell in ECP5, 64 in Virtex-7), deeper ones
 //! block RAM, in the aspect ratio that needs the fewest blocks. One multiplier a PE: an ECP5 MULT18X18D or a Virtex-7
 //! DSP48E1 takes operands of 8 and of 16 bits alike. FIFOs and the control logic are left out: they are LUT-sized.
 
+use super::fc::{ACC_W, DATA_W, Design, FcConfig, MAX_UNIQUES};
 use super::{Config, ConfigError, Tags};
 use std::fmt;
 
@@ -107,7 +108,7 @@ pub struct Estimate {
     pub limited: bool,
     /// The memories, largest kinds first.
     pub memories: Vec<Memory>,
-    /// Multipliers: one a PE.
+    /// Multipliers: one a PE; those of the key `multipliers` in designs for fully connected layers.
     pub multipliers: usize,
     /// The device name of the configuration when it is not a known one.
     unknown: Option<String>,
@@ -202,6 +203,82 @@ impl Config {
             memories,
             multipliers: self.pe_count(),
             unknown: self.device.clone().filter(|_| named.is_none()),
+        }
+    }
+}
+
+impl FcConfig {
+    /// What the configuration needs, counted in ECP5 blocks; printed by `gen-verilog`. No device limits it.
+    ///
+    /// ```
+    /// use mercury::config::fc::FcConfig;
+    /// let (crew, dense) = (FcConfig::preset("crew-paper")?, FcConfig::preset("dense-fc-paper")?);
+    /// assert_eq!(crew.estimate().multipliers, dense.estimate().multipliers);
+    /// // Product buffers, one for each multiplier and adder.
+    /// assert!(crew.estimate().blocks() - dense.estimate().blocks() >= crew.multipliers * crew.lanes);
+    /// # Ok::<(), mercury::config::ConfigError>(())
+    /// ```
+    pub fn estimate(&self) -> Estimate {
+        let device = &DEVICES[0];
+        let memory = |what, key, count, depth, width| Memory {
+            what,
+            key,
+            count,
+            depth,
+            width,
+            blocks: count * device.blocks_for(depth, width),
+        };
+        let inputs = self.multipliers;
+        let sums = memory(
+            "sums, one a lane",
+            "psum_rows",
+            self.lanes,
+            self.psum_rows,
+            ACC_W,
+        );
+        let memories = match self.design {
+            Design::DenseFc => vec![
+                sums,
+                memory("activations", "x_words", 1, self.x_depth(), self.bus_w),
+            ],
+            Design::Crew => vec![
+                memory(
+                    "products, one an adder",
+                    "lanes",
+                    inputs * self.lanes,
+                    2 * MAX_UNIQUES,
+                    2 * DATA_W,
+                ),
+                memory(
+                    "indices, 2 a multiplier",
+                    "outputs",
+                    2 * inputs,
+                    self.max_rows(),
+                    self.slice_w() / 2,
+                ),
+                memory(
+                    "uniques, 1 a multiplier",
+                    "lanes",
+                    inputs,
+                    2 * MAX_UNIQUES / self.slice_bytes(),
+                    self.slice_w(),
+                ),
+                memory(
+                    "inputs, 1 a multiplier",
+                    "x_words",
+                    inputs,
+                    self.x_depth(),
+                    self.slice_w(),
+                ),
+                sums,
+            ],
+        };
+        Estimate {
+            device,
+            limited: false,
+            memories,
+            multipliers: self.multipliers,
+            unknown: None,
         }
     }
 }

@@ -81,7 +81,7 @@ pub struct Settings {
     pub draw: Draw,
     /// Seed of the campaign.
     pub seed: u64,
-    /// Probability of a pause on each stream in each cycle.
+    /// Probability of a pause, in each cycle of a stream and before each step of a register access.
     pub p_stall: f64,
     /// Run only the operation of this number.
     pub only: Option<u64>,

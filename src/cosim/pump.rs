@@ -1,10 +1,12 @@
 //! [`Bus`] on a Verilated model: moves AXI4-Lite and both AXI4-Streams cycle by cycle and checks the protocol.
 //!
 //! Unstalled, `s_axis_tvalid` is high whenever data are queued and `m_axis_tready` always. Stalls are random and seeded:
-//! before every input beat, and in every cycle of the output, the host pauses with probability p.
+//! before every input beat, in every cycle of the output, and before every handshake of a register access, the host pauses
+//! with probability p.
 
 mod hitmaps;
 mod ports;
+mod registers;
 
 use std::path::PathBuf;
 
@@ -370,86 +372,15 @@ impl Pump {
         self.model.trace_stop();
         self.window = None;
     }
-
-    /// Runs cycles until `done` holds for the model in a cycle, at most [`ANSWER_LIMIT`].
-    fn wait(
-        &mut self,
-        what: &'static str,
-        mut done: impl FnMut(&Model) -> bool,
-    ) -> Result<(), BusError> {
-        for _ in 0..ANSWER_LIMIT {
-            if self.tick(&mut done)? {
-                return Ok(());
-            }
-        }
-        Err(BusError::Timeout {
-            what,
-            limit: ANSWER_LIMIT,
-        })
-    }
-
-    fn response(&self, access: &'static str, address: u32, response: u64) -> Result<(), BusError> {
-        match response {
-            0 => Ok(()),
-            2 => Err(BusError::Refused { access, address }),
-            other => Err(self.violation(format!(
-                "{access} of {address:#05x} answers {other}, neither OKAY nor SLVERR"
-            ))),
-        }
-    }
 }
 
 impl Bus for Pump {
     fn read(&mut self, address: u32) -> Result<u32, BusError> {
-        let ([ar_valid, ar_ready, ar_addr], [r_valid, r_ready, r_data, r_resp]) =
-            (self.axil.ar, self.axil.r);
-        self.model.set(ar_addr, address.into());
-        self.model.set(ar_valid, 1);
-        self.model.set(r_ready, 1);
-        self.wait("s_axil_arready", |m| m.get(ar_ready) != 0)?;
-        self.model.set(ar_valid, 0);
-        let mut answer = (0, 0);
-        self.wait("s_axil_rvalid", |m| {
-            answer = (m.get(r_data), m.get(r_resp));
-            m.get(r_valid) != 0
-        })?;
-        self.model.set(r_ready, 0);
-        self.response("read", address, answer.1)?;
-        Ok(answer.0 as u32)
+        self.read_register(address)
     }
 
     fn write(&mut self, address: u32, value: u32) -> Result<(), BusError> {
-        let ([aw_valid, aw_ready, aw_addr], [w_valid, w_ready, w_data]) =
-            (self.axil.aw, self.axil.w);
-        let [b_valid, b_ready, b_resp] = self.axil.b;
-        self.model.set(aw_addr, address.into());
-        self.model.set(w_data, value.into());
-        let mut pending = [(aw_valid, aw_ready, true), (w_valid, w_ready, true)];
-        self.model.set(aw_valid, 1);
-        self.model.set(w_valid, 1);
-        self.model.set(b_ready, 1);
-        // Address and data may be taken in different cycles; valid falls after the edge of its own handshake.
-        while pending.iter().any(|p| p.2) {
-            self.wait("s_axil_awready and wready", |m| {
-                let taken: Vec<_> = pending
-                    .iter_mut()
-                    .filter(|p| p.2 && m.get(p.1) != 0)
-                    .collect();
-                let any = !taken.is_empty();
-                taken.into_iter().for_each(|p| p.2 = false);
-                any
-            })?;
-            for (valid, ..) in pending.iter().filter(|p| !p.2) {
-                self.model.set(*valid, 0);
-            }
-        }
-        let mut answer = 0;
-        self.wait("s_axil_bvalid", |m| {
-            answer = m.get(b_resp);
-            m.get(b_valid) != 0
-        })?;
-        self.model.set(b_ready, 0);
-        self.response("write", address, answer)
+        self.write_register(address, value)
     }
 
     fn send(&mut self, packet: Vec<u8>) {

@@ -22,9 +22,12 @@ pub fn merge_rare(weights: &mut Array2<i8>, tolerance: f64) -> Merged {
     let mut merged = Merged::default();
     let (mut change, mut total) = (0.0, 0.0);
     for mut row in weights.rows_mut() {
-        let original = row.to_vec();
-        let energy = original.iter().map(|&w| square(i32::from(w))).sum::<f64>();
-        let mut target: BTreeMap<i8, i8> = original.iter().map(|&w| (w, w)).collect();
+        let mut original = Counts::new();
+        row.iter()
+            .for_each(|&w| *original.entry(w).or_default() += 1);
+        let unchanged = |(&w, &n): (&i8, &usize)| n as f64 * square(i32::from(w));
+        let energy = original.iter().map(unchanged).sum::<f64>();
+        let mut target: BTreeMap<i8, i8> = original.keys().map(|&w| (w, w)).collect();
         while let Some(next) = drop_bit(&original, &target) {
             if error(&original, &next) > tolerance * tolerance * energy {
                 break;
@@ -47,22 +50,23 @@ pub fn merge_rare(weights: &mut Array2<i8>, tolerance: f64) -> Merged {
     merged
 }
 
+/// How often each weight of an input occurs.
+type Counts = BTreeMap<i8, usize>;
+
 fn square(x: i32) -> f64 {
     f64::from(x * x)
 }
 
-fn error(original: &[i8], target: &BTreeMap<i8, i8>) -> f64 {
-    original
-        .iter()
-        .map(|&w| square(i32::from(w) - i32::from(target[&w])))
-        .sum()
+fn error(original: &Counts, target: &BTreeMap<i8, i8>) -> f64 {
+    let change = |(&w, &n): (&i8, &usize)| n as f64 * square(i32::from(w) - i32::from(target[&w]));
+    original.iter().map(change).sum()
 }
 
 /// The mapping after merging down to the next power of two; none if there is one value left.
-fn drop_bit(original: &[i8], target: &BTreeMap<i8, i8>) -> Option<BTreeMap<i8, i8>> {
-    let mut counts: BTreeMap<i8, usize> = BTreeMap::new();
-    for w in original {
-        *counts.entry(target[w]).or_default() += 1;
+fn drop_bit(original: &Counts, target: &BTreeMap<i8, i8>) -> Option<BTreeMap<i8, i8>> {
+    let mut counts = Counts::new();
+    for (w, n) in original {
+        *counts.entry(target[w]).or_default() += n;
     }
     if counts.len() < 2 {
         return None;

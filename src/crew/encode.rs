@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
+use super::estimate::{BlockUniques, weight_beats};
 use crate::config::fc::FcConfig;
 
 /// One input's weights in a block: the unique values and, for each output, which of them it is.
@@ -37,6 +38,16 @@ impl Input {
         Input { uniques, indices }
     }
 
+    /// Adds unique weights that no output has: the stream may hold them, and the hardware multiplies by them.
+    pub fn add_spares(&mut self, spares: &[i8]) {
+        let weights: Vec<i8> = self.weights().collect();
+        self.uniques.extend(spares);
+        self.uniques.sort_unstable();
+        self.uniques.dedup();
+        let index = |w: &i8| self.uniques.binary_search(w).expect("it was there before") as u8;
+        self.indices = weights.iter().map(index).collect();
+    }
+
     /// Bits of an index: ⌈log2 of the number of unique weights⌉, 0…8.
     pub fn width(&self) -> usize {
         self.uniques.len().next_power_of_two().ilog2() as usize
@@ -63,12 +74,15 @@ pub struct Block {
 }
 
 impl Block {
-    fn new(weights: ArrayView2<i8>, first_output: usize) -> Self {
-        let encoded: Vec<Input> = weights
+    fn new(weights: ArrayView2<i8>, spares: &[Vec<i8>], first_output: usize) -> Self {
+        let mut encoded: Vec<Input> = weights
             .rows()
             .into_iter()
             .map(|row| Input::new(&row.to_vec()))
             .collect();
+        for (input, spares) in encoded.iter_mut().zip(spares) {
+            input.add_spares(spares);
+        }
         let mut order: Vec<usize> = (0..encoded.len()).collect();
         order.sort_by_key(|&n| std::cmp::Reverse(encoded[n].uniques.len()));
         let inputs = order.iter().map(|&n| encoded[n].clone()).collect();
@@ -97,12 +111,24 @@ pub struct Encoded {
 /// # Panics
 /// A matrix without inputs or outputs.
 pub fn encode(weights: ArrayView2<i8>, config: &FcConfig) -> Encoded {
+    encode_with_spares(weights, &[], config)
+}
+
+/// [`encode`] with [spare unique weights](Input::add_spares) for each input, or for none of them.
+///
+/// # Panics
+/// A matrix without inputs or outputs.
+pub fn encode_with_spares(
+    weights: ArrayView2<i8>,
+    spares: &[Vec<i8>],
+    config: &FcConfig,
+) -> Encoded {
     let (inputs, outputs) = weights.dim();
     assert!(inputs > 0 && outputs > 0, "an empty layer");
     let columns = weights.axis_chunks_iter(ndarray::Axis(1), config.outputs);
     let blocks = columns
         .enumerate()
-        .map(|(i, part)| Block::new(part, i * config.outputs));
+        .map(|(i, part)| Block::new(part, spares, i * config.outputs));
     Encoded {
         inputs,
         outputs,
@@ -153,33 +179,27 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The numbers of a layer, as stored for `config`.
-    pub fn new(encoded: &Encoded, config: &FcConfig) -> Self {
-        let inputs = || encoded.blocks.iter().flat_map(|block| &block.inputs);
+    /// The numbers of a layer, as stored for `config`, from its blocks' unique weights ([`uniques`](super::estimate::uniques)).
+    ///
+    /// # Panics
+    /// No block.
+    pub fn new(blocks: &[BlockUniques], config: &FcConfig) -> Self {
+        let counts = || blocks.iter().flat_map(|block| &block.counts).copied();
         let mut widths = [0; 9];
-        inputs().for_each(|input| widths[input.width()] += 1);
-        let unique = |input: &Input| input.uniques.len();
-        let multiplications: usize = inputs().map(unique).sum();
-        let dense = (encoded.inputs * encoded.outputs) as u64;
-        let stream: usize = encoded
-            .blocks
-            .iter()
-            .map(|b| {
-                super::pack::weights(b, config)
-                    .iter()
-                    .map(Vec::len)
-                    .sum::<usize>()
-            })
-            .sum();
-        let order = encoded.blocks.len()
-            * (encoded.inputs * super::pack::order_bits(encoded.inputs)).div_ceil(8);
-        let bytes = (stream + order) as u64;
+        counts().for_each(|count| widths[count.next_power_of_two().ilog2() as usize] += 1);
+        let inputs = blocks[0].counts.len();
+        let outputs = blocks.iter().map(|block| block.outputs).sum::<usize>();
+        let multiplications = counts().sum::<usize>();
+        let dense = (inputs * outputs) as u64;
+        let beats = blocks.iter().map(|block| weight_beats(block, config));
+        let order = blocks.len() * (inputs * super::pack::order_bits(inputs)).div_ceil(8);
+        let bytes = beats.sum::<u64>() * config.bus_bytes() as u64 + order as u64;
         Summary {
-            inputs: encoded.inputs,
-            outputs: encoded.outputs,
-            blocks: encoded.blocks.len(),
-            mean_uniques: multiplications as f64 / inputs().count() as f64,
-            max_uniques: inputs().map(unique).max().unwrap_or(0),
+            inputs,
+            outputs,
+            blocks: blocks.len(),
+            mean_uniques: multiplications as f64 / (inputs * blocks.len()) as f64,
+            max_uniques: counts().max().unwrap_or(0),
             widths,
             multiplications: multiplications as u64,
             multiplications_left: multiplications as f64 / dense as f64,

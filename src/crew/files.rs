@@ -25,6 +25,25 @@ pub struct Tensor {
 /// # Errors
 /// An unreadable file, an unknown format, values that do not fit `bits` bits, no matrix at all.
 pub fn load(path: &Path, bits: u32, transposed: bool) -> Result<Vec<Tensor>> {
+    let quantised = |(name, matrix): (String, Array2<f64>)| {
+        let (weights, scale) = quantise(&matrix, bits).with_context(|| format!("tensor {name}"))?;
+        Ok(Tensor {
+            name,
+            weights,
+            scale,
+        })
+    };
+    matrices(path, transposed)?
+        .into_iter()
+        .map(quantised)
+        .collect()
+}
+
+/// Every matrix of a file as `[inputs, outputs]`, in the order of the file; `transposed` as in [`load`].
+///
+/// # Errors
+/// An unreadable file, an unknown format, no matrix at all.
+pub fn matrices(path: &Path, transposed: bool) -> Result<Vec<(String, Array2<f64>)>> {
     let extension = path
         .extension()
         .and_then(|e| e.to_str())
@@ -41,29 +60,21 @@ pub fn load(path: &Path, bits: u32, transposed: bool) -> Result<Vec<Tensor>> {
             path.display()
         ),
     };
-    let mut tensors = Vec::new();
-    for (name, values) in arrays {
-        let Ok(matrix) = values.into_dimensionality::<Ix2>() else {
-            continue;
+    let matrices = arrays.into_iter().filter_map(|(name, values)| {
+        let matrix = values.into_dimensionality::<Ix2>().ok()?;
+        let matrix = match transposed {
+            true => matrix,
+            false => matrix.reversed_axes(),
         };
-        let matrix = if transposed {
-            matrix
-        } else {
-            matrix.reversed_axes()
-        };
-        let quantised = quantise(&matrix, bits).with_context(|| format!("tensor {name}"))?;
-        tensors.push(Tensor {
-            name,
-            weights: quantised.0,
-            scale: quantised.1,
-        });
-    }
+        Some((name, matrix))
+    });
+    let matrices: Vec<_> = matrices.collect();
     ensure!(
-        !tensors.is_empty(),
+        !matrices.is_empty(),
         "{} holds no matrix: give weights with two dimensions",
         path.display()
     );
-    Ok(tensors)
+    Ok(matrices)
 }
 
 /// Whole numbers that fit stay; anything else is divided by max|w| / (2^(bits−1) − 1) and rounded, half to even.

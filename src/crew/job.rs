@@ -1,9 +1,11 @@
 //! Layers become jobs: register values and packets, and their sums a result again.
 
+use std::ops::Range;
+
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayView2, s};
 
-use super::encode::{Block, encode};
+use super::encode::{Block, encode_with_spares};
 use super::pack;
 use crate::config::fc::{ACC_W, Design, FcConfig};
 use crate::regmap::fc::JobRegs;
@@ -21,6 +23,47 @@ pub struct Job {
     pub outputs: usize,
     /// First input vector.
     pub first_vector: usize,
+}
+
+/// What one job takes of a block of outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Job registers.
+    pub regs: JobRegs,
+    /// Input vectors.
+    pub vectors: Range<usize>,
+    /// Groups of inputs.
+    pub groups: Range<usize>,
+}
+
+/// The jobs of a block of `outputs` outputs and `groups` groups for `batch` vectors, in the order in which they run: as many
+/// vectors and groups as the buffers hold.
+pub fn cuts(outputs: usize, groups: usize, batch: usize, config: &FcConfig) -> Vec<Cut> {
+    let rows = outputs.div_ceil(config.lanes);
+    let most_vectors = (config.psum_rows / rows).min(config.x_words).min(batch);
+    let sixteen =
+        |value: usize| u16::try_from(value).expect("the configuration check keeps to 16 bits");
+    let mut cuts = Vec::new();
+    for vector in (0..batch).step_by(most_vectors) {
+        let vectors = most_vectors.min(batch - vector);
+        let most_groups = config.x_words / vectors;
+        for group in (0..groups).step_by(most_groups) {
+            let groups = most_groups.min(groups - group);
+            let regs = JobRegs {
+                groups: sixteen(groups),
+                batch: sixteen(vectors),
+                rows: sixteen(rows),
+                sums: sixteen(rows * vectors),
+                x_beats: sixteen((groups * vectors).div_ceil(config.x_per_beat())),
+            };
+            cuts.push(Cut {
+                regs,
+                vectors: vector..vector + vectors,
+                groups: group..group + groups,
+            });
+        }
+    }
+    cuts
 }
 
 /// A layer whose weights are prepared for a configuration: encoded (`crew`) or cut into tiles (`dense_fc`).
@@ -49,6 +92,19 @@ impl Layer {
     /// # Errors
     /// An empty layer, or more inputs than 32-bit sums hold without overflow: inputs · 2^14 must stay below 2^31.
     pub fn new(weights: ArrayView2<i8>, config: &FcConfig) -> Result<Layer> {
+        Layer::with_spares(weights, &[], config)
+    }
+
+    /// [`Layer::new`] with unique weights for each input that no output has: `crew` multiplies by them, `dense_fc` has no
+    /// place for them.
+    ///
+    /// # Errors
+    /// As [`Layer::new`].
+    pub fn with_spares(
+        weights: ArrayView2<i8>,
+        spares: &[Vec<i8>],
+        config: &FcConfig,
+    ) -> Result<Layer> {
         let (inputs, outputs) = weights.dim();
         ensure!(
             inputs > 0 && outputs > 0,
@@ -60,7 +116,7 @@ impl Layer {
             1 << (ACC_W - 1 - 14)
         );
         let parts = match config.design {
-            Design::Crew => encode(weights, config)
+            Design::Crew => encode_with_spares(weights, spares, config)
                 .blocks
                 .iter()
                 .map(|block| crew_part(block, config))
@@ -96,37 +152,21 @@ impl Layer {
         let config = &self.config;
         let mut jobs = Vec::new();
         for part in &self.parts {
-            let rows = part.outputs.div_ceil(config.lanes);
-            let vectors = (config.psum_rows / rows).min(config.x_words).min(batch);
-            for first_vector in (0..batch).step_by(vectors) {
-                let vectors = vectors.min(batch - first_vector);
-                let some = x.slice(s![first_vector..first_vector + vectors, ..]);
-                let most = config.x_words / vectors;
-                for (i, groups) in part.groups.chunks(most).enumerate() {
-                    let first = i * most * config.group_inputs();
-                    let order = &part.order[first..];
-                    let order = &order[..order.len().min(groups.len() * config.group_inputs())];
-                    let x_beats = (groups.len() * vectors).div_ceil(config.x_per_beat());
-                    let mut packet = activations(some, order, groups.len(), x_beats, config);
-                    groups.iter().for_each(|group| packet.extend(group));
-                    let sixteen = |value: usize| {
-                        u16::try_from(value).expect("the configuration check keeps to 16 bits")
-                    };
-                    let regs = JobRegs {
-                        groups: sixteen(groups.len()),
-                        batch: sixteen(vectors),
-                        rows: sixteen(rows),
-                        sums: sixteen(rows * vectors),
-                        x_beats: sixteen(x_beats),
-                    };
-                    jobs.push(Job {
-                        regs,
-                        packet,
-                        first_output: part.first_output,
-                        outputs: part.outputs,
-                        first_vector,
-                    });
-                }
+            for cut in cuts(part.outputs, part.groups.len(), batch, config) {
+                let some = x.slice(s![cut.vectors.clone(), ..]);
+                let groups = &part.groups[cut.groups.clone()];
+                let order = &part.order[cut.groups.start * config.group_inputs()..];
+                let order = &order[..order.len().min(groups.len() * config.group_inputs())];
+                let x_beats = cut.regs.x_beats.into();
+                let mut packet = activations(some, order, groups.len(), x_beats, config);
+                groups.iter().for_each(|group| packet.extend(group));
+                jobs.push(Job {
+                    regs: cut.regs,
+                    packet,
+                    first_output: part.first_output,
+                    outputs: part.outputs,
+                    first_vector: cut.vectors.start,
+                });
             }
         }
         Ok(jobs)

@@ -7,18 +7,22 @@
 //! ```text
 //!  weights ─► encode ─► Encoded ─► pack ─► stream bytes ─► golden (sums, counts)
 //!                                    └──► job ─► packets ─► model (cycles)
+//!  weights ─► estimate: the same cycles of a whole layer without its stream ─► report ◄─ ucnn
 //! ```
 //!
 //! Nothing here sees hardware: the RTL in `blocks::crew` is written from the same contract.
 
 pub mod approximate;
 pub mod encode;
+pub mod estimate;
 pub mod files;
 pub mod golden;
 pub mod job;
 pub mod model;
 pub mod pack;
 pub mod random;
+pub mod report;
+pub mod ucnn;
 
 pub use encode::{Block, Encoded, Input, encode};
 pub use job::{Job, Layer};

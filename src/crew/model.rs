@@ -7,7 +7,7 @@ use crate::config::fc::{Design, FcConfig};
 use crate::regmap::fc::{JobRegs, Statistics};
 
 /// What the model needs to know of a group of `crew`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GroupCost {
     /// Beats of the group, headers included.
     pub beats: u64,

@@ -6,7 +6,7 @@ use crate::regmap::fc::STRIPE_HEADER;
 use super::encode::{Block, Input};
 
 /// Units of L bits in a slice: one unit holds one bit of the indices of a row.
-const SLICE_UNITS: usize = 16;
+pub const SLICE_UNITS: usize = 16;
 
 /// Bits that name one of `inputs` inputs, for the stored order.
 pub fn order_bits(inputs: usize) -> usize {

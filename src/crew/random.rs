@@ -1,9 +1,11 @@
 //! Random layers that reach every corner: shapes, numbers of unique weights, batches.
 
-use ndarray::Array2;
+use anyhow::Result;
+use ndarray::{Array2, s};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::Layer;
 use crate::config::fc::FcConfig;
 
 /// A layer and its input vectors.
@@ -13,6 +15,18 @@ pub struct Case {
     pub weights: Array2<i8>,
     /// Input vectors `[batch, inputs]`.
     pub x: Array2<i8>,
+    /// Unique weights of each input that no output has, or none at all.
+    pub spares: Vec<Vec<i8>>,
+}
+
+impl Case {
+    /// The layer, prepared for a configuration.
+    ///
+    /// # Errors
+    /// As [`Layer::new`]; none for a case of that configuration.
+    pub fn layer(&self, config: &FcConfig) -> Result<Layer> {
+        Layer::with_spares(self.weights.view(), &self.spares, config)
+    }
 }
 
 /// Layer `number` of a seed, of a size that suits the configuration: some need several jobs in each direction.
@@ -56,5 +70,21 @@ pub fn case(seed: u64, number: u64, config: &FcConfig) -> Case {
             rng.random()
         }
     });
-    Case { weights, x }
+    let spare = rng.random_ratio(1, 8);
+    // One row and one vector: tasks of many products before tasks of one follow each other on the same sums.
+    let narrow = spare && rng.random();
+    let (outputs, batch) = if narrow { (1, 1) } else { (outputs, batch) };
+    let (weights, x) = (
+        weights.slice_move(s![.., ..outputs]),
+        x.slice_move(s![..batch, ..]),
+    );
+    let spares = (0..if spare { inputs } else { 0 }).map(|_| match rng.random_range(0..3) {
+        0 => (0..rng.random_range(0..60)).map(|_| rng.random()).collect(),
+        _ => vec![],
+    });
+    Case {
+        spares: spares.collect(),
+        weights,
+        x,
+    }
 }

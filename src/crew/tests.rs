@@ -73,7 +73,7 @@ fn golden_sums_are_the_integer_product() {
         let config = config(name);
         for number in 0..30 {
             let case = random::case(5, number, &config);
-            let layer = Layer::new(case.weights.view(), &config).unwrap();
+            let layer = case.layer(&config).unwrap();
             let jobs = layer.jobs(case.x.view()).unwrap();
             cut = cut.max(jobs.len());
             let mut result = layer.result(case.x.nrows());
@@ -141,7 +141,7 @@ fn malformed_streams_are_refused() {
 fn the_summary_counts_what_is_stored() {
     let config = config("crew-tiny");
     let weights = Array2::from_shape_fn((4, 8), |(_, m)| (m % 3) as i8);
-    let summary = Summary::new(&encode(weights.view(), &config), &config);
+    let summary = Summary::new(&estimate::uniques(weights.view(), config.outputs), &config);
     assert_eq!(
         (
             summary.max_uniques,

@@ -93,10 +93,7 @@ impl Logic for Crew {
     fn update(&mut self) {
         // Registers and streams.
         AxiLite::<In>::join(&mut self.regs.slave.axil, &mut self.axil);
-        self.loader.s_axis_tvalid.next = self.packet.s_axis_tvalid.val();
-        self.loader.s_axis_tdata.next = self.packet.s_axis_tdata.val();
-        self.loader.s_axis_tlast.next = self.packet.s_axis_tlast.val();
-        self.packet.s_axis_tready.next = self.loader.s_axis_tready.val();
+        StreamIn::<In>::join(&mut self.loader.packet.axis, &mut self.packet);
         self.results.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
         self.results.m_axis_tdata.next = self.drain.m_axis_tdata.val();
         self.results.m_axis_tlast.next = self.drain.m_axis_tlast.val();
@@ -113,17 +110,17 @@ impl Logic for Crew {
         self.control.abort_job.next = self.regs.slave.abort_job.val();
         self.control.clear_error.next = self.regs.slave.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
-        self.control.accepted.next = self.loader.accepted.val();
-        self.control.loader_done.next = self.loader.done.val();
-        self.control.loader_error.next = self.loader.error.val();
-        self.control.loader_error_code.next = self.loader.error_code.val();
+        self.control.accepted.next = self.loader.packet.accepted.val();
+        self.control.loader_done.next = self.loader.packet.done.val();
+        self.control.loader_error.next = self.loader.packet.error.val();
+        self.control.loader_error_code.next = self.loader.packet.error_code.val();
         self.control.closing.next = self.drain.closing.val();
         self.control.out_valid.next = self.drain.m_axis_tvalid.val();
         self.control.out_ready.next = self.results.m_axis_tready.val();
         self.control.out_last.next = self.drain.m_axis_tlast.val();
-        self.loader.start.next = self.regs.slave.start.val();
-        self.loader.abort_job.next = self.regs.slave.abort_job.val();
-        self.loader.flush.next = self.control.flush.val();
+        self.loader.packet.start.next = self.regs.slave.start.val();
+        self.loader.packet.abort_job.next = self.regs.slave.abort_job.val();
+        self.loader.packet.flush.next = self.control.flush.val();
         JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
         self.loader.group_added.next = self.sequencer.group_added.val();
         self.control.range_error.next = self.sequencer.range_error.val();

@@ -78,10 +78,7 @@ impl Logic for DenseFc {
     fn update(&mut self) {
         // Registers and streams.
         AxiLite::<In>::join(&mut self.regs.slave.axil, &mut self.axil);
-        self.loader.s_axis_tvalid.next = self.packet.s_axis_tvalid.val();
-        self.loader.s_axis_tdata.next = self.packet.s_axis_tdata.val();
-        self.loader.s_axis_tlast.next = self.packet.s_axis_tlast.val();
-        self.packet.s_axis_tready.next = self.loader.s_axis_tready.val();
+        StreamIn::<In>::join(&mut self.loader.packet.axis, &mut self.packet);
         self.results.m_axis_tvalid.next = self.drain.m_axis_tvalid.val();
         self.results.m_axis_tdata.next = self.drain.m_axis_tdata.val();
         self.results.m_axis_tlast.next = self.drain.m_axis_tlast.val();
@@ -98,17 +95,17 @@ impl Logic for DenseFc {
         self.control.abort_job.next = self.regs.slave.abort_job.val();
         self.control.clear_error.next = self.regs.slave.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
-        self.control.accepted.next = self.loader.accepted.val();
-        self.control.loader_done.next = self.loader.done.val();
-        self.control.loader_error.next = self.loader.error.val();
-        self.control.loader_error_code.next = self.loader.error_code.val();
+        self.control.accepted.next = self.loader.packet.accepted.val();
+        self.control.loader_done.next = self.loader.packet.done.val();
+        self.control.loader_error.next = self.loader.packet.error.val();
+        self.control.loader_error_code.next = self.loader.packet.error_code.val();
         self.control.closing.next = self.drain.closing.val();
         self.control.out_valid.next = self.drain.m_axis_tvalid.val();
         self.control.out_ready.next = self.results.m_axis_tready.val();
         self.control.out_last.next = self.drain.m_axis_tlast.val();
-        self.loader.start.next = self.regs.slave.start.val();
-        self.loader.abort_job.next = self.regs.slave.abort_job.val();
-        self.loader.flush.next = self.control.flush.val();
+        self.loader.packet.start.next = self.regs.slave.start.val();
+        self.loader.packet.abort_job.next = self.regs.slave.abort_job.val();
+        self.loader.packet.flush.next = self.control.flush.val();
         JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
         self.loader.take_last.next = self.array.take_last.val();
         self.control.range_error.next = self.array.range_error.val();

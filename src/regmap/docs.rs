@@ -1,4 +1,4 @@
-//! Generated documentation: `docs/regmap.md` as a whole and the tables inside of `docs/streams.md`.
+//! Generated documentation: `docs/regmap.md` as a whole and the tables inside of `docs/streams.md` and `docs/crew.md`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,11 +7,14 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     Access, ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, READ, SEGMENT_KINDS, STATISTIC_BITS,
-    TILE_FIELDS, TILE_FLAGS, words,
+    TILE_FIELDS, TILE_FLAGS, Word, fc, words,
 };
 
 /// Command that brings the committed files up to date.
 pub const COMMAND: &str = "cargo run --release --bin mercury -- docs";
+
+const MAP_HEAD: &str =
+    "| address | register | access | field | bits | meaning |\n|---|---|---|---|---|---|\n";
 
 /// `docs/regmap.md`.
 pub fn regmap() -> String {
@@ -27,9 +30,28 @@ pub fn regmap() -> String {
          - Bits outside of the listed fields read 0 and ignore writes. Signed fields are two's complement.\n\
          - Statistics are cleared by START and stand until the next one. They are counted in {STATISTIC_BITS} bits; read both halves \
          after the job, they are not latched together.\n\n\
-         ## Map\n\n| address | register | access | field | bits | meaning |\n|---|---|---|---|---|---|\n"
+         ## Map\n\n{MAP_HEAD}"
     );
-    for word in words() {
+    map(&mut out, words());
+    out.push_str(
+        "\n## Errors\n\nThe code stands in ERROR and in the trailer beat of the output packet.\n\n",
+    );
+    out.push_str("| code | name | cause |\n|---|---|---|\n");
+    for (error, name, doc) in ERRORS {
+        writeln!(out, "| {} | {name} | {} |", error.code(), doc.trim())
+            .expect("writing to a string");
+    }
+    out.push_str(
+        "\nAfter an error the sets and the drain go idle at once, the rest of the input packet up to TLAST is swallowed, \
+         the output packet ends with a trailer that carries the code, and the core is idle again: the next good job is right. \
+         ABORT ends without a trailer.\n",
+    );
+    out
+}
+
+/// One line a field; the second column continues downwards where a register has several.
+fn map<R: 'static>(out: &mut String, words: impl Iterator<Item = Word<R>>) {
+    for word in words {
         let access = match word.register.access {
             Access::Identity | Access::Status | Access::Statistic => "read",
             Access::Control => "write 1 to trigger",
@@ -58,20 +80,6 @@ pub fn regmap() -> String {
             .expect("writing to a string");
         }
     }
-    out.push_str(
-        "\n## Errors\n\nThe code stands in ERROR and in the trailer beat of the output packet.\n\n",
-    );
-    out.push_str("| code | name | cause |\n|---|---|---|\n");
-    for (error, name, doc) in ERRORS {
-        writeln!(out, "| {} | {name} | {} |", error.code(), doc.trim())
-            .expect("writing to a string");
-    }
-    out.push_str(
-        "\nAfter an error the sets and the drain go idle at once, the rest of the input packet up to TLAST is swallowed, \
-         the output packet ends with a trailer that carries the code, and the core is idle again: the next good job is right. \
-         ABORT ends without a trailer.\n",
-    );
-    out
 }
 
 /// Tables inside of `docs/streams.md`, by the name in their marker lines.
@@ -103,6 +111,28 @@ fn stream_tables() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Tables inside of `docs/crew.md`, by the name in their marker lines.
+fn crew_tables() -> Vec<(&'static str, String)> {
+    let mut registers = String::from(MAP_HEAD);
+    map(&mut registers, fc::words());
+    let mut errors = String::from("| code | name | cause |\n|---|---|---|\n");
+    for (error, doc) in fc::ERRORS {
+        writeln!(
+            errors,
+            "| {} | {} | {} |",
+            error.code(),
+            error.name(),
+            doc.trim()
+        )
+        .expect("writing to a string");
+    }
+    vec![
+        ("stripe header", field_table(&fc::STRIPE_HEADER)),
+        ("registers", registers),
+        ("errors", errors),
+    ]
+}
+
 fn field_table(fields: &[Field]) -> String {
     let mut out = String::from("| bits | field | meaning |\n|---|---|---|\n");
     for field in fields {
@@ -131,27 +161,40 @@ fn bits(field: &Field) -> String {
     }
 }
 
-/// `docs/streams.md` with every generated table replaced by the current one.
+/// The text of the file `name` with every generated table replaced by the current one.
 ///
 /// A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`.
+fn replace(name: &str, text: &str, tables: Vec<(&'static str, String)>) -> Result<String> {
+    let mut out = text.to_string();
+    for (table, content) in tables {
+        let open = format!("<!-- table: {table} -->\n");
+        let start = out
+            .find(&open)
+            .with_context(|| format!("{name} has no line `{}`: put it back", open.trim()))?;
+        let start = start + open.len();
+        let length = out[start..].find("<!-- end -->");
+        let length = length.with_context(|| {
+            format!("table `{table}` of {name} is not closed by `<!-- end -->`")
+        })?;
+        out.replace_range(start..start + length, &content);
+    }
+    Ok(out)
+}
+
+/// `docs/streams.md` with its tables as they are now.
 ///
 /// # Errors
 /// A marker that is missing or not closed.
 pub fn streams(text: &str) -> Result<String> {
-    let mut out = text.to_string();
-    for (name, table) in stream_tables() {
-        let open = format!("<!-- table: {name} -->\n");
-        let start = out.find(&open).with_context(|| {
-            format!("docs/streams.md has no line `{}`: put it back", open.trim())
-        })?;
-        let start = start + open.len();
-        let length = out[start..].find("<!-- end -->");
-        let length = length.with_context(|| {
-            format!("table `{name}` of docs/streams.md is not closed by `<!-- end -->`")
-        })?;
-        out.replace_range(start..start + length, &table);
-    }
-    Ok(out)
+    replace("docs/streams.md", text, stream_tables())
+}
+
+/// `docs/crew.md` with its tables as they are now.
+///
+/// # Errors
+/// A marker that is missing or not closed.
+pub fn crew(text: &str) -> Result<String> {
+    replace("docs/crew.md", text, crew_tables())
 }
 
 /// Regenerates the files below `root` (the project's folder); returns the names of those that changed.
@@ -180,12 +223,14 @@ pub fn check(root: &Path) -> Result<()> {
 
 fn update(root: &Path, mut save: impl FnMut(&Path, &str) -> Result<()>) -> Result<Vec<String>> {
     let mut changed = Vec::new();
-    let streams_path = root.join("docs/streams.md");
-    let streams_text = std::fs::read_to_string(&streams_path)
-        .with_context(|| format!("cannot read {}", streams_path.display()))?;
+    let read = |name: &str| {
+        let path = root.join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
     for (name, text) in [
         ("docs/regmap.md", regmap()),
-        ("docs/streams.md", streams(&streams_text)?),
+        ("docs/streams.md", streams(&read("docs/streams.md")?)?),
+        ("docs/crew.md", crew(&read("docs/crew.md")?)?),
     ] {
         let path = root.join(name);
         if std::fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {

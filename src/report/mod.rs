@@ -19,6 +19,9 @@ mod runner;
 mod summary;
 mod training;
 
+pub(crate) use page::chart;
+pub(crate) use record::write_atomically;
+
 pub use error::{LayerError, Measured};
 pub use mode::{Change, Key, Mode};
 pub use outputs::write_outputs;

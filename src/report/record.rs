@@ -182,7 +182,7 @@ fn read(path: &Path) -> Result<Record> {
 }
 
 /// Writes a file in one step, making its folder.
-pub(super) fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().expect("a file in a folder");
     let what = || format!("cannot write {}", path.display());
     std::fs::create_dir_all(folder).with_context(what)?;

@@ -104,3 +104,22 @@ fn every_fault_applies() {
         }
     }
 }
+
+/// Every fault put into the Verilog of the smallest presets is caught.
+#[test]
+fn every_fault_is_caught() {
+    for preset in ["crew-tiny", "dense-fc-tiny"] {
+        let (_folder, rtl) = generated(preset);
+        let mut command = Command::cargo_bin("mercury").unwrap();
+        command
+            .args(["crew", "faults", "--preset", preset, "--seed", "1", "--rtl"])
+            .arg(&rtl);
+        let all = faults(&config(preset)).count();
+        command
+            .assert()
+            .success()
+            .stdout(predicate::str::contains(format!(
+                "{all} of {all} faults caught"
+            )));
+    }
+}

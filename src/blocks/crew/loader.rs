@@ -1,16 +1,14 @@
 //! Parses the input stream of CREW.
 
+use super::packet::Packet;
 use super::{COUNT_W, JobFields};
 use crate::config::fc::{FcConfig, MAX_UNIQUES};
 use crate::hdl::prelude::*;
-use crate::regmap::Error;
 use crate::regmap::fc::STRIPE_HEADER;
 
 /// What the next beat is.
 #[derive(Clone, Copy, Debug, PartialEq, LogicState)]
 pub enum LoaderState {
-    /// No job.
-    Idle,
     /// Activations.
     Activations,
     /// Header of a stripe.
@@ -19,10 +17,6 @@ pub enum LoaderState {
     Uniques,
     /// Indices.
     Indices,
-    /// Dropped, up to TLAST.
-    Flush,
-    /// The packet has ended.
-    Done,
 }
 
 /// Deals the beats of a packet to the inputs of a group.
@@ -39,32 +33,12 @@ pub enum LoaderState {
 /// `crew_loader` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` spoils packets on purpose.
 #[derive(LogicBlock)]
 pub struct CrewLoader {
-    /// START.
-    pub start: Bit<In>,
-    /// ABORT.
-    pub abort_job: Bit<In>,
-    /// The job has failed: drop the rest of the packet.
-    pub flush: Bit<In>,
+    /// Input stream, errors, the end of the packet.
+    pub packet: Packet,
     /// Job registers.
     pub job: JobFields<In>,
     /// A weight bank has become free.
     pub group_added: Bit<In>,
-    /// Input stream.
-    pub s_axis_tvalid: Bit<In>,
-    /// Input stream.
-    pub s_axis_tready: Bit<Out>,
-    /// Input stream.
-    pub s_axis_tdata: Sig<In>,
-    /// Input stream.
-    pub s_axis_tlast: Bit<In>,
-    /// A beat was accepted.
-    pub accepted: Bit<Out>,
-    /// The packet has ended.
-    pub done: Bit<Out>,
-    /// The beat accepted in this cycle is wrong.
-    pub error: Bit<Out>,
-    /// What is wrong with it.
-    pub error_code: Sig<Out>,
     /// Bit s: the PEs of stripe s take the word.
     pub load_stripe: Sig<Out>,
     /// The word is a header.
@@ -91,11 +65,7 @@ pub struct CrewLoader {
     index_beats: Reg,
     bank: BitReg,
     banks_used: Reg,
-    ready: Bit<Local>,
-    accept: Bit<Local>,
     stripe_ends: Bit<Local>,
-    ends: Bit<Local>,
-    bad: Bit<Local>,
     header_unique_beats: Sig<Local>,
     header_index_beats: Sig<Local>,
     width: Vec<Sig<Local>>,
@@ -120,9 +90,6 @@ pub struct CrewLoader {
     most_uniques: Param,
     most_unique_beats: Param,
     most_index_beats: Param,
-    bad_header: Param,
-    short: Param,
-    long: Param,
     about: About,
 }
 
@@ -134,21 +101,10 @@ impl CrewLoader {
         let at = |field: &crate::regmap::Field| Param::new(field.lsb as usize);
         let stripes = config.stripes();
         let stripe_w = address_width(stripes);
-        let code = |error: Error| Param::new(error.code() as usize);
         CrewLoader {
-            start: Bit::new(),
-            abort_job: Bit::new(),
-            flush: Bit::new(),
+            packet: Packet::new(config),
             job: JobFields::new(),
             group_added: Bit::new(),
-            s_axis_tvalid: Bit::new(),
-            s_axis_tready: Bit::new(),
-            s_axis_tdata: Sig::unsigned(config.bus_w),
-            s_axis_tlast: Bit::new(),
-            accepted: Bit::new(),
-            done: Bit::new(),
-            error: Bit::new(),
-            error_code: Sig::unsigned(8),
             load_stripe: Sig::unsigned(stripes),
             load_header: Bit::new(),
             load_x: Bit::new(),
@@ -166,11 +122,7 @@ impl CrewLoader {
             index_beats: Reg::unsigned(COUNT_W),
             bank: BitReg::new(),
             banks_used: Reg::unsigned(2),
-            ready: Bit::new(),
-            accept: Bit::new(),
             stripe_ends: Bit::new(),
-            ends: Bit::new(),
-            bad: Bit::new(),
             header_unique_beats: Sig::unsigned(unique_beats.bits as usize),
             header_index_beats: Sig::unsigned(index_beats.bits as usize),
             width: (0..slots)
@@ -199,9 +151,6 @@ impl CrewLoader {
             most_uniques: Param::new(MAX_UNIQUES),
             most_unique_beats: Param::new(MAX_UNIQUES / config.slice_bytes()),
             most_index_beats: Param::new(config.max_rows() / 2),
-            bad_header: code(Error::BadHeader),
-            short: code(Error::StreamShort),
-            long: code(Error::StreamLong),
             about: About::new(
                 "crew_loader",
                 "Parses the input packet of CREW: activations, then header, unique weights and indices of each stripe of each group.",
@@ -213,44 +162,37 @@ impl CrewLoader {
 impl Logic for CrewLoader {
     #[hdl_gen]
     fn update(&mut self) {
-        self.ready.next = true;
-        match self.state.val() {
-            LoaderState::Idle => {
-                self.ready.next = false;
-            }
-            LoaderState::Done => {
-                self.ready.next = false;
-            }
-            LoaderState::Header => {
-                self.ready.next = (self.stripe.val() != 0) || (self.banks_used.val() != 2);
-            }
-            _ => {}
-        }
-        self.s_axis_tready.next = self.ready.val();
-        self.accept.next = self.s_axis_tvalid.val() && self.ready.val();
-        self.accepted.next = self.accept.val();
+        self.packet.waits.next = (self.state.val() == LoaderState::Header)
+            && (self.stripe.val() == 0)
+            && (self.banks_used.val() == 2);
 
         // A header's fields.
         self.header_unique_beats.next =
-            unsigned_cast(self.s_axis_tdata.val() >> self.unique_beats_at.val());
+            unsigned_cast(self.packet.axis.s_axis_tdata.val() >> self.unique_beats_at.val());
         self.header_index_beats.next =
-            unsigned_cast(self.s_axis_tdata.val() >> self.index_beats_at.val());
-        self.bad.next = (self.header_unique_beats.val() == 0)
+            unsigned_cast(self.packet.axis.s_axis_tdata.val() >> self.index_beats_at.val());
+        self.packet.bad.next = (self.header_unique_beats.val() == 0)
             || (self.header_unique_beats.val() > self.most_unique_beats.val())
             || (self.header_index_beats.val() > self.most_index_beats.val());
         for i in 0..self.slots.val() {
             self.width[i].next = unsigned_cast(
-                self.s_axis_tdata.val() >> (i * self.slice_w.val() + self.width_at.val()),
+                self.packet.axis.s_axis_tdata.val()
+                    >> (i * self.slice_w.val() + self.width_at.val()),
             );
             self.count[i].next = unsigned_cast(
-                self.s_axis_tdata.val() >> (i * self.slice_w.val() + self.uniques_at.val()),
+                self.packet.axis.s_axis_tdata.val()
+                    >> (i * self.slice_w.val() + self.uniques_at.val()),
             );
             if (self.width[i].val() > 8)
                 || (self.count[i].val() == 0)
                 || (self.count[i].val() > self.most_uniques.val())
             {
-                self.bad.next = true;
+                self.packet.bad.next = true;
             }
+        }
+
+        if self.state.val() != LoaderState::Header {
+            self.packet.bad.next = false;
         }
 
         // The beat.
@@ -260,20 +202,18 @@ impl Logic for CrewLoader {
         self.indices_q.next = false;
         self.group_q.next = false;
         self.stripe_ends.next = false;
-        self.ends.next = false;
+        self.packet.ends.next = false;
         self.stripe_q.next = self.one_stripe.val() << self.stripe.val();
         self.bank_q.next = self.bank.val();
         self.beat_q.next = self.beat.val();
-        self.data_q.next = self.s_axis_tdata.val();
-        self.error.next = false;
-        self.error_code.next = self.short.val().into();
-        if self.accept.val() {
+        self.data_q.next = self.packet.axis.s_axis_tdata.val();
+        if self.packet.taken.val() {
             self.beat.next = self.beat.val() + 1;
         }
         match self.state.val() {
             LoaderState::Activations => {
-                self.x_q.next = self.accept.val();
-                if self.accept.val() && (self.beat.val() + 1 == self.job.x_beats.val()) {
+                self.x_q.next = self.packet.taken.val();
+                if self.packet.taken.val() && (self.beat.val() + 1 == self.job.x_beats.val()) {
                     self.beat.next = 0.into();
                     self.stripe.next = self.stripe.val() + 1;
                     if self.stripe.val() == self.last_stripe.val() {
@@ -283,21 +223,17 @@ impl Logic for CrewLoader {
                 }
             }
             LoaderState::Header => {
-                self.header_q.next = self.accept.val();
-                if self.accept.val() {
+                self.header_q.next = self.packet.taken.val();
+                if self.packet.taken.val() {
                     self.beat.next = 0.into();
                     self.unique_beats.next = unsigned_cast(self.header_unique_beats.val());
                     self.index_beats.next = unsigned_cast(self.header_index_beats.val());
                     self.state.next = LoaderState::Uniques;
-                    if self.bad.val() {
-                        self.error.next = true;
-                        self.error_code.next = self.bad_header.val().into();
-                    }
                 }
             }
             LoaderState::Uniques => {
-                self.uniques_q.next = self.accept.val();
-                if self.accept.val() && (self.beat.val() + 1 == self.unique_beats.val()) {
+                self.uniques_q.next = self.packet.taken.val();
+                if self.packet.taken.val() && (self.beat.val() + 1 == self.unique_beats.val()) {
                     self.beat.next = 0.into();
                     self.state.next = LoaderState::Indices;
                     if self.index_beats.val() == 0 {
@@ -306,18 +242,12 @@ impl Logic for CrewLoader {
                 }
             }
             LoaderState::Indices => {
-                self.indices_q.next = self.accept.val();
-                if self.accept.val() && (self.beat.val() + 1 == self.index_beats.val()) {
+                self.indices_q.next = self.packet.taken.val();
+                if self.packet.taken.val() && (self.beat.val() + 1 == self.index_beats.val()) {
                     self.beat.next = 0.into();
                     self.stripe_ends.next = true;
                 }
             }
-            LoaderState::Flush => {
-                if self.accept.val() && self.s_axis_tlast.val() {
-                    self.state.next = LoaderState::Done;
-                }
-            }
-            _ => {}
         }
         if self.stripe_ends.val() {
             self.state.next = LoaderState::Header;
@@ -327,12 +257,12 @@ impl Logic for CrewLoader {
                 self.bank.next = !self.bank.val();
                 self.group_q.next = true;
                 self.groups_left.next = self.groups_left.val() - 1;
-                self.ends.next = self.groups_left.val() == 1;
+                self.packet.ends.next = self.groups_left.val() == 1;
             }
         }
 
         // Both banks in use: the header of another group waits.
-        if self.accept.val()
+        if self.packet.taken.val()
             && (self.state.val() == LoaderState::Header)
             && (self.stripe.val() == 0)
         {
@@ -344,26 +274,7 @@ impl Logic for CrewLoader {
             self.banks_used.next = self.banks_used.val() - 1;
         }
 
-        // The end.
-        if self.accept.val() && (self.state.val() != LoaderState::Flush) {
-            if self.ends.val() {
-                self.state.next = LoaderState::Done;
-                if !self.s_axis_tlast.val() {
-                    self.error.next = true;
-                    self.error_code.next = self.long.val().into();
-                }
-            } else if self.s_axis_tlast.val() {
-                self.error.next = true;
-                self.error_code.next = self.short.val().into();
-            }
-        }
-        if self.error.val() || (self.flush.val() && (self.state.val() != LoaderState::Done)) {
-            self.state.next = LoaderState::Flush;
-            if self.accept.val() && self.s_axis_tlast.val() {
-                self.state.next = LoaderState::Done;
-            }
-        }
-        if self.start.val() {
+        if self.packet.start.val() {
             self.state.next = LoaderState::Activations;
             self.stripe.next = 0.into();
             self.beat.next = 0.into();
@@ -371,10 +282,6 @@ impl Logic for CrewLoader {
             self.bank.next = false;
             self.banks_used.next = 0.into();
         }
-        if self.abort_job.val() {
-            self.state.next = LoaderState::Idle;
-        }
-        self.done.next = self.state.val() == LoaderState::Done;
 
         self.load_stripe.next = self.stripe_q.val();
         self.load_header.next = self.header_q.val();

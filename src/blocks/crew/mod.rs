@@ -5,6 +5,7 @@
 //! | [`regs`] | AXI4-Lite register file, made from the register table |
 //! | [`control`] | START to trailer, errors, counters |
 //! | [`loader`] | `crew`: parses the input stream |
+//! | [`packet`] | what the loaders share: the input stream and its end |
 //! | [`sequencer`] | `crew`: which task multiplies, which adds |
 //! | [`pe`] | `crew`: one input: multiplier, product buffers, indices |
 //! | [`unpacker`] | `crew`: indices of variable width |
@@ -20,6 +21,7 @@ pub mod dense_array;
 pub mod dense_loader;
 pub mod drain;
 pub mod loader;
+pub mod packet;
 pub mod pe;
 pub mod regs;
 pub mod sequencer;

@@ -36,7 +36,7 @@ pub struct Args {
     /// Seed of layers and stalls
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Probability of a pause of the host, on each stream in each cycle
+    /// Probability of a pause of the host, in each cycle of a stream and before each step of a register access
     #[arg(long, default_value_t = 0.0, value_name = "P")]
     p_stall: f64,
     /// Run only the layer of this number

@@ -10,6 +10,7 @@ use super::super::{Outcome, check_output, grouped, write_json};
 use super::crew_sizes;
 use crate::crew::approximate::{Merged, merge_rare};
 use crate::crew::encode::{Encoded, Summary};
+use crate::crew::estimate::uniques;
 use crate::crew::{encode, files, pack};
 
 /// Encode the matrices of a file by unique weights, print what that saves, write the stream that the hardware reads
@@ -106,7 +107,7 @@ impl Args {
                 "layer {} is not what it was after encoding and decoding",
                 tensor.name
             );
-            let summary = Summary::new(&encoded, &config);
+            let summary = Summary::new(&uniques(weights.view(), config.outputs), &config);
             println!(
                 "{:<24}{:>13}{:>9.1}{:>9}{:>13}{:>9.2}%{:>11}{:>10.1}%",
                 tensor.name,

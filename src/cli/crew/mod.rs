@@ -3,6 +3,7 @@
 mod cosim;
 mod encode;
 mod faults;
+mod report;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ pub enum Command {
     Encode(encode::Args),
     Cosim(cosim::Args),
     Faults(faults::Args),
+    Report(report::Args),
 }
 
 impl Command {
@@ -28,6 +30,7 @@ impl Command {
             Command::Encode(args) => args.run(),
             Command::Cosim(args) => args.run(),
             Command::Faults(args) => args.run(),
+            Command::Report(args) => args.run(),
         }
     }
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::Driver;
 use crate::config::fc::FcConfig;
 use crate::cosim::pump::{Pump, Stalls};
-use crate::crew::{Job, Layer, golden, model, random};
+use crate::crew::{Job, golden, model, random};
 use crate::regmap::fc::{Reg, Statistics};
 
 /// What to run.
@@ -15,7 +15,7 @@ pub struct Settings {
     pub layers: u64,
     /// Seed of layers and stalls.
     pub seed: u64,
-    /// Probability of a pause on each stream in each cycle.
+    /// Probability of a pause, in each cycle of a stream and before each step of a register access.
     pub p_stall: f64,
     /// Run only the layer of this number.
     pub only: Option<u64>,
@@ -62,7 +62,7 @@ pub fn run(
             seed,
         })?;
         let case = random::case(settings.seed, number, config);
-        let layer = Layer::new(case.weights.view(), config)?;
+        let layer = case.layer(config)?;
         let mut result = layer.result(case.x.nrows());
         for (i, job) in layer.jobs(case.x.view())?.iter().enumerate() {
             let sums = match one_job(driver, config, job, settings.p_stall, &mut report) {

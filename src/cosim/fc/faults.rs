@@ -10,7 +10,7 @@ use crate::cosim::rtl::Rtl;
 use crate::cosim::verilate::Options;
 
 /// Faults of what both designs have.
-const COMMON: [Fault; 4] = [
+const COMMON: [Fault; 7] = [
     Fault {
         name: "sums: the row just written not forwarded",
         file: "sums.v",
@@ -28,6 +28,24 @@ const COMMON: [Fault; 4] = [
         file: "fc_drain.v",
         from: "assign moves = !out_valid || m_axis_tready;",
         to: "assign moves = 1'b1;",
+    },
+    Fault {
+        name: "registers: the answer to a write not held",
+        file: "fc_regs.v",
+        from: "if (s_axil_bready) begin",
+        to: "if (1'b1) begin",
+    },
+    Fault {
+        name: "registers: an address taken without its data",
+        file: "fc_regs.v",
+        from: "s_axil_awvalid && s_axil_wvalid && !write_done",
+        to: "s_axil_awvalid && !write_done",
+    },
+    Fault {
+        name: "registers: a word that is read not kept",
+        file: "fc_regs.v",
+        from: "        if (read) begin\n            read_error",
+        to: "        if (1'b1) begin\n            read_error",
     },
     Fault {
         name: "counter: stalls counted down",
@@ -66,8 +84,8 @@ const CREW: [Fault; 8] = [
     Fault {
         name: "loader: a group may overwrite one in use",
         file: "crew_loader.v",
-        from: "(banks_used != 2'd2)",
-        to: "(banks_used != 2'd3)",
+        from: "(banks_used == 2'd2)",
+        to: "(banks_used == 2'd3)",
     },
     Fault {
         name: "timing: products looked up a cycle early",
@@ -94,8 +112,8 @@ const DENSE: [Fault; 2] = [
     Fault {
         name: "shadow: a beat accepted while it is full",
         file: "dense_loader.v",
-        from: "ready = !full_q || take_last;",
-        to: "ready = 1'b1;",
+        from: "&& full_q && !take_last;",
+        to: "&& 1'b0;",
     },
     Fault {
         name: "tiles: the first one of a beat taken again",

@@ -1,6 +1,6 @@
 //! The page of a comparison: one HTML file that needs nothing else.
 
-mod chart;
+pub(crate) mod chart;
 mod figures;
 mod layers;
 
