@@ -22,6 +22,7 @@ use mercury::blocks::output_packer::OutputPacker;
 use mercury::blocks::patch_agu::PatchAgu;
 use mercury::blocks::pe;
 use mercury::blocks::pe_set::PeSet;
+use mercury::blocks::product_limit::ProductLimit;
 use mercury::blocks::psum_banks::PsumBanks;
 use mercury::blocks::requantizer::Requantizer;
 use mercury::blocks::set_sequencer::SetSequencer;
@@ -407,6 +408,17 @@ fn pe_set() {
             "stall_detect",
             "det_request_0",
         ]);
+}
+
+#[test]
+fn product_limit() {
+    Gate::new("product_limit_gate")
+        .stimulus(|rng, _, inputs| {
+            let bits = rng.random_range(1..=12);
+            small(rng, inputs, &["a"], 0..=1 << bits);
+            small(rng, inputs, &["b"], 0..=(1 << (12 - bits)) + 1);
+        })
+        .check(ProductLimit::new(16, 16, 2048));
 }
 
 #[test]

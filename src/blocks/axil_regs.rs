@@ -4,6 +4,7 @@ mod new;
 
 use super::axil_slave::AxilSlave;
 use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
+use super::product_limit::ProductLimit;
 use super::reuse_fields::ReuseFields;
 use crate::hdl::prelude::*;
 
@@ -51,8 +52,7 @@ pub struct AxilRegs {
     rpq_index: Param,
     lists_index: Param,
     mode_index: Param,
-    ring_beats: Reg,
-    bank_depth: Param,
+    ring_room: ProductLimit,
     max_shift: Param,
     wgrad_index: Param,
     wgrad_at: Param,
@@ -190,10 +190,11 @@ impl Logic for AxilRegs {
         LoopCounts::<In>::join(&mut self.reuse_fields.counts, &mut self.counts);
         self.reuse_fields.stream_features.next = self.stream_features.val();
         ReuseJob::<Out>::join(&mut self.reuse, &mut self.reuse_fields.job);
-        // A write and START are two cycles apart at least: the product is there in time.
-        self.ring_beats.next = self.ring_slots.val() * self.slot_beats.val();
+        // A write and START are two cycles apart at least: the answer is there in time.
+        self.ring_room.a.next = self.ring_slots.val();
+        self.ring_room.b.next = self.slot_beats.val();
         self.bad_job.next = self.reuse_fields.bad_job.val()
-            || (self.ring_beats.val() > self.bank_depth.val())
+            || self.ring_room.above.val()
             || (self.slave.job[self.shift_index.val()].val() > self.max_shift.val())
             || (self.counts.cgroups.val() == 0)
             || (self.counts.chunks.val() == 0)

@@ -7,6 +7,7 @@
 //! | [`axi`] | the AXI ports of an accelerator |
 //! | [`job_fields`] | bundles of job register fields |
 //! | [`reuse_fields`] | register fields of reuse |
+//! | [`product_limit`] | whether a product is above a limit, without a multiplier |
 //! | [`job_control`] | START to trailer, errors, counters |
 //! | [`loader`] | parses the input stream, deals it to the PE sets |
 //! | [`pe_set`] | C processing elements in lockstep |
@@ -65,6 +66,7 @@ pub mod patch_agu;
 pub mod pe;
 pub mod pe_set;
 pub mod position_walk;
+pub mod product_limit;
 pub mod psum_banks;
 pub mod requantizer;
 pub mod reuse_fields;

@@ -3,6 +3,7 @@
 use super::job_fields::{LoopCounts, ReuseJob};
 use super::list_reader::LIST_SLOT_W;
 use super::loop_nest::COUNT_W;
+use super::product_limit::ProductLimit;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::REGISTERS;
@@ -15,7 +16,7 @@ use crate::reuse::{MAX_BITS, Mode};
 ///                      counts, stream_features, job ─► bad_job
 /// ```
 ///
-/// **Latency** 0 for the fields; `bad_job` one cycle, for a register multiplies LIST_POSITIONS by LIST_SLOTS.
+/// **Latency** 0 for the fields; `bad_job` one cycle, that of [`ProductLimit`] for LIST_POSITIONS · LIST_SLOTS.
 /// **Back-pressure** none. **Parameters** `reuse` (without it a mode other than 0 is bad), `p_max`, `lists` and `tile`
 /// (words of a list memory).
 ///
@@ -42,8 +43,8 @@ pub struct ReuseFields {
     pub bad_job: Bit<Out>,
     mode_bits: Sig<Local>,
     redetect_bit: Sig<Local>,
-    ring_words: Reg,
-    list_words: Param,
+    list_room: Vec<ProductLimit>,
+    checks_lists: Param,
     most_modes: Param,
     p_max: Param,
     most_bits: Param,
@@ -85,8 +86,11 @@ impl ReuseFields {
             bad_job: Bit::new(),
             mode_bits: Sig::unsigned(4),
             redetect_bit: Sig::unsigned(1),
-            ring_words: Reg::unsigned(COUNT_W + LIST_SLOT_W),
-            list_words: Param::new(config.list_words()),
+            // Without reuse any mode but 0 is bad, whatever the lists.
+            list_room: (0..usize::from(config.reuse))
+                .map(|_| ProductLimit::new(COUNT_W, LIST_SLOT_W, config.list_words()))
+                .collect(),
+            checks_lists: Param::new(config.reuse.into()),
             most_modes: Param::new(last_mode.code().into()),
             p_max: Param::new(config.p_max),
             most_bits: Param::new(MAX_BITS),
@@ -132,7 +136,6 @@ impl Logic for ReuseFields {
         self.job.list_positions.next = unsigned_cast(self.lists_word.val());
         self.job.list_slots.next = unsigned_cast(self.lists_word.val() >> self.list_slots_at.val());
 
-        self.ring_words.next = self.job.list_positions.val() * self.job.list_slots.val();
         self.bad_job.next = (self.mode_bits.val() > self.most_modes.val())
             || (self.mode_bits.val().any()
                 && ((self.job.group_k.val() == 0)
@@ -147,8 +150,14 @@ impl Logic for ReuseFields {
                     || (self.job.sig_bits.val() > self.most_bits.val())
                     || (self.job.list_positions.val() == 0)
                     || (self.job.list_slots.val() == 0)
-                    || (self.ring_words.val() > self.list_words.val())
                     || ((self.counts.chunks.val() > 1) && (self.counts.cg.val() != 1))
                     || (self.stream_features.val() && !self.redetect_bit.val().any())));
+        for i in 0..self.checks_lists.val() {
+            self.list_room[i].a.next = self.job.list_positions.val();
+            self.list_room[i].b.next = self.job.list_slots.val();
+            if self.mode_bits.val().any() && self.list_room[i].above.val() {
+                self.bad_job.next = true;
+            }
+        }
     }
 }

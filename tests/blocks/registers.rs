@@ -2,6 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::axil_regs::AxilRegs;
+use mercury::blocks::product_limit::ProductLimit;
 use mercury::config::Config;
 use mercury::hdl::{Direction, Sim, Value};
 use mercury::regmap::{ADDRESS_BITS, Access, REGISTERS, Reg, words};
@@ -481,5 +482,52 @@ fn axil_regs_without_reuse_refuse_every_mode() {
     for mode in 0..16 {
         let bad = is_bad(&mut bus, &[(Reg::Mode, "REUSE", mode)]);
         assert_eq!(bad, mode > 0, "mode {mode}");
+    }
+}
+
+/// Factors near the limit, all small ones and the largest: three widths, limits that are a power of two and that are not.
+#[test]
+fn product_limit_knows_every_product() {
+    for (a_w, b_w, limit) in [
+        (16, 16, 64),
+        (16, 8, 1000),
+        (7, 3, 600),
+        (1, 1, 1),
+        (4, 16, 24_576),
+    ] {
+        let mut sim = sim(ProductLimit::new(a_w, b_w, limit));
+        let largest = |width: usize| (1u64 << width) - 1;
+        let mut above = 0;
+        for a in (0..40).chain([
+            limit as u64 - 1,
+            limit as u64,
+            limit as u64 + 1,
+            largest(a_w),
+        ]) {
+            let near = (limit as u64).checked_div(a).unwrap_or(limit as u64);
+            for b in [
+                0,
+                1,
+                2,
+                3,
+                near.saturating_sub(1),
+                near,
+                near + 1,
+                2 * near,
+                largest(b_w),
+            ] {
+                let (a, b) = (a & largest(a_w), b & largest(b_w));
+                set(&mut sim.a, a);
+                set(&mut sim.b, b);
+                sim.clock();
+                assert_eq!(
+                    sim.above.val(),
+                    a * b > limit as u64,
+                    "{a} * {b}, limit {limit}"
+                );
+                above += u32::from(sim.above.val());
+            }
+        }
+        assert_eq!(above > 0, largest(a_w) * largest(b_w) > limit as u64);
     }
 }

@@ -5,6 +5,7 @@ use crate::blocks::axil_slave::{AxilSlave, field_at, job_index};
 use crate::blocks::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::patch_agu::ADDR_W;
+use crate::blocks::product_limit::ProductLimit;
 use crate::blocks::requantizer::SHIFT_W;
 use crate::blocks::reuse_fields::ReuseFields;
 use crate::config::Config;
@@ -42,8 +43,7 @@ impl AxilRegs {
             rpq_index: index("RPQ"),
             lists_index: index("LISTS"),
             mode_index: index("MODE"),
-            ring_beats: Reg::unsigned(COUNT_W + ADDR_W),
-            bank_depth: Param::new(config.bank_depth()),
+            ring_room: ProductLimit::new(COUNT_W, ADDR_W, config.bank_depth()),
             max_shift: Param::new(config.acc_w - 1),
             wgrad_index: index("MODE"),
             wgrad_at: at("MODE", "WGRAD"),
