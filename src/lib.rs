@@ -15,6 +15,7 @@ pub mod hdl;
 pub mod inspect;
 pub mod nn;
 pub mod numeric;
+pub mod package;
 pub mod plan;
 pub mod regmap;
 pub mod report;

@@ -123,10 +123,14 @@ def toml(config):
     return "\n".join(lines) + "\n"
 
 
+def verilog_folder(config):
+    """Where the Verilog of a configuration goes."""
+    return WORK / "verilog" / hashlib.sha256(toml(config).encode()).hexdigest()[:12]
+
+
 def generate(config):
     """Generates the Verilog: the name of the top module, and the text of every module."""
-    text = toml(config)
-    folder = WORK / "verilog" / hashlib.sha256(text.encode()).hexdigest()[:12]
+    text, folder = toml(config), verilog_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "config.toml"
     source.write_text(text)

@@ -19,7 +19,8 @@ pub const COUNT_W: usize = 16;
 /// **Latency** 0: all outputs describe the current element; `advance` makes the next one current in the next cycle.
 /// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits, so
 /// every limit that a register can hold terminates. `step_x` means "last element of the vector": each `step_*` implies
-/// all inner ones. `load` (a new tile, while `advance` is 0) clears every counter.
+/// all inner ones. `load` (a new tile, while `advance` is 0) clears every counter; from that cycle on the limits are those of the new
+/// tile, and stay. Outputs before the first `load` mean nothing.
 ///
 /// The test `loop_nest_walks_the_nest` compares it with nested `for` loops.
 #[derive(LogicBlock)]
@@ -81,10 +82,24 @@ pub struct LoopNest {
     pass_count: Reg,
     k_count: Reg,
     position_count: Reg,
+    kc_last: BitReg,
+    kr_last: BitReg,
+    c_last: BitReg,
+    x_last: BitReg,
+    y_last: BitReg,
+    img_last: BitReg,
+    chunk_last: BitReg,
+    cgroup_last: BitReg,
+    pass_last: BitReg,
+    at_vector_first: BitReg,
+    at_group_first: BitReg,
+    at_first_group: BitReg,
     channels: Sig<Local>,
     kernel_rows: Sig<Local>,
-    last_chunk: Bit<Local>,
-    last_cgroup: Bit<Local>,
+    next_last_chunk: Bit<Local>,
+    next_last_cgroup: Bit<Local>,
+    one_kernel_row: Bit<Local>,
+    one_channel: Bit<Local>,
     about: About,
 }
 
@@ -129,10 +144,24 @@ impl LoopNest {
             pass_count: count(),
             k_count: count(),
             position_count: count(),
+            kc_last: BitReg::new(),
+            kr_last: BitReg::new(),
+            c_last: BitReg::new(),
+            x_last: BitReg::new(),
+            y_last: BitReg::new(),
+            img_last: BitReg::new(),
+            chunk_last: BitReg::new(),
+            cgroup_last: BitReg::new(),
+            pass_last: BitReg::new(),
+            at_vector_first: BitReg::new(),
+            at_group_first: BitReg::new(),
+            at_first_group: BitReg::new(),
             channels: Sig::unsigned(COUNT_W),
             kernel_rows: Sig::unsigned(COUNT_W),
-            last_chunk: Bit::new(),
-            last_cgroup: Bit::new(),
+            next_last_chunk: Bit::new(),
+            next_last_cgroup: Bit::new(),
+            one_kernel_row: Bit::new(),
+            one_channel: Bit::new(),
             about: About::new(
                 "loop_nest",
                 "Counts through pass, channel group, chunk, image, row, column, channel, kernel row and kernel column of a tile, and says which levels end with the current element.",
@@ -150,74 +179,110 @@ impl Default for LoopNest {
 impl Logic for LoopNest {
     #[hdl_gen]
     fn update(&mut self) {
-        self.last_chunk.next = self.chunk_count.val() + 1 == self.counts.chunks.val();
-        self.last_cgroup.next = self.cgroup_count.val() + 1 == self.counts.cgroups.val();
-        self.in_last_pass.next = self.pass_count.val() + 1 == self.passes.val();
-        self.channels.next = self.counts.cg.val();
-        if self.last_cgroup.val() {
-            self.channels.next = self.counts.cg_last.val();
-        }
-        self.kernel_rows.next = self.counts.kr.val();
-        if self.last_chunk.val() {
-            self.kernel_rows.next = self.counts.kr_last.val();
-        }
+        // Whether a level is at its last count stands in a register, so that the steps are one AND.
+        self.step_kr.next = self.kc_last.val();
+        self.step_c.next = self.kc_last.val() && self.kr_last.val();
+        self.step_x.next = self.step_c.val() && self.c_last.val();
+        self.step_y.next = self.step_x.val() && self.x_last.val();
+        self.step_img.next = self.step_y.val() && self.y_last.val();
+        self.step_chunk.next = self.step_img.val() && self.img_last.val();
+        self.step_cgroup.next = self.step_chunk.val() && self.chunk_last.val();
+        self.step_pass.next = self.step_cgroup.val() && self.cgroup_last.val();
+        self.step_tile.next = self.step_pass.val() && self.pass_last.val();
 
-        self.step_kr.next = self.kc_count.val() + 1 == self.counts.kw.val();
-        self.step_c.next =
-            self.step_kr.val() && (self.kr_count.val() + 1 == self.kernel_rows.val());
-        self.step_x.next = self.step_c.val() && (self.c_count.val() + 1 == self.channels.val());
-        self.step_y.next = self.step_x.val() && (self.x_count.val() + 1 == self.cols.val());
-        self.step_img.next = self.step_y.val() && (self.y_count.val() + 1 == self.rows.val());
-        self.step_chunk.next =
-            self.step_img.val() && (self.img_count.val() + 1 == self.images.val());
-        self.step_cgroup.next = self.step_chunk.val() && self.last_chunk.val();
-        self.step_pass.next = self.step_cgroup.val() && self.last_cgroup.val();
-        self.step_tile.next = self.step_pass.val() && self.in_last_pass.val();
-
-        self.vector_first.next = self.k_count.val() == 0;
-        self.group_first.next = self.vector_first.val() && (self.position_count.val() == 0);
-        self.in_first_group.next = (self.cgroup_count.val() == 0) && (self.chunk_count.val() == 0);
+        self.in_last_pass.next = self.pass_last.val();
+        self.vector_first.next = self.at_vector_first.val();
+        self.group_first.next = self.at_group_first.val();
+        self.in_first_group.next = self.at_first_group.val();
         self.k_index.next = self.k_count.val();
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_count.val();
 
+        // The counts of a group's kernel rows and channels: of this group, and whether those of the next one are 1.
+        self.kernel_rows.next = self.counts.kr.val();
+        if self.chunk_last.val() {
+            self.kernel_rows.next = self.counts.kr_last.val();
+        }
+        self.channels.next = self.counts.cg.val();
+        if self.cgroup_last.val() {
+            self.channels.next = self.counts.cg_last.val();
+        }
+        self.next_last_chunk.next = self.chunk_last.val();
+        self.next_last_cgroup.next = self.cgroup_last.val();
+        if self.step_chunk.val() {
+            self.next_last_chunk.next = self.chunk_count.val() + 2 == self.counts.chunks.val();
+        }
+        if self.step_cgroup.val() || self.load.val() {
+            self.next_last_chunk.next = self.counts.chunks.val() == 1;
+            self.next_last_cgroup.next = self.cgroup_count.val() + 2 == self.counts.cgroups.val();
+        }
+        if self.step_pass.val() || self.load.val() {
+            self.next_last_cgroup.next = self.counts.cgroups.val() == 1;
+        }
+        self.one_kernel_row.next = self.counts.kr.val() == 1;
+        if self.next_last_chunk.val() {
+            self.one_kernel_row.next = self.counts.kr_last.val() == 1;
+        }
+        self.one_channel.next = self.counts.cg.val() == 1;
+        if self.next_last_cgroup.val() {
+            self.one_channel.next = self.counts.cg_last.val() == 1;
+        }
+
         if self.advance.val() {
             self.kc_count.next = self.kc_count.val() + 1;
+            self.kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
             self.k_count.next = self.k_count.val() + 1;
+            self.at_vector_first.next = self.step_x.val();
+            self.at_group_first.next = self.step_chunk.val();
             if self.step_kr.val() {
                 self.kc_count.next = 0.into();
+                self.kc_last.next = self.counts.kw.val() == 1;
                 self.kr_count.next = self.kr_count.val() + 1;
+                self.kr_last.next = self.kr_count.val() + 2 == self.kernel_rows.val();
             }
             if self.step_c.val() {
                 self.kr_count.next = 0.into();
+                self.kr_last.next = self.one_kernel_row.val();
                 self.c_count.next = self.c_count.val() + 1;
+                self.c_last.next = self.c_count.val() + 2 == self.channels.val();
             }
             if self.step_x.val() {
                 self.c_count.next = 0.into();
+                self.c_last.next = self.one_channel.val();
                 self.k_count.next = 0.into();
                 self.x_count.next = self.x_count.val() + 1;
+                self.x_last.next = self.x_count.val() + 2 == self.cols.val();
                 self.position_count.next = self.position_count.val() + 1;
             }
             if self.step_y.val() {
                 self.x_count.next = 0.into();
+                self.x_last.next = self.cols.val() == 1;
                 self.y_count.next = self.y_count.val() + 1;
+                self.y_last.next = self.y_count.val() + 2 == self.rows.val();
             }
             if self.step_img.val() {
                 self.y_count.next = 0.into();
+                self.y_last.next = self.rows.val() == 1;
                 self.img_count.next = self.img_count.val() + 1;
+                self.img_last.next = self.img_count.val() + 2 == self.images.val();
             }
             if self.step_chunk.val() {
                 self.img_count.next = 0.into();
+                self.img_last.next = self.images.val() == 1;
                 self.position_count.next = 0.into();
                 self.chunk_count.next = self.chunk_count.val() + 1;
+                self.chunk_last.next = self.next_last_chunk.val();
+                self.at_first_group.next = self.step_pass.val();
             }
             if self.step_cgroup.val() {
                 self.chunk_count.next = 0.into();
                 self.cgroup_count.next = self.cgroup_count.val() + 1;
+                self.cgroup_last.next = self.next_last_cgroup.val();
             }
             if self.step_pass.val() {
                 self.cgroup_count.next = 0.into();
                 self.pass_count.next = self.pass_count.val() + 1;
+                self.pass_last.next = self.pass_count.val() + 2 == self.passes.val();
             }
         }
         if self.load.val() {
@@ -232,6 +297,18 @@ impl Logic for LoopNest {
             self.pass_count.next = 0.into();
             self.k_count.next = 0.into();
             self.position_count.next = 0.into();
+            self.kc_last.next = self.counts.kw.val() == 1;
+            self.kr_last.next = self.one_kernel_row.val();
+            self.c_last.next = self.one_channel.val();
+            self.x_last.next = self.cols.val() == 1;
+            self.y_last.next = self.rows.val() == 1;
+            self.img_last.next = self.images.val() == 1;
+            self.chunk_last.next = self.next_last_chunk.val();
+            self.cgroup_last.next = self.next_last_cgroup.val();
+            self.pass_last.next = self.passes.val() == 1;
+            self.at_vector_first.next = true;
+            self.at_group_first.next = true;
+            self.at_first_group.next = true;
         }
     }
 }

@@ -7,16 +7,19 @@ use crate::hdl::prelude::*;
 
 /// Bits of feature-buffer word addresses and of input coordinates: those of the register fields that step them.
 pub const ADDR_W: usize = 16;
+/// Levels that change the bank: start of the slot, chunk, output row, channel, kernel row.
+const BANK_LEVELS: usize = 5;
 
 /// Follows the loop nest and gives bank, word address and padding of the current element.
 ///
-/// Every loop level has an increment and a base, the place of its first element. When a level steps, one adder forms
-/// `base + increment`, which becomes the new base of that level and of every inner one: no multiplier, no subtraction.
+/// Every loop level has an increment and a base, the place of its first element. When a level steps,
+/// `base + increment` becomes the new base of that level and of every inner one: no multiplier. Each level has an adder of its own,
+/// because `step_*` come late in a clock cycle.
 ///
 /// ```text
-///  step_* ──► which level? ──► base, increment ──► + ──► current (bank, addr)   row, col likewise
-///                                ▲                 │
-///                                └── base registers ┘   bank ≥ L: bank -= L, addr += wrap_addr
+///  base registers, increments ──► + for each level ──► which level? ──► current (bank, addr)   row, col likewise
+///        ▲         bank ≥ L: bank -= L, addr += wrap_addr    ▲ step_*    │
+///        └───────────────────────────────────────────────────────────────┘
 /// ```
 ///
 /// **Latency** 0: outputs describe the current element; a step shows in the next cycle.
@@ -81,30 +84,28 @@ pub struct PatchAgu {
     col_x: Reg,
     col_now: Reg,
     restart: Bit<Local>,
-    addr_base: Sig<Local>,
-    addr_inc: Sig<Local>,
-    bank_base: Sig<Local>,
-    bank_inc: Sig<Local>,
-    bank_sum: Sig<Local>,
-    bank_wraps: Bit<Local>,
+    addr_base: Vec<Sig<Local>>,
+    addr_inc: Vec<Sig<Local>>,
+    bank_base: Vec<Sig<Local>>,
+    bank_inc: Vec<Sig<Local>>,
+    bank_sum: Vec<Sig<Local>>,
+    to_bank: Vec<Sig<Local>>,
+    to_addr: Vec<Sig<Local>>,
     next_addr: Sig<Local>,
     next_bank: Sig<Local>,
     next_row: Sig<Local>,
     next_col: Sig<Local>,
+    levels: Param,
     banks: Param,
-    bank_w: Param,
-    sum_w: Param,
     about: About,
 }
 
 impl PatchAgu {
     /// The block for a configuration's feature banks.
     pub fn new(config: &Config) -> Self {
-        macro_rules! wires {
-            ($($name:ident: $make:expr),* $(,)?) => { PatchAgu { $($name: $make),* } };
-        }
+        let wires = |width: usize| (0..BANK_LEVELS).map(|_| Sig::unsigned(width)).collect();
         let (count, addr, bank) = (COUNT_W, ADDR_W, config.bank_w());
-        wires! {
+        PatchAgu {
             load: Bit::new(),
             advance: Bit::new(),
             step_kr: Bit::new(),
@@ -141,20 +142,23 @@ impl PatchAgu {
             col_x: Reg::unsigned(addr),
             col_now: Reg::unsigned(addr),
             restart: Bit::new(),
-            addr_base: Sig::unsigned(addr),
-            addr_inc: Sig::unsigned(addr),
-            bank_base: Sig::unsigned(bank),
-            bank_inc: Sig::unsigned(bank),
-            bank_sum: Sig::unsigned(bank + 1),
-            bank_wraps: Bit::new(),
+            addr_base: wires(addr),
+            addr_inc: wires(addr),
+            bank_base: wires(bank),
+            bank_inc: wires(bank),
+            bank_sum: wires(bank + 1),
+            to_bank: wires(bank),
+            to_addr: wires(addr),
             next_addr: Sig::unsigned(addr),
             next_bank: Sig::unsigned(bank),
             next_row: Sig::unsigned(addr),
             next_col: Sig::unsigned(addr),
+            levels: Param::new(BANK_LEVELS),
             banks: Param::new(config.l),
-            bank_w: Param::new(bank),
-            sum_w: Param::new(bank + 1),
-            about: About::new("patch_agu", "Patch address generation: bank, word address and padding of the current element. Each loop level keeps the place of its first element; one adder forms the place of the next."),
+            about: About::new(
+                "patch_agu",
+                "Patch address generation: bank, word address and padding of the current element. Each loop level keeps the place of its first element; an adder for each forms the place of the next.",
+            ),
         }
     }
 }
@@ -169,69 +173,78 @@ impl Logic for PatchAgu {
             (self.row_now.val() < self.in_rows.val()) && (self.col_now.val() < self.in_cols.val());
 
         self.restart.next = self.load.val() || self.step_cgroup.val();
-        self.addr_base.next = self.addr_now.val();
-        self.addr_inc.next = self.steps.kc_step.val();
-        self.bank_base.next = self.bank_now.val();
-        self.bank_inc.next = 0.into();
+        // Where each level would go is formed at once; the steps choose. Levels that may leave the bank: start, chunk, y, c, kr.
+        self.addr_base[0].next = self.start_addr.val();
+        self.addr_inc[0].next = 0.into();
+        self.bank_base[0].next = self.start_bank.val();
+        self.bank_inc[0].next = 0.into();
+        self.addr_base[1].next = self.addr_chunk.val();
+        self.addr_inc[1].next = self.steps.chunk_addr.val();
+        self.bank_base[1].next = self.bank_chunk.val();
+        self.bank_inc[1].next = self.steps.chunk_bank.val();
+        self.addr_base[2].next = self.addr_y.val();
+        self.addr_inc[2].next = self.steps.y_addr.val();
+        self.bank_base[2].next = self.bank_y.val();
+        self.bank_inc[2].next = self.steps.y_bank.val();
+        self.addr_base[3].next = self.addr_c.val();
+        self.addr_inc[3].next = self.steps.c_addr.val();
+        self.bank_base[3].next = self.bank_c.val();
+        self.bank_inc[3].next = self.steps.c_bank.val();
+        self.addr_base[4].next = self.addr_kr.val();
+        self.addr_inc[4].next = self.steps.kr_addr.val();
+        self.bank_base[4].next = self.bank_now.val();
+        self.bank_inc[4].next = self.steps.kr_bank.val();
+        for i in 0..self.levels.val() {
+            self.bank_sum[i].next = unsigned_cast(self.bank_base[i].val());
+            self.bank_sum[i].next = self.bank_sum[i].val() + unsigned_cast(self.bank_inc[i].val());
+            self.to_bank[i].next = unsigned_cast(self.bank_sum[i].val());
+            self.to_addr[i].next = self.addr_base[i].val() + self.addr_inc[i].val();
+            if self.bank_sum[i].val() >= self.banks.val() {
+                self.to_bank[i].next = unsigned_cast(self.bank_sum[i].val() - self.banks.val());
+                self.to_addr[i].next =
+                    self.addr_base[i].val() + (self.addr_inc[i].val() + self.steps.wrap_addr.val());
+            }
+        }
+
+        self.next_addr.next = self.addr_now.val() + self.steps.kc_step.val();
+        self.next_bank.next = self.bank_now.val();
         self.next_row.next = self.row_now.val();
         self.next_col.next = self.col_now.val() + self.steps.kc_step.val();
         if self.restart.val() {
-            self.addr_base.next = self.start_addr.val();
-            self.addr_inc.next = 0.into();
-            self.bank_base.next = self.start_bank.val();
+            self.next_addr.next = self.to_addr[0].val();
+            self.next_bank.next = self.to_bank[0].val();
             self.next_row.next = self.start_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_chunk.val() {
-            self.addr_base.next = self.addr_chunk.val();
-            self.addr_inc.next = self.steps.chunk_addr.val();
-            self.bank_base.next = self.bank_chunk.val();
-            self.bank_inc.next = self.steps.chunk_bank.val();
+            self.next_addr.next = self.to_addr[1].val();
+            self.next_bank.next = self.to_bank[1].val();
             self.next_row.next = self.row_chunk.val() + self.steps.chunk_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_img.val() {
-            self.addr_base.next = self.addr_img.val();
-            self.addr_inc.next = self.steps.img_addr.val();
-            self.bank_base.next = self.bank_chunk.val();
+            self.next_addr.next = self.addr_img.val() + self.steps.img_addr.val();
+            self.next_bank.next = self.bank_chunk.val();
             self.next_row.next = self.row_chunk.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_y.val() {
-            self.addr_base.next = self.addr_y.val();
-            self.addr_inc.next = self.steps.y_addr.val();
-            self.bank_base.next = self.bank_y.val();
-            self.bank_inc.next = self.steps.y_bank.val();
+            self.next_addr.next = self.to_addr[2].val();
+            self.next_bank.next = self.to_bank[2].val();
             self.next_row.next = self.row_y.val() + self.steps.y_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_x.val() {
-            self.addr_base.next = self.addr_x.val();
-            self.addr_inc.next = self.steps.x_step.val();
-            self.bank_base.next = self.bank_y.val();
+            self.next_addr.next = self.addr_x.val() + self.steps.x_step.val();
+            self.next_bank.next = self.bank_y.val();
             self.next_row.next = self.row_y.val();
             self.next_col.next = self.col_x.val() + self.steps.x_step.val();
         } else if self.step_c.val() {
-            self.addr_base.next = self.addr_c.val();
-            self.addr_inc.next = self.steps.c_addr.val();
-            self.bank_base.next = self.bank_c.val();
-            self.bank_inc.next = self.steps.c_bank.val();
+            self.next_addr.next = self.to_addr[3].val();
+            self.next_bank.next = self.to_bank[3].val();
             self.next_row.next = self.row_y.val();
             self.next_col.next = self.col_x.val();
         } else if self.step_kr.val() {
-            self.addr_base.next = self.addr_kr.val();
-            self.addr_inc.next = self.steps.kr_addr.val();
-            self.bank_inc.next = self.steps.kr_bank.val();
+            self.next_addr.next = self.to_addr[4].val();
+            self.next_bank.next = self.to_bank[4].val();
             self.next_row.next = self.row_now.val() + self.steps.kr_row.val();
             self.next_col.next = self.col_x.val();
-        }
-
-        self.bank_sum.next = bit_cast_w(self.bank_base.val(), self.sum_w.val())
-            + bit_cast_w(self.bank_inc.val(), self.sum_w.val());
-        self.bank_wraps.next = self.bank_sum.val() >= self.banks.val();
-        self.next_bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
-        self.next_addr.next = self.addr_base.val() + self.addr_inc.val();
-        if self.bank_wraps.val() {
-            self.next_bank.next =
-                bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
-            self.next_addr.next =
-                self.addr_base.val() + self.addr_inc.val() + self.steps.wrap_addr.val();
         }
 
         if self.load.val() || self.advance.val() {

@@ -236,6 +236,12 @@ impl Logic for SetSequencer {
         self.nest.rows.next = self.tiles.rows.val();
         self.nest.cols.next = self.tiles.cols.val();
         self.nest.passes.next = self.tiles.passes.val();
+        if self.take.val() {
+            self.nest.images.next = self.tiles.pending_images.val();
+            self.nest.rows.next = self.tiles.pending_rows.val();
+            self.nest.cols.next = self.tiles.pending_cols.val();
+            self.nest.passes.next = self.tiles.pending_passes.val();
+        }
 
         // Where the loops are: the nest knows it of every element, the walker of every item.
         self.reuses.next = false;

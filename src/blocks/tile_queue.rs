@@ -48,6 +48,14 @@ pub struct TileQueue {
     pub pending_row: Sig<Out>,
     /// Start column of the pending tile.
     pub pending_col: Sig<Out>,
+    /// Images of the pending tile.
+    pub pending_images: Sig<Out>,
+    /// Output rows of the pending tile.
+    pub pending_rows: Sig<Out>,
+    /// Output columns of the pending tile.
+    pub pending_cols: Sig<Out>,
+    /// Passes of the pending tile.
+    pub pending_passes: Sig<Out>,
     /// Images.
     pub images: Sig<Out>,
     /// Output rows.
@@ -126,6 +134,10 @@ impl TileQueue {
             pending_addr: field(),
             pending_row: field(),
             pending_col: field(),
+            pending_images: field(),
+            pending_rows: field(),
+            pending_cols: field(),
+            pending_passes: field(),
             images: field(),
             rows: field(),
             cols: field(),
@@ -193,6 +205,10 @@ impl Logic for TileQueue {
         self.pending_addr.next = unsigned_cast(self.pending.val() >> self.start_addr_at.val());
         self.pending_row.next = unsigned_cast(self.pending.val() >> self.row_start_at.val());
         self.pending_col.next = unsigned_cast(self.pending.val() >> self.col_start_at.val());
+        self.pending_images.next = unsigned_cast(self.pending.val() >> self.images_at.val());
+        self.pending_rows.next = unsigned_cast(self.pending.val() >> self.rows_at.val());
+        self.pending_cols.next = unsigned_cast(self.pending.val() >> self.cols_at.val());
+        self.pending_passes.next = unsigned_cast(self.pending.val() >> self.passes_at.val());
         self.images.next = unsigned_cast(self.active.val() >> self.images_at.val());
         self.rows.next = unsigned_cast(self.active.val() >> self.rows_at.val());
         self.cols.next = unsigned_cast(self.active.val() >> self.cols_at.val());

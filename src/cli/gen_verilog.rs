@@ -3,9 +3,9 @@
 use super::{Outcome, end_with_the_reader, exit_code};
 use crate::{
     config::Config,
-    cosim::rtl::{Direction, Manifest, PortSpec},
+    cosim::rtl::{Direction, Manifest, Needs, PortSpec},
     designs::Sizes,
-    hdl,
+    hdl, package,
 };
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -30,7 +30,8 @@ const DEFAULT_OUT: &str = "rtl_out";
         gen-verilog                                    the default preset into rtl_out/small\n  \
         gen-verilog --preset paper --single-file       one file, rtl_out/paper/paper.v\n  \
         gen-verilog --preset crew-tiny                 another design: fully connected layers by unique weights\n  \
-        gen-verilog --config my.toml --out build       a size of your own; start from a file of configs/\n\n\
+        gen-verilog --config my.toml --out build       a size of your own; start from a file of configs/\n  \
+        gen-verilog --preset ecp5 --package            also project files, drivers, testbenches\n\n\
         Exit codes: 0 good, 2 bad usage or configuration."
 )]
 pub struct Args {
@@ -49,6 +50,14 @@ pub struct Args {
     /// Write all modules into one file, NAME.v
     #[arg(long)]
     single_file: bool,
+    /// Put TEXT in front of every module name but the top module's, so that two designs fit into one project
+    #[arg(long, value_name = "TEXT", value_parser = prefix)]
+    prefix: Option<String>,
+    /// Also write what an FPGA project needs: FuseSoC core, constraints, Vivado, Quartus and Yosys scripts (flow/), C, Rust and
+    /// SystemRDL drivers (driver/), self-checking testbenches with vectors (testbench/). Modules get the prefix NAME_ unless --prefix
+    /// says otherwise
+    #[arg(long)]
+    package: bool,
     /// Print nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -71,9 +80,24 @@ impl Args {
             None => Sizes::preset(self.preset.as_deref().unwrap_or(Config::DEFAULT_PRESET))?,
         };
         refuse_preset_name(&sizes, self.config.is_some(), &self.out)?;
-        let manifest = generate(&sizes, &self.out, self.single_file)?;
+        let prefix = match (self.prefix, self.package) {
+            (Some(prefix), _) => prefix,
+            (None, true) => format!("{}_", sizes.name().replace('-', "_")),
+            (None, false) => String::new(),
+        };
+        let manifest = generate(&sizes, &self.out, self.single_file, &prefix)?;
+        let mut packaged = vec![];
+        if self.package {
+            packaged = package::write(&manifest, &self.out.join(sizes.name()))?;
+        }
         if !self.quiet {
             summarise(&manifest, &self.out, self.config.as_deref());
+            for file in packaged.iter().filter(|f| !f.contains("/vectors/")) {
+                println!(
+                    "  package: {}",
+                    self.out.join(sizes.name()).join(file).display()
+                );
+            }
         }
         Ok(Outcome::Good)
     }
@@ -104,14 +128,32 @@ fn list(names_only: bool) -> Result<()> {
     Ok(())
 }
 
-/// Prints the design of `sizes` into the folder `out/NAME` and returns its manifest. Equal sizes give equal
-/// bytes; Verilog that an earlier run left there is removed.
+/// A prefix of module names as the command line gives it.
+fn prefix(text: &str) -> Result<String, String> {
+    let legal = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !text.contains("__");
+    match legal {
+        true => Ok(text.into()),
+        false => Err("letters a to z, digits and single underscores, a letter first".into()),
+    }
+}
+
+/// Prints the design of `sizes` into the folder `out/NAME`, with `prefix` in front of every module name but the top module's, and
+/// returns its manifest. Equal sizes give equal bytes; Verilog that an earlier run left there is removed.
 ///
 /// # Errors
 /// A static check of the hardware fails, or the folder cannot be written.
-pub fn generate(sizes: &Sizes, out: &Path, single_file: bool) -> Result<Manifest<Sizes>> {
+pub fn generate(
+    sizes: &Sizes,
+    out: &Path,
+    single_file: bool,
+    prefix: &str,
+) -> Result<Manifest<Sizes>> {
     let name = sizes.name();
-    let design = sizes.print(env!("CARGO_PKG_VERSION"))?;
+    let design = sizes.print(env!("CARGO_PKG_VERSION"), prefix)?;
     let files: Vec<(String, String)> = match single_file {
         true => vec![(format!("{name}.v"), design.single_file())],
         false => design
@@ -129,6 +171,11 @@ pub fn generate(sizes: &Sizes, out: &Path, single_file: bool) -> Result<Manifest
         modules: design.modules.len(),
         lines: files.iter().map(|(_, text)| text.lines().count()).sum(),
         files: files.iter().map(|(name, _)| name.clone()).collect(),
+        estimate: sizes.estimate().map(|estimate| Needs {
+            device: estimate.device.name.into(),
+            block_rams: estimate.blocks(),
+            multipliers: estimate.multipliers,
+        }),
         ports: design.ports.iter().map(port).collect(),
     };
     let folder = out.join(name);

@@ -7,14 +7,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::hitmaps;
 use crate::config::Config;
-use crate::engine::{Drain, Engine, Op};
+use crate::engine::{Drain, Engine, Geometry, Op, Pass};
 use crate::golden::Golden;
 use crate::golden::reuse::{self, Hitmaps};
 use crate::numeric;
 use crate::plan::interpret::{Counts, Interpreted, Interpreter, Met};
-use crate::plan::{RandomCase, Scope, model, random_case, random_reuse_case, stream};
+use crate::plan::{self, RandomCase, Scope, model, plan, random_case, random_reuse_case, stream};
 use crate::regmap::Statistics;
-use crate::reuse::{Mode, Record};
+use crate::reuse::{Mode, Record, Reuse};
 
 /// Which operations a campaign draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,38 @@ impl Case {
         Case::prepare(config, index, seed, random, &scopes, [a, b]).with_context(|| {
             format!("operation {index} (seed {seed}) is not consistent before any hardware ran")
         })
+    }
+
+    /// The operation as the planner would run it, with operands of at most ±9 drawn from `seed`.
+    ///
+    /// # Errors
+    /// An operation that the configuration cannot run; as [`Case::new`].
+    pub fn planned(
+        config: &Config,
+        geometry: Geometry,
+        pass: Pass,
+        reuse: Reuse,
+        seed: u64,
+    ) -> Result<Case> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let [a, b, _] = geometry.shapes(pass);
+        let mut small = |shape| Array4::from_shape_simple_fn(shape, || rng.random_range(-9..=9));
+        let (a, b) = (small(a), small(b));
+        let drain = Drain::Raw;
+        let mut plan = plan(&geometry, pass, drain, &reuse, config)?;
+        let mut scopes = vec![];
+        if reuse.is_on() {
+            plan = plan.for_operand(a.view(), config)?;
+            scopes = plan::scope(&geometry, pass, &reuse, config)?;
+        }
+        let random = RandomCase {
+            geometry,
+            pass,
+            drain,
+            reuse,
+            plan,
+        };
+        Case::prepare(config, 0, seed, random, &scopes, [a, b])
     }
 
     fn prepare(

@@ -47,6 +47,17 @@ impl PortSpec {
     }
 }
 
+/// Block RAMs and multipliers that synthesis should infer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Whose block RAMs are counted.
+    pub device: String,
+    /// Block RAMs.
+    pub block_rams: usize,
+    /// Multipliers.
+    pub multipliers: usize,
+}
+
 /// `manifest.json`: what `gen-verilog` wrote into a folder, for sizes of type `C`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest<C = Config> {
@@ -66,6 +77,9 @@ pub struct Manifest<C = Config> {
     pub modules: usize,
     /// Lines of all files.
     pub lines: usize,
+    /// What it needs of a device; none for designs without an estimate.
+    #[serde(default)]
+    pub estimate: Option<Needs>,
     /// Ports of the top module, in order.
     pub ports: Vec<PortSpec>,
 }

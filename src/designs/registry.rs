@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use rust_hdl::core::prelude::Block;
 use serde::{Deserialize, Serialize};
 
 use super::{Crew, DenseFc, Mercury};
 use crate::config::fc::{Design, FcConfig};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Estimate};
 use crate::hdl::CheckErrors;
 use crate::hdl::verilog::{self, Header};
 use crate::regmap::c_header;
@@ -126,21 +127,35 @@ impl Sizes {
         }
     }
 
-    /// Prints the design.
+    /// What it needs of a device; none for designs without an estimate.
+    pub fn estimate(&self) -> Option<Estimate> {
+        match self {
+            Sizes::Mercury(config) => Some(config.estimate()),
+            Sizes::Fc(_) => None,
+        }
+    }
+
+    /// Prints the design, with `prefix` in front of every module name but that of the top module.
     ///
     /// # Errors
     /// A static check of the hardware fails.
-    pub fn print(&self, generator_version: &str) -> Result<verilog::Design, CheckErrors> {
+    pub fn print(
+        &self,
+        generator_version: &str,
+        prefix: &str,
+    ) -> Result<verilog::Design, CheckErrors> {
         let header = Header {
             generator_version: generator_version.into(),
             preset: self.name().into(),
             config_hash: self.hash(),
         };
+        let print =
+            |block: &dyn Block| verilog::print_prefixed(block, &self.top(), &header, prefix);
         match self {
-            Sizes::Mercury(config) => verilog::print(&Mercury::new(config), &self.top(), &header),
+            Sizes::Mercury(config) => print(&Mercury::new(config)),
             Sizes::Fc(config) => match config.design {
-                Design::Crew => verilog::print(&Crew::new(config), &self.top(), &header),
-                Design::DenseFc => verilog::print(&DenseFc::new(config), &self.top(), &header),
+                Design::Crew => print(&Crew::new(config)),
+                Design::DenseFc => print(&DenseFc::new(config)),
             },
         }
     }

@@ -22,7 +22,8 @@ pub fn regmap() -> String {
         "# Registers\n\n\
          <!-- Generated from src/regmap; change the table there and run `{COMMAND}`. -->\n\n\
          AXI4-Lite slave `s_axil_*`, 32-bit data, byte addresses; the same for every configuration. `mercury_regs.h`, \
-         which gen-verilog writes beside the Verilog, has these numbers as C macros.\n\n\
+         which gen-verilog writes beside the Verilog, has these numbers as C macros; with `--package` it also writes a C layer and a `no_std` \
+         Rust driver over them, which read the sizes from the device, and SystemRDL ([synthesis.md](synthesis.md)).\n\n\
          - Reads and writes of an address that is not listed, and writes to read-only registers, answer SLVERR.\n\
          - WSTRB selects the bytes of a job register that change; CONTROL needs its byte 0.\n\
          - Job registers read back what was written. A write while STATUS.BUSY, like START while busy, answers SLVERR \

@@ -1,6 +1,6 @@
 //! Register, stream and error tables: the one source of every address, bit position and code.
 //!
-//! The RTL decoder, the planner, the driver, the C header ([`c_header`]) and the tables in `docs/regmap.md` and `docs/streams.md` ([`docs`]) are all made from what stands here; no address or bit position is
+//! The RTL decoder, the planner, the driver, the C header ([`c_header`]), a Rust module ([`rust_module`]), SystemRDL ([`system_rdl`]) and the tables in `docs/regmap.md` and `docs/streams.md` ([`docs`]) are all made from what stands here; no address or bit position is
 //! typed anywhere else.
 //!
 //! [`words`] is the address map of MERCURY; [`fc`] has the registers of the designs for fully connected layers.
@@ -17,7 +17,9 @@ mod csr;
 pub mod docs;
 pub mod fc;
 mod identity;
+pub mod rust_module;
 mod stream;
+pub mod system_rdl;
 mod table;
 
 pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, Statistics, words};

@@ -94,6 +94,22 @@ pub fn print(block: &dyn Block, top: &str, header: &Header) -> Result<Design, Ch
     print_with(block, top, header, Style::default())
 }
 
+/// As [`print()`], with `prefix` in front of every module name but `top`: two designs then fit into one project.
+///
+/// # Errors
+/// What [`check`](super::check::check) finds.
+pub fn print_prefixed(
+    block: &dyn Block,
+    top: &str,
+    header: &Header,
+    prefix: &str,
+) -> Result<Design, CheckErrors> {
+    let tree = checked(elab::elaborate(block, top))?;
+    let mut library = Library::default();
+    library.add(&tree);
+    Ok(library.finish(top, header, prefix))
+}
+
 /// As [`print()`], in a style that may be wrong on purpose.
 ///
 /// # Errors
@@ -111,7 +127,7 @@ pub fn print_with(
         ..Library::default()
     };
     library.add(&tree);
-    Ok(library.finish(top, header))
+    Ok(library.finish(top, header, ""))
 }
 
 /// Distinct modules; each refers to others by [`placeholder`], because names are given last.
@@ -169,7 +185,7 @@ impl Library {
     }
 
     /// Names: the base name alone if it is the only module of that base; otherwise with its variant; otherwise numbered.
-    fn names(&self, top: &str) -> Vec<String> {
+    fn names(&self, top: &str, prefix: &str) -> Vec<String> {
         let mut sharing: BTreeMap<&str, usize> = BTreeMap::new();
         for entry in &self.entries {
             *sharing.entry(&entry.base).or_default() += 1;
@@ -181,18 +197,19 @@ impl Library {
             if i == last {
                 return top.to_string();
             }
-            let wish = if sharing[entry.base.as_str()] > 1 && !entry.variant.is_empty() {
-                format!("{}_{}", entry.base, entry.variant)
+            let base = &entry.base;
+            let wish = if sharing[base.as_str()] > 1 && !entry.variant.is_empty() {
+                format!("{prefix}{base}_{}", entry.variant)
             } else {
-                entry.base.clone()
+                format!("{prefix}{base}")
             };
             names.add(&wish)
         };
         self.entries.iter().enumerate().map(name).collect()
     }
 
-    fn finish(self, top: &str, header: &Header) -> Design {
-        let names = self.names(top);
+    fn finish(self, top: &str, header: &Header, prefix: &str) -> Design {
+        let names = self.names(top, prefix);
         let modules: Vec<Module> = self
             .entries
             .iter()

@@ -1,0 +1,160 @@
+//! What lies beside the Verilog for those who take it to a device: project files of FPGA tools, drivers, a testbench.
+//!
+//! ```text
+//!  manifest ─► templates ─► NAME.core for FuseSoC; flow/: constraints, Vivado, Quartus and Yosys scripts, wrapper with interfaces
+//!  register table ────────► driver/     C macros and layer, Rust module, SystemRDL
+//!  planner, golden model ─► testbench/  jobs with their results, a testbench in Verilog and one in C that check them
+//! ```
+
+mod jobs;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, Value, context};
+
+use crate::config::Config;
+use crate::cosim::rtl::{Direction, Manifest, PortSpec};
+use crate::designs::Sizes;
+use crate::regmap::{rust_module, system_rdl};
+
+/// Files of the tools; `NAME` is the configuration's, `TOP` the top module's.
+const FLOW: [(&str, &str); 8] = [
+    ("NAME.core", include_str!("templates/fusesoc.core")),
+    ("flow/NAME.xdc", include_str!("templates/vivado.xdc")),
+    ("flow/NAME.sdc", include_str!("templates/quartus.sdc")),
+    ("flow/NAME.lpf", include_str!("templates/ecp5.lpf")),
+    ("flow/vivado.tcl", include_str!("templates/vivado.tcl")),
+    ("flow/quartus.tcl", include_str!("templates/quartus.tcl")),
+    ("flow/ecp5.ys", include_str!("templates/ecp5.ys")),
+    ("flow/TOP_axi.v", include_str!("templates/axi.v")),
+];
+
+/// Files of the testbench made from templates.
+const TESTBENCH: [(&str, &str); 4] = [
+    ("testbench/TOP_tb.v", include_str!("templates/testbench.v")),
+    ("testbench/run.sh", include_str!("templates/run.sh")),
+    ("testbench/forward.c", include_str!("templates/forward.c")),
+    ("testbench/board.cpp", include_str!("templates/board.cpp")),
+];
+
+/// The C layer over the register macros.
+const HAL: &str = include_str!("driver/mercury_hal.h");
+
+/// Clock that constraints ask for, in MHz.
+const CLOCK_MHZ: f64 = 100.0;
+
+/// A file of the package: path within the folder of the Verilog, and text.
+type File = (String, String);
+
+/// Writes the package beside the Verilog in `folder`, and returns the paths of its files within it.
+///
+/// # Errors
+/// A folder that cannot be written; a configuration too small for the jobs of the testbench.
+pub fn write(manifest: &Manifest<Sizes>, folder: &Path) -> Result<Vec<String>> {
+    let mut files = flow(manifest)?;
+    if let Sizes::Mercury(config) = &manifest.config {
+        files.extend(drivers(config));
+        files.extend(testbench(manifest, config)?);
+    }
+    for (name, text) in &files {
+        let path = folder.join(name);
+        let parent = path.parent().expect("a file of a folder");
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(files.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Renders `template` as the file `file` of a design.
+fn render(
+    file: &str,
+    template: &str,
+    facts: &Value,
+    manifest: &Manifest<Sizes>,
+) -> Result<File> {
+    let mut environment = Environment::new();
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true);
+    environment.set_syntax(syntax.keep_trailing_newline(true).build()?);
+    let text = environment
+        .render_str(template, facts)
+        .with_context(|| format!("template of {file}"))?;
+    let file = file.replace("NAME", &manifest.name);
+    Ok((file.replace("TOP", &manifest.top), text))
+}
+
+fn flow(manifest: &Manifest<Sizes>) -> Result<Vec<File>> {
+    let facts = facts(manifest);
+    FLOW.iter()
+        .map(|(file, template)| render(file, template, &facts, manifest))
+        .collect()
+}
+
+/// What the templates of tools say about a design.
+fn facts(manifest: &Manifest<Sizes>) -> Value {
+    let ports: Vec<Value> = manifest.ports.iter().map(port).collect();
+    let description = manifest.config.description();
+    context! {
+        name => &manifest.name, top => &manifest.top, hash => &manifest.config_hash, files => &manifest.files,
+        version => env!("CARGO_PKG_VERSION"), clock_mhz => CLOCK_MHZ, period_ns => 1000.0 / CLOCK_MHZ,
+        ports, description, device => device(manifest),
+    }
+}
+
+/// The part that projects name unless the user changes it: a Virtex-7 that holds every preset.
+fn device(manifest: &Manifest<Sizes>) -> &'static str {
+    match manifest.config {
+        Sizes::Mercury(_) => "xc7vx690tffg1761-2",
+        Sizes::Fc(_) => "xc7k325tffg900-2",
+    }
+}
+
+/// A port with the AXI interface and the signal of it that its name stands for.
+fn port(port: &PortSpec) -> Value {
+    let (bus, signal) = match port.name.rsplit_once('_') {
+        Some((bus @ ("s_axil" | "s_axis" | "m_axis"), signal)) => (bus, signal.to_uppercase()),
+        _ => ("", String::new()),
+    };
+    let kind = if bus == "s_axil" { "aximm" } else { "axis" };
+    let direction = match port.direction {
+        Direction::Input => "input",
+        Direction::Output => "output",
+    };
+    let range = match port.width {
+        1 => String::new(),
+        width => format!("[{}:0] ", width - 1),
+    };
+    context! { name => &port.name, direction => direction, width => port.width, range, bus, signal, kind }
+}
+
+fn drivers(config: &Config) -> Vec<File> {
+    let (header, macros) = Sizes::Mercury(config.clone()).c_header();
+    [
+        (header, macros),
+        ("mercury_hal.h", HAL.into()),
+        ("mercury.rs", rust_module::render()),
+        ("mercury.rdl", system_rdl::render()),
+    ]
+    .map(|(name, text)| (format!("driver/{name}"), text))
+    .into()
+}
+
+fn testbench(manifest: &Manifest<Sizes>, config: &Config) -> Result<Vec<File>> {
+    let jobs = jobs::examples(config)?;
+    let sizes = jobs::sizes(&jobs);
+    let facts = context! {
+        name => &manifest.name, top => &manifest.top, files => &manifest.files, ports => facts(manifest).get_attr("ports")?,
+        bus => config.bus_w, address_bits => crate::regmap::ADDRESS_BITS, ..sizes
+    };
+    let mut files = TESTBENCH
+        .iter()
+        .map(|(file, template)| render(file, template, &facts, manifest))
+        .collect::<Result<Vec<_>>>()?;
+    files.extend(jobs::vectors(&jobs, config));
+    files.push(("testbench/layer.h".into(), jobs::c_arrays(&jobs[0])));
+    Ok(files)
+}
