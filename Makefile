@@ -2,9 +2,10 @@
 PRESET ?= small
 # Designs for fully connected layers have a command of their own.
 COSIM := $(if $(filter crew-% dense-fc-%,$(PRESET)),crew cosim --layers,cosim --jobs)
+SYNTH_STAMP := .tools/.synth-$(shell sha256sum tools/synth-requirements.txt tools/install-synth.sh | sha256sum | cut -c1-12)
 STAMP := .tools/.done-$(shell sha256sum tools/requirements.txt tools/install.sh | sha256sum | cut -c1-12)
 
-.PHONY: help tools doctor gen test verilator-test lint clean
+.PHONY: help tools synth-tools doctor gen package test verilator-test lint synth clean
 
 help:  ## this list
 	@echo "make VERB [PRESET=$(PRESET)]"
@@ -16,11 +17,20 @@ $(STAMP): tools/requirements.txt tools/install.sh
 	@tools/install.sh
 	@rm -f .tools/.done-* && touch $@
 
+synth-tools: $(SYNTH_STAMP)  ## also nextpnr-ecp5 and ecppack, for `make synth`
+
+$(SYNTH_STAMP): $(STAMP) tools/synth-requirements.txt tools/install-synth.sh
+	@tools/install-synth.sh
+	@rm -f .tools/.synth-* && touch $@
+
 doctor:  ## which tools are found, which are missing, what to do
 	@cargo run --release --quiet --bin mercury -- doctor
 
 gen:  ## generate the Verilog of PRESET into rtl_out/
 	@cargo run --release --quiet --bin gen-verilog -- --preset $(PRESET)
+
+package:  ## Verilog of PRESET with project files, drivers and testbenches into packages/
+	@cargo run --release --quiet --bin gen-verilog -- --preset $(PRESET) --package
 
 test: tools  ## every check: format, lints, all tests, documentation, co-simulation
 	@tools/test.sh
@@ -31,6 +41,9 @@ verilator-test: tools gen  ## co-simulate PRESET on Verilator against the golden
 
 lint: tools  ## every preset through Verilator -Wall, Yosys and, when installed, Icarus
 	@tools/lint.sh
+
+synth: synth-tools  ## area, clock, critical path and bitstream of PRESET: reports/synth/
+	@tools/synth.py --preset $(PRESET)
 
 clean:  ## remove what was built and the installed tools
 	rm -rf target .tools

@@ -372,10 +372,10 @@ def main():
     found = {t: {v: r for v, r in variants.items() if r} for t, variants in results.items()}
     targets = {t: {**earlier["targets"].get(t, {}), **found.get(t, {})} for t in DEVICES}
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"preset": config["name"], "tools": flow.versions, "targets": {t: v for t, v in targets.items() if v}}
+    report = {"preset": config["name"], "tools": {**earlier.get("tools", {}), **flow.versions}, "targets": {t: v for t, v in targets.items() if v}}
     path.write_text(json.dumps(report, indent=1) + "\n")
     table(results)
-    print(f"\nwritten: {path}")
+    print(f"\nwritten: {os.path.relpath(path)}")
     sys.exit(1 if failed else 0)
 
 

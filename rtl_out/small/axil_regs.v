@@ -178,8 +178,8 @@ module axil_regs (
     wire [31:0] statistic_high_14;
     wire [31:0] statistic_high_15;
     wire [31:0] statistic_high_16;
-    reg  [31:0] ring_beats;
     wire reuse_fields_bad_job;
+    wire ring_room_above;
     wire [47:0] statistic_high_0_shifted;
     wire [47:0] statistic_high_1_shifted;
     wire [47:0] statistic_high_2_shifted;
@@ -232,6 +232,14 @@ module axil_regs (
         .bad_job(reuse_fields_bad_job)
     );
 
+    product_limit_w16_16 ring_room (
+        .clk(clk),
+        .rst_n(rst_n),
+        .a(ring_slots),
+        .b(slot_beats),
+        .above(ring_room_above)
+    );
+
     assign statistic_high_0_shifted = statistic_0 >> 32;
     assign statistic_high_1_shifted = statistic_1 >> 32;
     assign statistic_high_2_shifted = statistic_2 >> 32;
@@ -258,7 +266,7 @@ module axil_regs (
     assign start = control && s_axil_wdata[0] && !s_axil_wdata[1] && !busy;
     assign abort_job = control && s_axil_wdata[1];
     assign clear_error = control && s_axil_wdata[2];
-    assign bad_job = reuse_fields_bad_job || (ring_beats > 32'd512) || (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
+    assign bad_job = reuse_fields_bad_job || ring_room_above || (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
     assign wgrad = job_0[0];
     assign stream_features = job_0[1];
     assign shift_mode = job_0[2];
@@ -723,7 +731,6 @@ module axil_regs (
             job_21 <= 32'd0;
             write_done <= 1'b0;
             read_done <= 1'b0;
-            ring_beats <= 32'd0;
         end else begin
             if ((write_word == 7'd13) && !busy) begin
                 if (write) begin
@@ -847,7 +854,6 @@ module axil_regs (
             if (read) begin
                 read_done <= 1'b1;
             end
-            ring_beats <= ring_slots * slot_beats;
         end
     end
 

@@ -83,6 +83,10 @@ module detect_front (
     wire [15:0] tiles_pending_addr;
     wire [15:0] tiles_pending_row;
     wire [15:0] tiles_pending_col;
+    wire [15:0] tiles_pending_images;
+    wire [15:0] tiles_pending_rows;
+    wire [15:0] tiles_pending_cols;
+    wire [15:0] tiles_pending_passes;
     wire [15:0] tiles_row_start;
     wire [1:0] tiles_start_bank;
     wire [15:0] tiles_start_addr;
@@ -106,6 +110,10 @@ module detect_front (
         .pending_addr(tiles_pending_addr),
         .pending_row(tiles_pending_row),
         .pending_col(tiles_pending_col),
+        .pending_images(tiles_pending_images),
+        .pending_rows(tiles_pending_rows),
+        .pending_cols(tiles_pending_cols),
+        .pending_passes(tiles_pending_passes),
         .images(det_images),
         .rows(det_rows),
         .cols(det_cols),
@@ -257,5 +265,5 @@ module detect_front (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, tiles_pending_col, tiles_pes_last, tiles_tag, tiles_drain, bank_difference[2]};
+    wire unused = &{1'b0, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pending_passes, tiles_pes_last, tiles_tag, tiles_drain, bank_difference[2]};
 endmodule

@@ -47,41 +47,82 @@ module loop_nest (
     reg  [15:0] pass_count;
     reg  [15:0] k_count;
     reg  [15:0] position_count;
+    reg  kc_last;
+    reg  kr_last_2;
+    reg  c_last;
+    reg  x_last;
+    reg  y_last;
+    reg  img_last;
+    reg  chunk_last;
+    reg  cgroup_last;
+    reg  pass_last;
+    reg  at_vector_first;
+    reg  at_group_first;
+    reg  at_first_group;
     reg  [15:0] channels;
     reg  [15:0] kernel_rows;
-    wire last_chunk;
-    wire last_cgroup;
+    reg  next_last_chunk;
+    reg  next_last_cgroup;
+    reg  one_kernel_row;
+    reg  one_channel;
 
-    assign step_kr = (kc_count + 16'd1) == kw;
-    assign step_c = step_kr && ((kr_count + 16'd1) == kernel_rows);
-    assign step_x = step_c && ((c_count + 16'd1) == channels);
-    assign step_y = step_x && ((x_count + 16'd1) == cols);
-    assign step_img = step_y && ((y_count + 16'd1) == rows);
-    assign step_chunk = step_img && ((img_count + 16'd1) == images);
-    assign step_cgroup = step_chunk && last_chunk;
-    assign step_pass = step_cgroup && last_cgroup;
-    assign step_tile = step_pass && in_last_pass;
-    assign vector_first = k_count == 16'd0;
-    assign group_first = vector_first && (position_count == 16'd0);
-    assign in_first_group = (cgroup_count == 16'd0) && (chunk_count == 16'd0);
-    assign in_last_pass = (pass_count + 16'd1) == passes;
+    assign step_kr = kc_last;
+    assign step_c = kc_last && kr_last_2;
+    assign step_x = step_c && c_last;
+    assign step_y = step_x && x_last;
+    assign step_img = step_y && y_last;
+    assign step_chunk = step_img && img_last;
+    assign step_cgroup = step_chunk && chunk_last;
+    assign step_pass = step_cgroup && cgroup_last;
+    assign step_tile = step_pass && pass_last;
+    assign vector_first = at_vector_first;
+    assign group_first = at_group_first;
+    assign in_first_group = at_first_group;
+    assign in_last_pass = pass_last;
     assign k_index = k_count;
     assign position = position_count;
     assign pass = pass_count;
-    assign last_chunk = (chunk_count + 16'd1) == chunks;
-    assign last_cgroup = (cgroup_count + 16'd1) == cgroups;
+
+    always @(*) begin
+        kernel_rows = kr;
+        if (chunk_last) begin
+            kernel_rows = kr_last;
+        end
+    end
 
     always @(*) begin
         channels = cg;
-        if (last_cgroup) begin
+        if (cgroup_last) begin
             channels = cg_last;
         end
     end
 
     always @(*) begin
-        kernel_rows = kr;
-        if (last_chunk) begin
-            kernel_rows = kr_last;
+        next_last_chunk = chunk_last;
+        next_last_cgroup = cgroup_last;
+        if (step_chunk) begin
+            next_last_chunk = (chunk_count + 16'd2) == chunks;
+        end
+        if (step_cgroup || load) begin
+            next_last_chunk = chunks == 16'd1;
+            next_last_cgroup = (cgroup_count + 16'd2) == cgroups;
+        end
+        if (step_pass || load) begin
+            next_last_cgroup = cgroups == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        one_kernel_row = kr == 16'd1;
+        if (next_last_chunk) begin
+            one_kernel_row = kr_last == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        one_channel = cg == 16'd1;
+        if (next_last_cgroup) begin
+            one_channel = cg_last == 16'd1;
         end
     end
 
@@ -98,44 +139,74 @@ module loop_nest (
             pass_count <= 16'd0;
             k_count <= 16'd0;
             position_count <= 16'd0;
+            kc_last <= 1'b0;
+            kr_last_2 <= 1'b0;
+            c_last <= 1'b0;
+            x_last <= 1'b0;
+            y_last <= 1'b0;
+            img_last <= 1'b0;
+            chunk_last <= 1'b0;
+            cgroup_last <= 1'b0;
+            pass_last <= 1'b0;
+            at_vector_first <= 1'b0;
+            at_group_first <= 1'b0;
+            at_first_group <= 1'b0;
         end else begin
             if (advance) begin
                 kc_count <= kc_count + 16'd1;
+                kc_last <= (kc_count + 16'd2) == kw;
                 k_count <= k_count + 16'd1;
+                at_vector_first <= step_x;
+                at_group_first <= step_chunk;
                 if (step_kr) begin
                     kc_count <= 16'd0;
+                    kc_last <= kw == 16'd1;
                     kr_count <= kr_count + 16'd1;
+                    kr_last_2 <= (kr_count + 16'd2) == kernel_rows;
                 end
                 if (step_c) begin
                     kr_count <= 16'd0;
+                    kr_last_2 <= one_kernel_row;
                     c_count <= c_count + 16'd1;
+                    c_last <= (c_count + 16'd2) == channels;
                 end
                 if (step_x) begin
                     c_count <= 16'd0;
+                    c_last <= one_channel;
                     k_count <= 16'd0;
                     x_count <= x_count + 16'd1;
+                    x_last <= (x_count + 16'd2) == cols;
                     position_count <= position_count + 16'd1;
                 end
                 if (step_y) begin
                     x_count <= 16'd0;
+                    x_last <= cols == 16'd1;
                     y_count <= y_count + 16'd1;
+                    y_last <= (y_count + 16'd2) == rows;
                 end
                 if (step_img) begin
                     y_count <= 16'd0;
+                    y_last <= rows == 16'd1;
                     img_count <= img_count + 16'd1;
+                    img_last <= (img_count + 16'd2) == images;
                 end
                 if (step_chunk) begin
                     img_count <= 16'd0;
+                    img_last <= images == 16'd1;
                     position_count <= 16'd0;
                     chunk_count <= chunk_count + 16'd1;
+                    chunk_last <= next_last_chunk;
+                    at_first_group <= step_pass;
                 end
                 if (step_cgroup) begin
                     chunk_count <= 16'd0;
                     cgroup_count <= cgroup_count + 16'd1;
+                    cgroup_last <= next_last_cgroup;
                 end
                 if (step_pass) begin
                     cgroup_count <= 16'd0;
                     pass_count <= pass_count + 16'd1;
+                    pass_last <= (pass_count + 16'd2) == passes;
                 end
             end
             if (load) begin
@@ -150,6 +221,18 @@ module loop_nest (
                 pass_count <= 16'd0;
                 k_count <= 16'd0;
                 position_count <= 16'd0;
+                kc_last <= kw == 16'd1;
+                kr_last_2 <= one_kernel_row;
+                c_last <= one_channel;
+                x_last <= cols == 16'd1;
+                y_last <= rows == 16'd1;
+                img_last <= images == 16'd1;
+                chunk_last <= next_last_chunk;
+                cgroup_last <= next_last_cgroup;
+                pass_last <= passes == 16'd1;
+                at_vector_first <= 1'b1;
+                at_group_first <= 1'b1;
+                at_first_group <= 1'b1;
             end
         end
     end

@@ -33,11 +33,19 @@ module reuse_fields (
     output wire [4:0] sig_shift,
     output wire [15:0] list_positions,
     output wire [7:0] list_slots,
-    output wire bad_job
+    output reg  bad_job
 );
     wire [3:0] mode_bits;
     wire redetect_bit;
-    reg  [23:0] ring_words;
+    wire list_room_0_above;
+
+    product_limit_w16_8 list_room_0 (
+        .clk(clk),
+        .rst_n(rst_n),
+        .a(list_positions),
+        .b(list_slots),
+        .above(list_room_0_above)
+    );
 
     assign reuse = mode_bits;
     assign redetect = redetect_bit;
@@ -54,15 +62,13 @@ module reuse_fields (
     assign sig_shift = rpq_word[20:16];
     assign list_positions = lists_word[15:0];
     assign list_slots = lists_word[23:16];
-    assign bad_job = (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || (ring_words > 24'h1000) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
     assign mode_bits = mode[15:12];
     assign redetect_bit = mode[3];
 
-    always @(posedge clk) begin
-        if (!rst_n) begin
-            ring_words <= 24'd0;
-        end else begin
-            ring_words <= list_positions * list_slots;
+    always @(*) begin
+        bad_job = (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
+        if ((|mode_bits) && list_room_0_above) begin
+            bad_job = 1'b1;
         end
     end
 

@@ -129,6 +129,10 @@ module set_sequencer (
     wire [15:0] tiles_pending_addr;
     wire [15:0] tiles_pending_row;
     wire [15:0] tiles_pending_col;
+    wire [15:0] tiles_pending_images;
+    wire [15:0] tiles_pending_rows;
+    wire [15:0] tiles_pending_cols;
+    wire [15:0] tiles_pending_passes;
     wire [15:0] tiles_images;
     wire [15:0] tiles_rows;
     wire [15:0] tiles_cols;
@@ -141,6 +145,10 @@ module set_sequencer (
     wire [2:0] tiles_pes_last;
     wire [15:0] tiles_tag;
     wire tiles_drain;
+    reg  [15:0] nest_images;
+    reg  [15:0] nest_rows;
+    reg  [15:0] nest_cols;
+    reg  [15:0] nest_passes;
     wire nest_step_kr;
     wire nest_step_c;
     wire nest_step_x;
@@ -185,6 +193,10 @@ module set_sequencer (
         .pending_addr(tiles_pending_addr),
         .pending_row(tiles_pending_row),
         .pending_col(tiles_pending_col),
+        .pending_images(tiles_pending_images),
+        .pending_rows(tiles_pending_rows),
+        .pending_cols(tiles_pending_cols),
+        .pending_passes(tiles_pending_passes),
         .images(tiles_images),
         .rows(tiles_rows),
         .cols(tiles_cols),
@@ -213,10 +225,10 @@ module set_sequencer (
         .kw(kw),
         .chunks(chunks),
         .cgroups(cgroups),
-        .images(tiles_images),
-        .rows(tiles_rows),
-        .cols(tiles_cols),
-        .passes(tile_passes_0),
+        .images(nest_images),
+        .rows(nest_rows),
+        .cols(nest_cols),
+        .passes(nest_passes),
         .step_kr(nest_step_kr),
         .step_c(nest_step_c),
         .step_x(nest_step_x),
@@ -355,6 +367,19 @@ module set_sequencer (
     assign features_frees = stream_features || in_last_pass;
     assign weights_group_used = group_ends && !wgrad;
     assign banks_pass_ends = pass_ends && tiles_drain;
+
+    always @(*) begin
+        nest_images = tiles_images;
+        nest_rows = tiles_rows;
+        nest_cols = tiles_cols;
+        nest_passes = tile_passes_0;
+        if (take) begin
+            nest_images = tiles_pending_images;
+            nest_rows = tiles_pending_rows;
+            nest_cols = tiles_pending_cols;
+            nest_passes = tiles_pending_passes;
+        end
+    end
 
     always @(*) begin
         reuses = 1'b0;

@@ -1,4 +1,6 @@
+product_limit_w16_8.v
 reuse_fields.v
+product_limit_w16_16.v
 axil_regs.v
 job_control.v
 loader.v

@@ -16,6 +16,10 @@ module tile_queue (
     output wire [15:0] pending_addr,
     output wire [15:0] pending_row,
     output wire [15:0] pending_col,
+    output wire [15:0] pending_images,
+    output wire [15:0] pending_rows,
+    output wire [15:0] pending_cols,
+    output wire [15:0] pending_passes,
     output wire [15:0] images,
     output wire [15:0] rows,
     output wire [15:0] cols,
@@ -41,6 +45,10 @@ module tile_queue (
     assign pending_addr = pending[143:128];
     assign pending_row = pending[63:48];
     assign pending_col = pending[79:64];
+    assign pending_images = pending[15:0];
+    assign pending_rows = pending[31:16];
+    assign pending_cols = pending[47:32];
+    assign pending_passes = pending[159:144];
     assign images = active[15:0];
     assign rows = active[31:16];
     assign cols = active[47:32];

@@ -17,6 +17,8 @@ use std::{
 
 /// Folder that Verilog goes to when no other is named.
 const DEFAULT_OUT: &str = "rtl_out";
+/// The same with `--package`: module names have a prefix there.
+const PACKAGE_OUT: &str = "packages";
 
 /// Generate the Verilog of an accelerator: MERCURY, CREW or CREW's dense baseline
 ///
@@ -44,9 +46,9 @@ pub struct Args {
     /// List the presets; with --quiet their names alone
     #[arg(long)]
     list: bool,
-    /// Folder that gets the folder NAME
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT)]
-    out: PathBuf,
+    /// Folder that gets the folder NAME [default: rtl_out; packages with --package]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Write all modules into one file, NAME.v
     #[arg(long)]
     single_file: bool,
@@ -79,24 +81,27 @@ impl Args {
             Some(file) => Sizes::load(file)?,
             None => Sizes::preset(self.preset.as_deref().unwrap_or(Config::DEFAULT_PRESET))?,
         };
-        refuse_preset_name(&sizes, self.config.is_some(), &self.out)?;
+        let default = if self.package {
+            PACKAGE_OUT
+        } else {
+            DEFAULT_OUT
+        };
+        let out = self.out.unwrap_or_else(|| default.into());
+        refuse_preset_name(&sizes, self.config.is_some(), &out)?;
         let prefix = match (self.prefix, self.package) {
             (Some(prefix), _) => prefix,
             (None, true) => format!("{}_", sizes.name().replace('-', "_")),
             (None, false) => String::new(),
         };
-        let manifest = generate(&sizes, &self.out, self.single_file, &prefix)?;
+        let manifest = generate(&sizes, &out, self.single_file, &prefix)?;
         let mut packaged = vec![];
         if self.package {
-            packaged = package::write(&manifest, &self.out.join(sizes.name()))?;
+            packaged = package::write(&manifest, &out.join(sizes.name()))?;
         }
         if !self.quiet {
-            summarise(&manifest, &self.out, self.config.as_deref());
+            summarise(&manifest, &out, self.config.as_deref());
             for file in packaged.iter().filter(|f| !f.contains("/vectors/")) {
-                println!(
-                    "  package: {}",
-                    self.out.join(sizes.name()).join(file).display()
-                );
+                println!("  package: {}", out.join(sizes.name()).join(file).display());
             }
         }
         Ok(Outcome::Good)

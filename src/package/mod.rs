@@ -70,12 +70,7 @@ pub fn write(manifest: &Manifest<Sizes>, folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Renders `template` as the file `file` of a design.
-fn render(
-    file: &str,
-    template: &str,
-    facts: &Value,
-    manifest: &Manifest<Sizes>,
-) -> Result<File> {
+fn render(file: &str, template: &str, facts: &Value, manifest: &Manifest<Sizes>) -> Result<File> {
     let mut environment = Environment::new();
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true);
