@@ -280,7 +280,11 @@ fn scripts_are_complete() {
     for file in fs::read_to_string(folder.join("small.f")).unwrap().lines() {
         assert!(core.contains(&format!("      - {file}\n")), "{file}");
     }
-    assert!(folder.join("driver/mercury.rdl").exists());
+    let rdl = fs::read_to_string(folder.join("driver/mercury.rdl")).unwrap();
+    for word in regmap::words() {
+        let line = format!("    }} {} @{:#x};\n", word.name, word.offset);
+        assert!(rdl.contains(&line), "{line}");
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ OTHERS = "control and wiring"
 
 
 def fail(code, message):
-    print(f"area.py: {message}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
     sys.exit(code)
 
 

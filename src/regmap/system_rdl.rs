@@ -56,7 +56,7 @@ fn fields(register: &Register, shift: u32) -> Vec<(&'static str, u32, u32, &'sta
 fn accesses(access: Access) -> &'static [&'static str] {
     match access {
         Access::Identity => &["sw = r", "hw = na"],
-        Access::Control => &["sw = w", "hw = r", "singlepulse"],
+        Access::Control => &["sw = w", "hw = r", "reset = 0", "singlepulse"],
         Access::Status | Access::Statistic => &["sw = r", "hw = w"],
         Access::Job => &["sw = rw", "hw = r", "reset = 0"],
     }
