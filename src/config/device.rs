@@ -114,6 +114,26 @@ pub struct Estimate {
     unknown: Option<String>,
 }
 
+impl Device {
+    /// `count` memories of `depth` words of `width` bits, called `what`, sized by the configuration's key `key`.
+    fn memories(
+        &self,
+        what: &'static str,
+        key: &'static str,
+        count: usize,
+        [depth, width]: [usize; 2],
+    ) -> Memory {
+        Memory {
+            what,
+            key,
+            count,
+            depth,
+            width,
+            blocks: count * self.blocks_for(depth, width),
+        }
+    }
+}
+
 static DEVICES: [Device; 2] = Device::ALL;
 
 impl Config {
@@ -124,14 +144,8 @@ impl Config {
             .as_ref()
             .and_then(|name| DEVICES.iter().find(|d| d.name == name));
         let device = named.unwrap_or(&DEVICES[0]);
-        let memory = |what, key, count, depth, width| Memory {
-            what,
-            key,
-            count,
-            depth,
-            width,
-            blocks: count * device.blocks_for(depth, width),
-        };
+        let memory =
+            |what, key, count, depth, width| device.memories(what, key, count, [depth, width]);
         let copies = if self.reuse { 2 } else { 1 };
         let mut memories = vec![
             memory(
@@ -220,14 +234,8 @@ impl FcConfig {
     /// ```
     pub fn estimate(&self) -> Estimate {
         let device = &DEVICES[0];
-        let memory = |what, key, count, depth, width| Memory {
-            what,
-            key,
-            count,
-            depth,
-            width,
-            blocks: count * device.blocks_for(depth, width),
-        };
+        let memory =
+            |what, key, count, depth, width| device.memories(what, key, count, [depth, width]);
         let inputs = self.multipliers;
         let sums = memory(
             "sums, one a lane",
