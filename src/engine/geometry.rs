@@ -211,7 +211,7 @@ impl Geometry {
         ]
     }
 
-    /// Shapes of operand `a`, operand `b` and the result of a pass (see [`Op`]).
+    /// Shapes of operand `a`, operand `b` and the result of a pass (see [`super::Op`]).
     pub fn shapes(&self, pass: Pass) -> [[usize; 4]; 3] {
         let (x, w, y) = (self.x_shape(), self.w_shape(), self.y_shape());
         match pass {
@@ -223,7 +223,7 @@ impl Geometry {
 
     /// Multiply-accumulates of the layer's definition, taps on padding included:
     /// B · N · Ho · Wo · Cin/groups · kh · kw. The three passes sum the same products over different axes,
-    /// so they have the same count; hardware may do more (see [`OpStats::macs`]).
+    /// so they have the same count; hardware may do more (see [`super::OpStats::macs`]).
     pub fn macs(&self, _pass: Pass) -> u64 {
         let product = |shape: [usize; 4]| shape.iter().map(|&n| n as u64).product::<u64>();
         let taps = product(self.w_shape()) / self.filters as u64;
