@@ -45,7 +45,7 @@ pub(super) fn illegal(
     }
 }
 
-fn range(key: &str, value: usize, low: usize, high: usize) -> Result<(), ConfigError> {
+pub(super) fn range(key: &str, value: usize, low: usize, high: usize) -> Result<(), ConfigError> {
     if (low..=high).contains(&value) {
         return Ok(());
     }

@@ -6,6 +6,7 @@
 mod check;
 mod device;
 pub mod fc;
+pub mod tc;
 mod widths;
 
 pub use check::{BUS_WIDTHS, MAX_PES, MAX_SETS, MAX_TILE, OPERAND_WIDTHS};

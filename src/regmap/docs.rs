@@ -1,4 +1,4 @@
-//! Generated documentation: `docs/regmap.md` as a whole and the tables inside of `docs/streams.md` and `docs/crew.md`.
+//! Generated documentation: `docs/regmap.md` as a whole and the tables inside of `docs/streams.md`, `docs/crew.md` and `docs/acrtc.md`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Access, ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, READ, SEGMENT_KINDS, STATISTIC_BITS,
-    TILE_FIELDS, TILE_FLAGS, Word, fc, words,
+    Access, ERRORS, Error, Field, HEADER, OUT_HEADER, OUT_TRAILER, READ, SEGMENT_KINDS,
+    STATISTIC_BITS, TILE_FIELDS, TILE_FLAGS, Word, fc, tc, words,
 };
 
 /// Command that brings the committed files up to date.
@@ -114,10 +114,25 @@ fn stream_tables() -> Vec<(&'static str, String)> {
 
 /// Tables inside of `docs/crew.md`, by the name in their marker lines.
 fn crew_tables() -> Vec<(&'static str, String)> {
+    let mut tables = core_tables(fc::words(), &fc::ERRORS);
+    tables.push(("stripe header", field_table(&fc::STRIPE_HEADER)));
+    tables
+}
+
+/// Tables inside of `docs/acrtc.md`, by the name in their marker lines.
+fn acrtc_tables() -> Vec<(&'static str, String)> {
+    core_tables(tc::words(), &tc::ERRORS)
+}
+
+/// Tables of the registers and errors of a design beside MERCURY.
+fn core_tables<R: 'static>(
+    words: impl Iterator<Item = Word<R>>,
+    causes: &[(Error, &str)],
+) -> Vec<(&'static str, String)> {
     let mut registers = String::from(MAP_HEAD);
-    map(&mut registers, fc::words());
+    map(&mut registers, words);
     let mut errors = String::from("| code | name | cause |\n|---|---|---|\n");
-    for (error, doc) in fc::ERRORS {
+    for (error, doc) in causes {
         writeln!(
             errors,
             "| {} | {} | {} |",
@@ -127,11 +142,7 @@ fn crew_tables() -> Vec<(&'static str, String)> {
         )
         .expect("writing to a string");
     }
-    vec![
-        ("stripe header", field_table(&fc::STRIPE_HEADER)),
-        ("registers", registers),
-        ("errors", errors),
-    ]
+    vec![("registers", registers), ("errors", errors)]
 }
 
 fn field_table(fields: &[Field]) -> String {
@@ -198,6 +209,14 @@ pub fn crew(text: &str) -> Result<String> {
     replace("docs/crew.md", text, crew_tables())
 }
 
+/// `docs/acrtc.md` with its tables as they are now.
+///
+/// # Errors
+/// A marker that is missing or not closed.
+pub fn acrtc(text: &str) -> Result<String> {
+    replace("docs/acrtc.md", text, acrtc_tables())
+}
+
 /// Regenerates the files below `root` (the project's folder); returns the names of those that changed.
 ///
 /// # Errors
@@ -232,6 +251,7 @@ fn update(root: &Path, mut save: impl FnMut(&Path, &str) -> Result<()>) -> Resul
         ("docs/regmap.md", regmap()),
         ("docs/streams.md", streams(&read("docs/streams.md")?)?),
         ("docs/crew.md", crew(&read("docs/crew.md")?)?),
+        ("docs/acrtc.md", acrtc(&read("docs/acrtc.md")?)?),
     ] {
         let path = root.join(name);
         if std::fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {

@@ -21,6 +21,7 @@ pub mod rust_module;
 mod stream;
 pub mod system_rdl;
 mod table;
+pub mod tc;
 
 pub use csr::{ADDRESS_BITS, JobRegs, REGISTERS, Reg, Statistics, words};
 pub use identity::identity;
