@@ -3,6 +3,7 @@
 //! Data flows one way: [`config`] → [`blocks`] → [`designs`] → Verilog ([`hdl`]) → [`cosim`] → report.
 //! [`golden`] is written from the contract in `docs/numerics.md` alone and never sees `hdl`, `blocks` or `designs`.
 
+pub mod acrtc;
 pub mod blocks;
 pub mod cli;
 pub mod config;
