@@ -37,10 +37,12 @@
 //! | [`output_packer`] | rounds or not, packs the output beats |
 //! | [`requantizer`] | one lane of rounding and saturation |
 //! | [`crew`] | blocks of the designs for fully connected layers |
+//! | [`acrtc`] | blocks of the tensor cores |
 
 // Kernels have no match guards: an `if` inside of an arm is the only way to write one.
 #![allow(clippy::collapsible_match)]
 
+pub mod acrtc;
 pub mod axi;
 pub mod axil_regs;
 pub mod axil_slave;

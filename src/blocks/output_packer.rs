@@ -1,7 +1,7 @@
 //! The last stages of the drain: rounding, the largest magnitude, and the beats of the output stream.
 
 use super::requantizer::{Requantizer, SHIFT_W};
-use crate::config::Config;
+use crate::config::{Config, count_width};
 use crate::hdl::prelude::*;
 
 /// Bits of a raw result on the output stream, and of a header or trailer.
@@ -89,9 +89,14 @@ pub struct OutputPacker {
 impl OutputPacker {
     /// The packer of this configuration.
     pub fn new(config: &Config) -> Self {
-        let (raw_lanes, shift_lanes) = (raw_lanes(config), shift_lanes(config));
-        let value_lanes = value_lanes(config);
-        let acc = config.acc_w;
+        Self::sized(config.pes, config.bus_w, config.data_w, config.acc_w)
+    }
+
+    /// The packer of rows of `columns` sums of `acc` bits, for beats of `bus` bits and operands of `data` bits.
+    pub fn sized(columns: usize, bus: usize, data: usize, acc: usize) -> Self {
+        let (raw_lanes, shift_lanes) = ((bus / RAW_W).min(columns), (bus / data).min(columns));
+        let value_lanes = raw_lanes.max(shift_lanes);
+        let count_w = count_width(columns);
         OutputPacker {
             start: Bit::new(),
             abort_job: Bit::new(),
@@ -103,11 +108,11 @@ impl OutputPacker {
             word: Sig::unsigned(RAW_W),
             value: (0..value_lanes).map(|_| Sig::signed(acc)).collect(),
             enable: Bit::new(),
-            saturated: Sig::unsigned(config.pe_count_w()),
+            saturated: Sig::unsigned(count_w),
             max_abs: Sig::unsigned(acc),
             m_axis_tvalid: Bit::new(),
             m_axis_tready: Bit::new(),
-            m_axis_tdata: Sig::unsigned(config.bus_w),
+            m_axis_tdata: Sig::unsigned(bus),
             m_axis_tlast: Bit::new(),
             moves: Bit::new(),
             d3_header: BitReg::new(),
@@ -117,34 +122,30 @@ impl OutputPacker {
             d3_value: (0..raw_lanes)
                 .map(|_| Reg::signed(acc).without_reset())
                 .collect(),
-            lane: (0..shift_lanes).map(|_| Requantizer::new(config)).collect(),
+            lane: (0..shift_lanes)
+                .map(|_| Requantizer::sized(acc, data))
+                .collect(),
             sticky_mask: Sig::unsigned(acc),
             magnitude: (0..2 * value_lanes - 1)
                 .map(|_| Sig::unsigned(acc))
                 .collect(),
             d3_max: Reg::unsigned(acc),
             max: Reg::unsigned(acc),
-            count: Sig::unsigned(config.pe_count_w()),
+            count: Sig::unsigned(count_w),
             raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
             raw_bits: (0..raw_lanes).map(|_| Sig::unsigned(RAW_W)).collect(),
-            raw_wide: (0..raw_lanes)
-                .map(|_| Sig::unsigned(config.bus_w))
-                .collect(),
-            lane_word: (0..shift_lanes)
-                .map(|_| Sig::unsigned(config.data_w))
-                .collect(),
-            lane_wide: (0..shift_lanes)
-                .map(|_| Sig::unsigned(config.bus_w))
-                .collect(),
-            out_word: Sig::unsigned(config.bus_w),
+            raw_wide: (0..raw_lanes).map(|_| Sig::unsigned(bus)).collect(),
+            lane_word: (0..shift_lanes).map(|_| Sig::unsigned(data)).collect(),
+            lane_wide: (0..shift_lanes).map(|_| Sig::unsigned(bus)).collect(),
+            out_word: Sig::unsigned(bus),
             out_valid: BitReg::new(),
             out_last: BitReg::new(),
-            out_data: Reg::unsigned(config.bus_w).without_reset(),
+            out_data: Reg::unsigned(bus).without_reset(),
             raw_lanes: Param::new(raw_lanes),
             shift_lanes: Param::new(shift_lanes),
             value_lanes: Param::new(value_lanes),
             raw_w: Param::new(RAW_W),
-            data_w: Param::new(config.data_w),
+            data_w: Param::new(data),
             one: Const::new(Value::unsigned(acc, 1)),
             about: About::new(
                 "output_packer",

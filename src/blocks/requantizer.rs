@@ -50,13 +50,17 @@ pub struct Requantizer {
 impl Requantizer {
     /// A lane of this configuration.
     pub fn new(config: &Config) -> Self {
-        let acc = config.acc_w;
+        Self::sized(config.acc_w, config.data_w)
+    }
+
+    /// A lane from sums of `acc` bits to operands of `data` bits.
+    pub fn sized(acc: usize, data: usize) -> Self {
         Requantizer {
             enable: Bit::new(),
             value: Sig::signed(acc),
             shift: Sig::unsigned(SHIFT_W),
             sticky_mask: Sig::unsigned(acc),
-            operand: Sig::signed(config.data_w),
+            operand: Sig::signed(data),
             saturated: Bit::new(),
             widened: Sig::signed(acc + 1),
             shifted: Sig::signed(acc + 1),
@@ -66,9 +70,9 @@ impl Requantizer {
             round_up: Bit::new(),
             rounded: Sig::signed(acc),
             wide_w: Param::new(acc),
-            top: Param::new(config.data_w - 1),
-            largest: Const::new(Value::signed(config.data_w, (1 << (config.data_w - 1)) - 1)),
-            smallest: Const::new(Value::signed(config.data_w, -(1 << (config.data_w - 1)))),
+            top: Param::new(data - 1),
+            largest: Const::new(Value::signed(data, (1 << (data - 1)) - 1)),
+            smallest: Const::new(Value::signed(data, -(1 << (data - 1)))),
             about: About::new(
                 "requantizer",
                 "One lane of the requantiser: shifts a sum right, rounds half to even, saturates to an operand.",

@@ -283,6 +283,7 @@ fn summarise(manifest: &Manifest<Sizes>, out: &Path, file: Option<&Path>) {
     let (estimate, cosim) = match config {
         Sizes::Mercury(config) => (config.estimate(), "cosim"),
         Sizes::Fc(config) => (config.estimate(), "crew cosim"),
+        Sizes::Tc(config) => (config.estimate(), "acrtc cosim"),
     };
     println!("estimate of memories and multipliers:\n{estimate}");
     match file {

@@ -5,6 +5,8 @@
 //! DSP48E1 takes operands of 8 and of 16 bits alike. FIFOs and the control logic are left out: they are LUT-sized.
 
 use super::fc::{ACC_W, DATA_W, Design, FcConfig, MAX_UNIQUES};
+use super::tc::{ROW_BANKS, TcConfig};
+use super::widths::index_width;
 use super::{Config, ConfigError, Tags};
 use std::fmt;
 
@@ -286,6 +288,58 @@ impl FcConfig {
             limited: false,
             memories,
             multipliers: self.multipliers,
+            unknown: None,
+        }
+    }
+}
+
+impl TcConfig {
+    /// What the configuration needs, counted in ECP5 blocks; printed by `gen-verilog`. No device limits it.
+    ///
+    /// ```
+    /// use mercury::config::tc::TcConfig;
+    /// let (reuse, dense) = (TcConfig::preset("acrtc-small")?, TcConfig::preset("dense-tc-small")?);
+    /// assert_eq!(reuse.estimate().multipliers, dense.estimate().multipliers);
+    /// assert!(reuse.estimate().blocks() > dense.estimate().blocks());
+    /// # Ok::<(), mercury::config::ConfigError>(())
+    /// ```
+    pub fn estimate(&self) -> Estimate {
+        let device = &DEVICES[0];
+        let memory =
+            |what, key, count, depth, width| device.memories(what, key, count, [depth, width]);
+        let (lanes, rows) = (self.lanes, ROW_BANKS * self.steps);
+        let mut memories = vec![memory(
+            "weights, 1 a lane",
+            "weight_words",
+            lanes,
+            self.weight_words,
+            self.columns * self.data_w,
+        )];
+        match self.reuse() {
+            false => memories.push(memory("rows, 1 a lane", "steps", lanes, rows, self.data_w)),
+            true => memories.extend([
+                memory(
+                    "lists, 2 a lane",
+                    "steps",
+                    2 * lanes,
+                    rows,
+                    self.data_w + index_width(self.steps),
+                ),
+                memory("previous row", "steps", lanes, self.steps, self.data_w),
+                memory(
+                    "shadow, 1 a column",
+                    "blocks",
+                    self.columns,
+                    self.blocks,
+                    self.acc_w(),
+                ),
+            ]),
+        }
+        Estimate {
+            device,
+            limited: false,
+            memories,
+            multipliers: self.multipliers(),
             unknown: None,
         }
     }

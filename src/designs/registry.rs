@@ -6,8 +6,9 @@ use std::path::Path;
 use rust_hdl::core::prelude::Block;
 use serde::{Deserialize, Serialize};
 
-use super::{Crew, DenseFc, Mercury};
+use super::{Crew, DenseFc, Mercury, TensorCore};
 use crate::config::fc::{Design, FcConfig};
+use crate::config::tc::{self, TcConfig};
 use crate::config::{Config, ConfigError, Estimate};
 use crate::hdl::CheckErrors;
 use crate::hdl::verilog::{self, Header};
@@ -21,6 +22,8 @@ pub enum Sizes {
     Mercury(Config),
     /// CREW or its dense baseline.
     Fc(FcConfig),
+    /// ACRTC or its dense baseline.
+    Tc(TcConfig),
 }
 
 impl Sizes {
@@ -33,7 +36,9 @@ impl Sizes {
     /// # Ok::<(), mercury::config::ConfigError>(())
     /// ```
     pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        Config::preset_names().chain(FcConfig::preset_names())
+        Config::preset_names()
+            .chain(FcConfig::preset_names())
+            .chain(TcConfig::preset_names())
     }
 
     /// The preset called `name`.
@@ -46,6 +51,9 @@ impl Sizes {
         }
         if FcConfig::preset_names().any(|n| n == name) {
             return FcConfig::preset(name).map(Sizes::Fc);
+        }
+        if TcConfig::preset_names().any(|n| n == name) {
+            return TcConfig::preset(name).map(Sizes::Tc);
         }
         Err(ConfigError::UnknownPreset {
             name: name.into(),
@@ -63,19 +71,23 @@ impl Sizes {
             path: origin.clone(),
             reason: e.to_string(),
         })?;
-        let names_a_design =
-            toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("design"));
-        match names_a_design {
-            true => FcConfig::parse(&text, &origin).map(Sizes::Fc),
-            false => Config::parse(&text, &origin).map(Sizes::Mercury),
+        let table = toml::from_str::<toml::Table>(&text).unwrap_or_default();
+        let of_tensor_cores = [tc::Design::Acrtc, tc::Design::DenseTc].map(tc::Design::name);
+        match table.get("design").map(toml::Value::as_str) {
+            None => Config::parse(&text, &origin).map(Sizes::Mercury),
+            Some(Some(name)) if of_tensor_cores.contains(&name) => {
+                TcConfig::parse(&text, &origin).map(Sizes::Tc)
+            }
+            Some(_) => FcConfig::parse(&text, &origin).map(Sizes::Fc),
         }
     }
 
-    /// Name of the design: `mercury`, `crew` or `dense_fc`.
+    /// Name of the design: `mercury`, `crew`, `dense_fc`, `acrtc` or `dense_tc`.
     pub fn design(&self) -> &'static str {
         match self {
             Sizes::Mercury(_) => "mercury",
             Sizes::Fc(config) => config.design.name(),
+            Sizes::Tc(config) => config.design.name(),
         }
     }
 
@@ -84,6 +96,7 @@ impl Sizes {
         match self {
             Sizes::Mercury(config) => &config.name,
             Sizes::Fc(config) => &config.name,
+            Sizes::Tc(config) => &config.name,
         }
     }
 
@@ -92,6 +105,7 @@ impl Sizes {
         match self {
             Sizes::Mercury(config) => &config.description,
             Sizes::Fc(config) => &config.description,
+            Sizes::Tc(config) => &config.description,
         }
     }
 
@@ -100,6 +114,7 @@ impl Sizes {
         match self {
             Sizes::Mercury(config) => config.top(),
             Sizes::Fc(config) => config.top(),
+            Sizes::Tc(config) => config.top(),
         }
     }
 
@@ -108,6 +123,7 @@ impl Sizes {
         match self {
             Sizes::Mercury(config) => config.hash(),
             Sizes::Fc(config) => config.hash(),
+            Sizes::Tc(config) => config.hash(),
         }
     }
 
@@ -124,6 +140,9 @@ impl Sizes {
                     format!("{} x {} multipliers", config.array_rows(), config.lanes)
                 }
             },
+            Sizes::Tc(config) => {
+                format!("{} x {} multipliers", config.lanes, config.columns)
+            }
         }
     }
 
@@ -131,7 +150,7 @@ impl Sizes {
     pub fn estimate(&self) -> Option<Estimate> {
         match self {
             Sizes::Mercury(config) => Some(config.estimate()),
-            Sizes::Fc(_) => None,
+            Sizes::Fc(_) | Sizes::Tc(_) => None,
         }
     }
 
@@ -157,6 +176,7 @@ impl Sizes {
                 Design::Crew => print(&Crew::new(config)),
                 Design::DenseFc => print(&DenseFc::new(config)),
             },
+            Sizes::Tc(config) => print(&TensorCore::new(config)),
         }
     }
 
@@ -165,6 +185,7 @@ impl Sizes {
         match self {
             Sizes::Mercury(config) => (c_header::FILE_NAME, c_header::render(config)),
             Sizes::Fc(config) => (c_header::FC_FILE_NAME, c_header::render_fc(config)),
+            Sizes::Tc(config) => (c_header::TC_FILE_NAME, c_header::render_tc(config)),
         }
     }
 }

@@ -104,7 +104,7 @@ fn facts(manifest: &Manifest<Sizes>) -> Value {
 fn device(manifest: &Manifest<Sizes>) -> &'static str {
     match manifest.config {
         Sizes::Mercury(_) => "xc7vx690tffg1761-2",
-        Sizes::Fc(_) => "xc7k325tffg900-2",
+        Sizes::Fc(_) | Sizes::Tc(_) => "xc7k325tffg900-2",
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::fmt::Write;
 
-use super::fc;
 use super::{
-    ERRORS, Field, HEADER, OUT_HEADER, OUT_TRAILER, REGISTERS, SEGMENT_KINDS, TILE_FIELD_BITS,
-    TILE_FIELDS, TILE_FLAGS, identity, words,
+    ERRORS, Error, Field, HEADER, OUT_HEADER, OUT_TRAILER, REGISTERS, Register, SEGMENT_KINDS,
+    TILE_FIELD_BITS, TILE_FIELDS, TILE_FLAGS, Word, fc, identity, tc, words,
 };
 use crate::config::Config;
 use crate::config::fc::FcConfig;
+use crate::config::tc::TcConfig;
 
 /// File name of the header, beside the Verilog.
 pub const FILE_NAME: &str = "mercury_regs.h";
 
 /// File name of the header of the designs for fully connected layers.
 pub const FC_FILE_NAME: &str = "fc_regs.h";
+
+/// File name of the header of the tensor cores.
+pub const TC_FILE_NAME: &str = "tc_regs.h";
 
 /// Writes the header: register offsets, shift and mask of every field, identity values of `config`, segment kinds,
 /// header and descriptor fields, error codes. Macros only, so that it serves C, C++ and assembly alike.
@@ -92,14 +95,44 @@ pub fn render(config: &Config) -> String {
 
 /// Writes the header of a design for fully connected layers, in the manner of [`render`].
 pub fn render_fc(config: &FcConfig) -> String {
+    let mut out = render_core(
+        "FC_REGS_H",
+        (&config.top(), &config.hash()),
+        fc::words(),
+        fc::REGISTERS,
+        |reg| fc::identity(reg, config),
+    );
+    section(&mut out, "slice of a stripe header (crew)");
+    fields(&mut out, "STRIPE", &fc::STRIPE_HEADER, "u");
+    ends(out, &fc::ERRORS)
+}
+
+/// Writes the header of a tensor core, in the manner of [`render`].
+pub fn render_tc(config: &TcConfig) -> String {
+    let out = render_core(
+        "TC_REGS_H",
+        (&config.top(), &config.hash()),
+        tc::words(),
+        tc::REGISTERS,
+        |reg| tc::identity(reg, config),
+    );
+    ends(out, &tc::ERRORS)
+}
+
+/// Registers of a design beside MERCURY.
+fn render_core<R: Copy + 'static>(
+    guard: &str,
+    (top, hash): (&str, &str),
+    words: impl Iterator<Item = Word<R>>,
+    registers: &[Register<R>],
+    identity: impl Fn(R) -> Option<u32>,
+) -> String {
     let mut out = format!(
-        "/* Registers and stream words of {} (configuration {}). Generated from the register table; do not edit. */\n\
-         #ifndef FC_REGS_H\n#define FC_REGS_H\n",
-        config.top(),
-        config.hash()
+        "/* Registers and stream words of {top} (configuration {hash}). Generated from the register table; do not edit. */\n\
+         #ifndef {guard}\n#define {guard}\n"
     );
     section(&mut out, "register byte addresses");
-    for word in fc::words() {
+    for word in words {
         define(
             &mut out,
             &format!("REG_{}", word.name),
@@ -107,12 +140,12 @@ pub fn render_fc(config: &FcConfig) -> String {
         );
     }
     section(&mut out, "register fields");
-    for register in fc::REGISTERS.iter().filter(|r| r.words() == 1) {
+    for register in registers.iter().filter(|r| r.words() == 1) {
         fields(&mut out, register.name, register.fields, "u");
     }
     section(&mut out, "values of the read-only identity registers");
-    for register in fc::REGISTERS {
-        if let Some(value) = fc::identity(register.reg, config) {
+    for register in registers {
+        if let Some(value) = identity(register.reg) {
             define(
                 &mut out,
                 &format!("VALUE_{}", register.name),
@@ -120,14 +153,15 @@ pub fn render_fc(config: &FcConfig) -> String {
             );
         }
     }
-    section(
-        &mut out,
-        "slice of a stripe header (crew), trailer of the output packet",
-    );
-    fields(&mut out, "STRIPE", &fc::STRIPE_HEADER, "u");
+    out
+}
+
+/// Trailer and errors of a design beside MERCURY.
+fn ends(mut out: String, errors: &[(Error, &str)]) -> String {
+    section(&mut out, "trailer of the output packet");
     fields(&mut out, "OUT_TRAILER", &OUT_TRAILER, "ull");
     section(&mut out, "error codes");
-    for (error, _) in fc::ERRORS {
+    for (error, _) in errors {
         define(
             &mut out,
             &format!("ERROR_{}", error.name()),

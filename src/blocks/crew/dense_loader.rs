@@ -62,7 +62,7 @@ impl DenseLoader {
         let parts = config.beats_per_tile();
         let shadow_w = (DATA_W * config.multipliers).max(config.bus_w);
         DenseLoader {
-            packet: Packet::new(config),
+            packet: Packet::new(config.bus_w),
             job: JobFields::new(),
             take_last: Bit::new(),
             load_x: Bit::new(),

@@ -102,7 +102,7 @@ impl CrewLoader {
         let stripes = config.stripes();
         let stripe_w = address_width(stripes);
         CrewLoader {
-            packet: Packet::new(config),
+            packet: Packet::new(config.bus_w),
             job: JobFields::new(),
             group_added: Bit::new(),
             load_stripe: Sig::unsigned(stripes),

@@ -1,7 +1,6 @@
 //! What the loaders share: the input stream, and where its packet ends.
 
 use crate::blocks::axi::StreamIn;
-use crate::config::fc::FcConfig;
 use crate::hdl::prelude::*;
 use crate::regmap::Error;
 
@@ -28,8 +27,9 @@ pub enum PacketStage {
 /// **Latency** `accepted`, `error` and `taken` belong to the cycle of the beat; `done` follows one cycle after the last one.
 /// **Back-pressure** a beat is accepted in Body unless the loader holds `waits`, and always in Flush. **Parameters** `bus_w`.
 ///
-/// It is a [`Part`] of [`CrewLoader`](super::loader::CrewLoader) and [`DenseLoader`](super::dense_loader::DenseLoader), whose gates
-/// in `tests/crew/gates.rs` compare its Verilog with it; `mercury crew cosim` spoils packets on purpose.
+/// It is a [`Part`] of [`CrewLoader`](super::loader::CrewLoader), [`DenseLoader`](super::dense_loader::DenseLoader) and
+/// [`TcLoader`](crate::blocks::acrtc::loader::TcLoader), whose gates in `tests/crew/gates.rs` and `tests/acrtc/gates.rs` compare its
+/// Verilog with it; `mercury crew cosim` and `mercury acrtc cosim` spoil packets on purpose.
 #[derive(LogicBlock)]
 pub struct Packet {
     part: Part,
@@ -50,13 +50,13 @@ pub struct Packet {
     /// What is wrong with it.
     pub error_code: Sig<Out>,
     /// From the loader: it cannot take the beat now.
-    pub(super) waits: Bit<Local>,
+    pub(in crate::blocks) waits: Bit<Local>,
     /// From the loader: the beat taken is the last one of the job.
-    pub(super) ends: Bit<Local>,
+    pub(in crate::blocks) ends: Bit<Local>,
     /// From the loader: the beat taken is a bad header.
-    pub(super) bad: Bit<Local>,
+    pub(in crate::blocks) bad: Bit<Local>,
     /// To the loader: it takes a beat in this cycle.
-    pub(super) taken: Bit<Local>,
+    pub(in crate::blocks) taken: Bit<Local>,
     stage: Reg<PacketStage>,
     ready: Bit<Local>,
     bad_header: Param,
@@ -65,15 +65,15 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// The packet side of a loader.
-    pub(super) fn new(config: &FcConfig) -> Self {
+    /// The packet side of a loader, of beats of `bus_w` bits.
+    pub(in crate::blocks) fn new(bus_w: usize) -> Self {
         let code = |error: Error| Param::new(error.code() as usize);
         Packet {
             part: Part::new(),
             start: Bit::new(),
             abort_job: Bit::new(),
             flush: Bit::new(),
-            axis: StreamIn::new(config.bus_w),
+            axis: StreamIn::new(bus_w),
             accepted: Bit::new(),
             done: Bit::new(),
             error: Bit::new(),
