@@ -10,6 +10,7 @@
 //!
 //! Nothing here sees hardware: the RTL in `blocks::acrtc` is written from the same contract.
 
+pub mod golden;
 pub mod job;
 pub mod model;
 pub mod pack;

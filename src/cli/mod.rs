@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 a comparison or check failed, 2 bad usage or configuration, 3 a tool is missing.
 
+mod acrtc;
 mod adapt;
 mod bench;
 mod cosim;
@@ -50,6 +51,8 @@ enum Command {
     Cosim(cosim::Args),
     #[command(subcommand)]
     Crew(crew::Command),
+    #[command(subcommand)]
+    Acrtc(acrtc::Command),
     Faults(faults::Args),
     Plan(plan::Args),
     Inspect(inspect::Args),
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Job(args) => args.run(),
         Command::Cosim(args) => args.run(),
         Command::Crew(command) => command.run(),
+        Command::Acrtc(command) => command.run(),
         Command::Faults(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Inspect(args) => args.run(),

@@ -17,6 +17,7 @@ pub mod model;
 pub mod pump;
 pub mod rtl;
 pub mod software;
+pub mod tc;
 pub mod toolchain;
 pub mod verilate;
 pub mod verilated;

@@ -1,0 +1,89 @@
+//! `mercury acrtc faults`: shows that co-simulation catches faults in the generated Verilog.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::super::progress::Progress;
+use super::super::{Outcome, check_output, write_json};
+use super::sizes;
+use crate::config::tc::TcConfig;
+use crate::cosim::tc;
+use crate::cosim::verilated;
+
+/// Put faults into the generated Verilog, one at a time, and see that co-simulation catches each
+///
+/// The folder of the Verilog is not changed. Exit code 1 when a fault is missed.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  gen-verilog --preset acrtc-tiny && mercury acrtc faults --preset acrtc-tiny")]
+pub struct Args {
+    /// Sizes of the core, of design acrtc or dense_tc
+    #[arg(long, default_value = "acrtc-tiny")]
+    preset: String,
+    /// Products for each fault without stalls, and as many with stalls
+    #[arg(long, default_value_t = 200)]
+    products: u64,
+    /// Seed of the products
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder of the generated Verilog [default: rtl_out/NAME]
+    #[arg(long, value_name = "DIR")]
+    rtl: Option<PathBuf>,
+    /// Write the findings as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Outcome> {
+        if let Some(json) = &self.json {
+            check_output(json)?;
+        }
+        let config = sizes(&self.preset, None)?;
+        let folder = self.rtl.clone().unwrap_or_else(|| tc::default_rtl(&config));
+        let (rtl, _) = verilated::read_sized::<TcConfig>(&folder, &config.name, &config.hash())?;
+        let mut findings = Vec::new();
+        {
+            let mut progress = Progress::new(tc::faults::faults(&config).count() as u64, "faults");
+            for fault in tc::faults::faults(&config) {
+                progress.set(findings.len() as u64, fault.name);
+                findings.push(tc::faults::run(
+                    fault,
+                    &rtl,
+                    &config,
+                    self.products,
+                    self.seed,
+                )?);
+            }
+        }
+        println!("{:<52}{:<20}{:>6}  caught by", "fault", "file", "jobs");
+        for finding in &findings {
+            let stalls = if finding.p_stall > 0.0 {
+                " (with stalls)"
+            } else {
+                ""
+            };
+            println!(
+                "{:<52}{:<20}{:>6}  {}{stalls}",
+                finding.fault,
+                finding.file,
+                finding.jobs,
+                finding.caught_by.as_deref().unwrap_or("MISSED")
+            );
+        }
+        let caught = findings
+            .iter()
+            .filter(|finding| finding.caught_by.is_some())
+            .count();
+        println!("{caught} of {} faults caught", findings.len());
+        if let Some(path) = &self.json {
+            write_json(path, &findings)?;
+        }
+        Ok(if caught == findings.len() {
+            Outcome::Good
+        } else {
+            Outcome::Failed
+        })
+    }
+}
