@@ -72,6 +72,8 @@ pub struct TensorCore {
     stall_weights: Param,
     stall_input: Param,
     stall_output: Param,
+    in_beats: Param,
+    out_beats: Param,
     saturations: Param,
     about: About,
 }
@@ -139,6 +141,8 @@ impl TensorCore {
             stall_weights: TcControl::place(Csr::StallWeights),
             stall_input: TcControl::place(Csr::StallInput),
             stall_output: TcControl::place(Csr::StallOutput),
+            in_beats: TcControl::place(Csr::InBeats),
+            out_beats: TcControl::place(Csr::OutBeats),
             saturations: TcControl::place(Csr::Saturations),
             about: About::new(config.design.name(), text),
         }
@@ -169,7 +173,6 @@ impl Logic for TensorCore {
         self.control.abort_job.next = self.regs.slave.abort_job.val();
         self.control.clear_error.next = self.regs.slave.clear_error.val();
         self.control.bad_job.next = self.regs.bad_job.val();
-        self.control.accepted.next = self.loader.packet.accepted.val();
         self.control.loader_done.next = self.loader.packet.done.val();
         self.control.loader_error.next = self.loader.packet.error.val();
         self.control.loader_error_code.next = self.loader.packet.error_code.val();
@@ -193,6 +196,10 @@ impl Logic for TensorCore {
             unsigned_cast(self.sequencer.stall_input.val());
         self.control.increment[self.stall_output.val()].next =
             unsigned_cast(self.sequencer.stall_output.val());
+        self.control.increment[self.in_beats.val()].next =
+            unsigned_cast(self.loader.packet.accepted.val());
+        self.control.increment[self.out_beats.val()].next =
+            unsigned_cast(self.drain.m_axis_tvalid.val() && self.results.m_axis_tready.val());
         self.control.increment[self.saturations.val()].next = self.drain.saturated.val();
 
         // Loader and sequencer.

@@ -28,8 +28,6 @@ pub struct TcControl {
     pub clear_error: Bit<In>,
     /// The job registers hold what no job may have.
     pub bad_job: Bit<In>,
-    /// Loader: a beat was accepted.
-    pub accepted: Bit<In>,
     /// Loader: the packet has ended.
     pub loader_done: Bit<In>,
     /// Loader: an error.
@@ -46,7 +44,7 @@ pub struct TcControl {
     pub out_ready: Bit<In>,
     /// Output stream: it is the trailer.
     pub out_last: Bit<In>,
-    /// What is added to each counter that is not kept here, see [`TcControl::place`].
+    /// What is added to each counter but CYCLES, see [`TcControl::place`].
     pub increment: Vec<Sig<In>>,
     /// A job runs.
     pub busy: Bit<Out>,
@@ -74,30 +72,16 @@ pub struct TcControl {
     leaves: Bit<Local>,
     count: Vec<Reg>,
     counters: Param,
-    kept: Param,
     bad_job_code: Param,
     range_code: Param,
     aborted_code: Param,
-    cycles: Param,
-    in_beats: Param,
-    out_beats: Param,
-    counted: Vec<Param>,
     about: About,
 }
 
-/// Counters that the control adds up, in the order of the register table.
+/// Counters that the control adds up, in the order of the register table: CYCLES is the first.
 fn counters() -> impl Iterator<Item = Csr> {
     let statistics = REGISTERS.iter().filter(|r| r.access == Access::Statistic);
     statistics.map(|r| r.reg).filter(|&r| r != Csr::MaxAbs)
-}
-
-/// Those whose increments come from outside, in the order of [`TcControl::increment`].
-fn incremented() -> impl Iterator<Item = Csr> {
-    counters().filter(|r| !matches!(r, Csr::Cycles | Csr::InBeats | Csr::OutBeats))
-}
-
-fn position(mut all: impl Iterator<Item = Csr>, reg: Csr) -> Param {
-    Param::new(all.position(|r| r == reg).expect("a counter of the list"))
 }
 
 impl TcControl {
@@ -115,7 +99,6 @@ impl TcControl {
             abort_job: Bit::new(),
             clear_error: Bit::new(),
             bad_job: Bit::new(),
-            accepted: Bit::new(),
             loader_done: Bit::new(),
             loader_error: Bit::new(),
             loader_error_code: Sig::unsigned(8),
@@ -124,7 +107,10 @@ impl TcControl {
             out_valid: Bit::new(),
             out_ready: Bit::new(),
             out_last: Bit::new(),
-            increment: incremented().map(|r| Sig::unsigned(width(r))).collect(),
+            increment: counters()
+                .skip(1)
+                .map(|r| Sig::unsigned(width(r)))
+                .collect(),
             busy: Bit::new(),
             done: Bit::new(),
             error_code: Sig::unsigned(8),
@@ -143,14 +129,9 @@ impl TcControl {
             leaves: Bit::new(),
             count: (0..number).map(|_| Reg::unsigned(STATISTIC_BITS)).collect(),
             counters: Param::new(number),
-            kept: Param::new(incremented().count()),
             bad_job_code: code(Error::BadJob),
             range_code: code(Error::Range),
             aborted_code: code(Error::Aborted),
-            cycles: position(counters(), Csr::Cycles),
-            in_beats: position(counters(), Csr::InBeats),
-            out_beats: position(counters(), Csr::OutBeats),
-            counted: incremented().map(|r| position(counters(), r)).collect(),
             about: About::new(
                 "tc_control",
                 "Runs a job from START to the handshake of its trailer, collects errors and counts.",
@@ -160,7 +141,8 @@ impl TcControl {
 
     /// Place of a counter among the increments.
     pub fn place(reg: Csr) -> Param {
-        position(incremented(), reg)
+        let place = counters().skip(1).position(|r| r == reg);
+        Param::new(place.expect("a counter that counts increments"))
     }
 
     /// Number of the counters that the control adds up.
@@ -226,17 +208,10 @@ impl Logic for TcControl {
 
         // Counters.
         if self.running.val() {
-            self.count[self.cycles.val()].next = self.count[self.cycles.val()].val() + 1;
+            self.count[0].next = self.count[0].val() + 1;
         }
-        if self.accepted.val() {
-            self.count[self.in_beats.val()].next = self.count[self.in_beats.val()].val() + 1;
-        }
-        if self.leaves.val() {
-            self.count[self.out_beats.val()].next = self.count[self.out_beats.val()].val() + 1;
-        }
-        for i in 0..self.kept.val() {
-            self.count[self.counted[i].val()].next =
-                self.count[self.counted[i].val()].val() + unsigned_cast(self.increment[i].val());
+        for i in 1..self.counters.val() {
+            self.count[i].next = self.count[i].val() + unsigned_cast(self.increment[i - 1].val());
         }
         if self.start.val() {
             for i in 0..self.counters.val() {
