@@ -1,7 +1,7 @@
 # Verbs of the project. Tools go into .tools/ of this folder, without root; everything built goes into target/.
 PRESET ?= small
 # Designs for fully connected layers have a command of their own.
-COSIM := $(if $(filter crew-% dense-fc-%,$(PRESET)),crew cosim --layers,cosim --jobs)
+COSIM := $(if $(filter crew-% dense-fc-%,$(PRESET)),crew cosim --layers,$(if $(filter acrtc-% dense-tc-%,$(PRESET)),acrtc cosim --products,cosim --jobs))
 SYNTH_STAMP := .tools/.synth-$(shell sha256sum tools/synth-requirements.txt tools/install-synth.sh | sha256sum | cut -c1-12)
 STAMP := .tools/.done-$(shell sha256sum tools/requirements.txt tools/install.sh | sha256sum | cut -c1-12)
 

@@ -61,6 +61,7 @@ fn job(rng: &mut ChaCha8Rng, kept: &mut [u64; 5], cycle: u64, inputs: &mut Input
 fn adder_tree() {
     Gate::new("adder_tree_gate").check(AdderTree::new(8, 16));
     Gate::new("adder_tree_pair_gate").check(AdderTree::new(2, 16));
+    Gate::new("adder_tree_five_gate").check(AdderTree::new(5, 16));
 }
 
 #[test]

@@ -54,8 +54,6 @@ pub struct TcControl {
     pub error_code: Sig<Out>,
     /// Everything between the streams restarts.
     pub clear: Bit<Out>,
-    /// The drain restarts.
-    pub clear_drain: Bit<Out>,
     /// The loader drops the rest of the packet.
     pub flush: Bit<Out>,
     /// The job has failed and its packet has ended: send the trailer.
@@ -115,7 +113,6 @@ impl TcControl {
             done: Bit::new(),
             error_code: Sig::unsigned(8),
             clear: Bit::new(),
-            clear_drain: Bit::new(),
             flush: Bit::new(),
             failed: Bit::new(),
             statistic: (0..number).map(|_| Sig::unsigned(STATISTIC_BITS)).collect(),
@@ -202,7 +199,6 @@ impl Logic for TcControl {
         self.done.next = self.complete.val();
         self.error_code.next = self.code.val();
         self.clear.next = self.start.val() || self.failing.val() || self.abort_job.val();
-        self.clear_drain.next = self.start.val() || self.abort_job.val();
         self.flush.next = self.late_error.val();
         self.failed.next = self.failing.val() && self.loader_done.val() && !self.ending.val();
 

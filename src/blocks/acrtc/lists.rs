@@ -169,9 +169,11 @@ impl LaneLists {
             push_delta: Bit::new(),
             u_bits: Sig::unsigned(data),
             delta_bits: Sig::unsigned(data),
-            plain_count: Reg::unsigned(count_w),
-            delta_count: Reg::unsigned(count_w),
-            length: (0..ROW_BANKS).map(|_| Reg::unsigned(count_w)).collect(),
+            plain_count: Reg::unsigned(count_w).without_reset(),
+            delta_count: Reg::unsigned(count_w).without_reset(),
+            length: (0..ROW_BANKS)
+                .map(|_| Reg::unsigned(count_w).without_reset())
+                .collect(),
             length_now: count(),
             working_q: BitReg::new(),
             read_delta_q: BitReg::new().without_reset(),

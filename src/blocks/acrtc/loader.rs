@@ -83,7 +83,7 @@ pub struct TcLoader {
     full: BitReg,
     takes: Bit<Local>,
     take_last: Bit<Local>,
-    ends: Bit<Local>,
+    slices_end: Bit<Local>,
     begins: BitReg,
     first: BitReg,
     slot: Reg,
@@ -142,7 +142,7 @@ impl TcLoader {
             full: BitReg::new(),
             takes: Bit::new(),
             take_last: Bit::new(),
-            ends: Bit::new(),
+            slices_end: Bit::new(),
             begins: BitReg::new(),
             first: BitReg::new(),
             slot: Reg::unsigned(address_width(slots)),
@@ -226,10 +226,10 @@ impl Logic for TcLoader {
         // Slices.
         self.takes.next =
             self.full.val() && !(self.begins.val() && (self.used.val() == self.row_banks.val()));
-        self.ends.next = (self.part_at.val() == self.parts.val() - 1)
+        self.slices_end.next = (self.part_at.val() == self.parts.val() - 1)
             && (self.step_at.val() + 1 == self.steps.val());
-        self.take_last.next =
-            self.takes.val() && ((self.slot.val() == self.slots.val() - 1) || self.ends.val());
+        self.take_last.next = self.takes.val()
+            && ((self.slot.val() == self.slots.val() - 1) || self.slices_end.val());
         self.take.next = self.takes.val();
         self.slice.next = unsigned_cast(self.beat.val());
         for i in 1..self.slots.val() {
@@ -240,7 +240,7 @@ impl Logic for TcLoader {
         self.part.next = self.part_at.val();
         self.step.next = unsigned_cast(self.step_at.val());
         self.row_begins.next = self.begins.val();
-        self.row_complete.next = self.ends.val();
+        self.row_complete.next = self.slices_end.val();
         self.first_row.next = self.first.val();
         self.bank.next = self.bank_at.val();
         if self.takes.val() {
@@ -254,7 +254,7 @@ impl Logic for TcLoader {
             if self.take_last.val() {
                 self.slot.next = 0.into();
             }
-            if self.ends.val() {
+            if self.slices_end.val() {
                 self.step_at.next = 0.into();
                 self.begins.next = true;
                 self.first.next = false;

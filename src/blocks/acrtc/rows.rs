@@ -70,7 +70,10 @@ impl TcRows {
     /// The decision of this configuration.
     pub fn new(config: &TcConfig) -> Self {
         let count_w = count_width(config.steps);
-        let flags = || (0..3).map(|_| BitReg::new()).collect::<Vec<_>>();
+        let marks = || {
+            let mark = |_| BitReg::new().without_reset();
+            (0..3).map(mark).collect::<Vec<_>>()
+        };
         TcRows {
             clear: Bit::new(),
             use_delta: Bit::new(),
@@ -88,18 +91,18 @@ impl TcRows {
             close_length: Sig::unsigned(COUNT_W),
             fallback_shorter: Bit::new(),
             fallback_range: Bit::new(),
-            take_q: flags(),
-            begins_q: flags(),
-            complete_q: flags(),
-            first_q: flags(),
+            take_q: (0..3).map(|_| BitReg::new()).collect(),
+            begins_q: marks(),
+            complete_q: marks(),
+            first_q: marks(),
             begins: Bit::new(),
             plain_now: Sig::unsigned(count_w),
             delta_now: Sig::unsigned(count_w),
-            plain: Reg::unsigned(count_w),
-            delta: Reg::unsigned(count_w),
-            overflows: BitReg::new(),
+            plain: Reg::unsigned(count_w).without_reset(),
+            delta: Reg::unsigned(count_w).without_reset(),
+            overflows: BitReg::new().without_reset(),
             closes: BitReg::new(),
-            closes_first: BitReg::new(),
+            closes_first: BitReg::new().without_reset(),
             wants_delta: Bit::new(),
             shorter: Bit::new(),
             about: About::new(

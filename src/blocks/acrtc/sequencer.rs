@@ -115,6 +115,10 @@ impl TcSequencer {
         // From the issue to the cycle in which the columns are addressed; two more to the result.
         let stages = 3 + config.tree_levels();
         let flags = |n: usize| (0..n).map(|_| BitReg::new()).collect::<Vec<_>>();
+        let marks = |n: usize| {
+            let mark = |_| BitReg::new().without_reset();
+            (0..n).map(mark).collect::<Vec<_>>()
+        };
         TcSequencer {
             clear: Bit::new(),
             start: Bit::new(),
@@ -145,8 +149,10 @@ impl TcSequencer {
             result: Bit::new(),
             result_last: Bit::new(),
             there: Reg::unsigned(count_width(ROW_BANKS)),
-            delta: flags(ROW_BANKS),
-            length: (0..ROW_BANKS).map(|_| Reg::unsigned(COUNT_W)).collect(),
+            delta: marks(ROW_BANKS),
+            length: (0..ROW_BANKS)
+                .map(|_| Reg::unsigned(COUNT_W).without_reset())
+                .collect(),
             close_at: Reg::unsigned(bank_w()),
             bank: Reg::unsigned(bank_w()),
             item_at: Reg::unsigned(COUNT_W),
@@ -165,9 +171,9 @@ impl TcSequencer {
             ends: Bit::new(),
             block_begins: Bit::new(),
             valid_q: flags(stages),
-            first_q: flags(stages),
+            first_q: marks(stages),
             last_q: flags(stages + 2),
-            end_q: flags(stages + 2),
+            end_q: marks(stages + 2),
             block_q: (0..stages)
                 .map(|_| Reg::unsigned(block_w).without_reset())
                 .collect(),
