@@ -204,17 +204,15 @@ impl Logic for TcDrain {
                         }
                     }
                 }
-                if self.last_part.val() > 0 {
-                    if self.part.val() == self.last_part.val() {
-                        for l in 0..self.raw_lanes.val() {
-                            self.value_q[l].next = 0.into();
-                        }
-                        for l in 0..self.last_part_lanes.val() {
-                            self.value_q[l].next = self.queue
-                                [self.last_part.val() * self.raw_lanes.val() + l]
-                                .read_data
-                                .val();
-                        }
+                if self.part.val() == self.last_part.val() {
+                    for l in 0..self.raw_lanes.val() {
+                        self.value_q[l].next = 0.into();
+                    }
+                    for l in 0..self.last_part_lanes.val() {
+                        self.value_q[l].next = self.queue
+                            [self.last_part.val() * self.raw_lanes.val() + l]
+                            .read_data
+                            .val();
                     }
                 }
                 for c in self.raw_lanes.val()..self.columns.val() {
