@@ -8,6 +8,7 @@ pub mod bus;
 pub mod campaign;
 pub mod case;
 pub mod compare;
+pub mod core;
 pub mod driver;
 pub mod error_paths;
 pub mod faults;

@@ -148,8 +148,7 @@ macro_rules! registers {
             /// # Panics
             /// When it has no such field.
             pub fn field(self, name: &str) -> &'static $crate::regmap::Field {
-                let found = self.register().fields.iter().find(|f| f.name == name);
-                found.unwrap_or_else(|| panic!("register {} has no field {name}", self.register().name))
+                self.register().field(name)
             }
         }
 
@@ -178,6 +177,15 @@ macro_rules! registers {
 pub(super) use registers;
 
 impl<R> super::Register<R> {
+    /// Its field called `name`.
+    ///
+    /// # Panics
+    /// When it has no such field.
+    pub fn field(&self, name: &str) -> &'static super::Field {
+        let found = self.fields.iter().find(|f| f.name == name);
+        found.unwrap_or_else(|| panic!("register {} has no field {name}", self.name))
+    }
+
     /// Bus words that it occupies.
     pub const fn words(&self) -> u32 {
         if matches!(self.access, super::Access::Statistic) {
