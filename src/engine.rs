@@ -170,6 +170,52 @@ pub struct OpStats {
     pub mau: u64,
     /// Reuse: detected vectors for which there is no room (miss, no update).
     pub mnu: u64,
+    /// Tensor cores: what became of the rows.
+    #[serde(default, skip_serializing_if = "RowStats::is_empty")]
+    pub rows: RowStats,
+}
+
+/// What became of the rows of a tensor core's products, and what its multipliers waited for. Every part of a product counts its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowStats {
+    /// Rows computed anew.
+    pub plain: u64,
+    /// Rows computed from the differences to the one before.
+    pub delta: u64,
+    /// Rows computed anew because that is shorter.
+    pub fallback_shorter: u64,
+    /// Rows computed anew because a difference does not fit an operand.
+    pub fallback_range: u64,
+    /// Cycles in which the multipliers wait for weights.
+    pub stall_weights: u64,
+    /// Cycles in which they wait for a row.
+    pub stall_input: u64,
+    /// Cycles in which they wait for the output.
+    pub stall_output: u64,
+}
+
+impl RowStats {
+    fn is_empty(&self) -> bool {
+        *self == RowStats::default()
+    }
+
+    /// Share of the rows that are computed from differences; none without rows.
+    pub fn delta_share(&self) -> Option<f64> {
+        let all = self.plain + self.delta;
+        (all > 0).then(|| self.delta as f64 / all as f64)
+    }
+}
+
+impl std::ops::AddAssign for RowStats {
+    fn add_assign(&mut self, other: Self) {
+        self.plain += other.plain;
+        self.delta += other.delta;
+        self.fallback_shorter += other.fallback_shorter;
+        self.fallback_range += other.fallback_range;
+        self.stall_weights += other.stall_weights;
+        self.stall_input += other.stall_input;
+        self.stall_output += other.stall_output;
+    }
 }
 
 impl OpStats {
@@ -213,6 +259,7 @@ impl std::ops::AddAssign for OpStats {
         self.hit += other.hit;
         self.mau += other.mau;
         self.mnu += other.mnu;
+        self.rows += other.rows;
     }
 }
 

@@ -9,11 +9,14 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::acrtc;
 use crate::config::Config;
 
 mod decisions;
+mod rows;
 
 pub use decisions::Decisions;
+pub use rows::{RowOrder, Rows};
 
 /// How the detector compares vectors.
 #[derive(
@@ -95,7 +98,7 @@ pub struct Reuse {
     /// Step q, as a power of two of the operand's integers; none: half the operand's RMS.
     pub step_log2: Option<u32>,
     /// So many refinements beyond the other numbers: one projection more for each in `sign`, one less of the step q in `step` and
-    /// `grid`, as far as there is room for; negative: coarser.
+    /// `grid`, as far as there is room for; negative: coarser. On a tensor core: so much is taken from the level.
     pub finer: i32,
     /// Group size K_T: a group takes as many channels as fit into so many elements, at least one.
     pub k_target: usize,
@@ -105,6 +108,9 @@ pub struct Reuse {
     pub zero_skip: bool,
     /// Zero elements of a vector take no cycle.
     pub elem_skip: bool,
+    /// Tensor cores only: what is skipped in the rows of a product.
+    #[serde(skip_serializing_if = "Rows::is_default")]
+    pub rows: Rows,
 }
 
 impl Default for Reuse {
@@ -120,6 +126,7 @@ impl Default for Reuse {
             matrix_seed: 1,
             zero_skip: true,
             elem_skip: false,
+            rows: Rows::default(),
         }
     }
 }
@@ -143,9 +150,25 @@ impl Reuse {
         self.mode != Mode::Off
     }
 
-    /// Whether results are those without reuse, bit for bit: only zeros are left out.
+    /// Whether results are those without reuse, bit for bit: only zeros and what repeats are left out.
     pub fn is_exact(&self) -> bool {
-        !self.mode.looks_up()
+        !self.mode.looks_up() && (self.rows.is_default() || self.level(u8::MAX) == 0)
+    }
+
+    /// Whether anything can be made finer: signatures, or the level of a tensor core.
+    pub fn can_refine(&self) -> bool {
+        self.mode.looks_up() || self.rows.mode == acrtc::Mode::Delta
+    }
+
+    /// Whether anything is skipped, on whatever design.
+    pub fn skips(&self) -> bool {
+        self.is_on() || self.rows.mode != acrtc::Mode::Dense
+    }
+
+    /// Level of a tensor core: a refinement lowers it by one; at most `most`.
+    pub fn level(&self, most: u8) -> u8 {
+        let level = i32::from(self.rows.level).saturating_sub(self.finer);
+        level.clamp(0, most.into()) as u8
     }
 
     /// Projections of a signature in `sign` and `step`.
@@ -159,6 +182,11 @@ impl Reuse {
     /// # Errors
     /// A number that it cannot hold: value, limit and fix.
     pub fn check(&self, config: &Config) -> Result<()> {
+        ensure!(
+            self.rows.is_default(),
+            "{:?} is a setting of tensor cores: use one, as the preset acrtc-small",
+            self.rows
+        );
         ensure!(
             config.reuse || !self.is_on(),
             "this configuration is built without reuse: set reuse = true, or ask for reuse off"

@@ -10,13 +10,19 @@
 //!
 //! Nothing here sees hardware: the RTL in `blocks::acrtc` is written from the same contract.
 
+mod count;
+mod engine;
 pub mod golden;
 pub mod job;
 pub mod model;
 pub mod pack;
+mod product;
 pub mod random;
 
+pub use count::Counter;
+pub use engine::TensorCore;
 pub use job::{Cut, Mode, Settings, cuts};
+pub use product::Product;
 
 #[cfg(test)]
 mod tests;

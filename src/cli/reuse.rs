@@ -121,6 +121,7 @@ impl ReuseArgs {
             matrix_seed: self.matrix_seed.unwrap_or(usual.matrix_seed),
             zero_skip: !self.no_zero_skip,
             elem_skip: self.elem_skip,
+            rows: usual.rows,
         }
     }
 

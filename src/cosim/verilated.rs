@@ -172,6 +172,7 @@ fn op_stats(sum: &Statistics, plan: &Plan, config: &Config) -> OpStats {
         hit: sum.hit,
         mau: sum.mau,
         mnu: sum.mnu,
+        ..OpStats::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Engine, Geometry, Op, OpResult, OpStats, Pass};
+use super::{Engine, Geometry, Op, OpResult, OpStats, Pass, RowStats};
 use crate::reuse::Decisions;
 
 /// The first difference between two engines on one operation.
@@ -151,7 +151,7 @@ impl Engine for Checked {
 
 impl OpStats {
     /// All counts with their names, in declaration order.
-    pub fn named(&self) -> [(&'static str, u64); 14] {
+    pub fn named(&self) -> [(&'static str, u64); 21] {
         let OpStats {
             cycles,
             dense_cycles,
@@ -167,7 +167,17 @@ impl OpStats {
             hit,
             mau,
             mnu,
+            rows,
         } = *self;
+        let RowStats {
+            plain,
+            delta,
+            fallback_shorter,
+            fallback_range,
+            stall_weights,
+            stall_input,
+            stall_output,
+        } = rows;
         [
             ("cycles", cycles),
             ("dense_cycles", dense_cycles),
@@ -183,6 +193,13 @@ impl OpStats {
             ("hit", hit),
             ("mau", mau),
             ("mnu", mnu),
+            ("rows_plain", plain),
+            ("rows_delta", delta),
+            ("fallback_shorter", fallback_shorter),
+            ("fallback_range", fallback_range),
+            ("stall_weights", stall_weights),
+            ("stall_input", stall_input),
+            ("stall_output", stall_output),
         ]
     }
 }

@@ -161,14 +161,14 @@ impl LayerReuse {
         self.layers.get(layer).unwrap_or(&self.default).get(pass)
     }
 
-    /// Whether signatures are compared anywhere: what can be refined.
+    /// Whether anything can be refined anywhere: signatures, or the level of a tensor core.
     pub fn can_refine(&self) -> bool {
-        self.any(|reuse| reuse.mode.looks_up())
+        self.any(|reuse| reuse.can_refine())
     }
 
-    /// Whether anything is detected anywhere.
+    /// Whether anything is skipped anywhere.
     pub fn is_on(&self) -> bool {
-        self.any(|reuse| reuse.is_on())
+        self.any(|reuse| reuse.skips())
     }
 
     /// Whether results are those without reuse everywhere.

@@ -84,6 +84,7 @@ impl Case {
             matrix_seed: rng.random_range(0..9),
             zero_skip: rng.random(),
             elem_skip: rng.random(),
+            ..Reuse::default()
         };
         let [a, b, _] = geometry.shapes(pass);
         let a = operand(a, &config, rng);

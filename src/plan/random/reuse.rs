@@ -141,6 +141,7 @@ impl Maker<'_> {
             matrix_seed: self.rng.random_range(0..1000),
             zero_skip: self.rng.random_bool(0.75),
             elem_skip: self.rng.random_bool(0.5),
+            ..Reuse::default()
         }
     }
 
