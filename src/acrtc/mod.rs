@@ -20,7 +20,7 @@ mod product;
 pub mod random;
 
 pub use count::Counter;
-pub use engine::TensorCore;
+pub use engine::{TensorCore, check};
 pub use job::{Cut, Mode, Settings, cuts};
 pub use product::Product;
 

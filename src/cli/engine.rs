@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use rayon::ThreadPoolBuilder;
 
-use crate::config::Config;
+use crate::acrtc::TensorCore;
+use crate::config::{Config, TrainSizes};
 use crate::cosim::verilated::{self, Accelerator};
 use crate::engine::{Checked, Engine};
 
@@ -25,7 +26,7 @@ pub struct EngineArgs {
     /// What computes the dot products.
     #[arg(long, value_enum, default_value = "golden")]
     pub engine: EngineKind,
-    /// Sizes of the accelerator: tiny, small, ecp5 or paper.
+    /// Sizes of the accelerator: tiny, small, ecp5 or paper; train also takes those of tensor cores, acrtc-small and so on.
     #[arg(long, default_value = Config::DEFAULT_PRESET, conflicts_with = "config")]
     pub preset: String,
     /// Sizes of the accelerator, from a TOML file.
@@ -43,15 +44,57 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The configuration asked for.
+    /// The configuration asked for, of whichever design.
     ///
     /// # Errors
     /// An unknown preset, or an unreadable or illegal file.
-    pub fn config(&self) -> Result<Config> {
+    pub fn sizes(&self) -> Result<TrainSizes> {
         Ok(match &self.config {
-            Some(path) => Config::load(path)?,
-            None => Config::preset(&self.preset)?,
+            Some(path) => TrainSizes::load(path)?,
+            None => TrainSizes::preset(&self.preset)?,
         })
+    }
+
+    /// The configuration asked for, which must be MERCURY's.
+    ///
+    /// # Errors
+    /// As [`EngineArgs::sizes`], or sizes of a tensor core.
+    pub fn config(&self) -> Result<Config> {
+        match self.sizes()? {
+            TrainSizes::Mercury(config) => Ok(config),
+            TrainSizes::Tc(config) => bail!(
+                "{} is a tensor core, which mercury train and bench take: give one of {} here",
+                config.name,
+                Config::preset_names().collect::<Vec<_>>().join(", ")
+            ),
+        }
+    }
+
+    /// [`EngineArgs::open`] for sizes of whichever design.
+    ///
+    /// # Errors
+    /// As [`EngineArgs::open`], or an engine that there is not for a tensor core.
+    pub fn open_any(&self, sizes: &TrainSizes) -> Result<Box<dyn Engine>> {
+        match sizes {
+            TrainSizes::Mercury(config) => self.open(config),
+            TrainSizes::Tc(config) => {
+                ensure!(
+                    self.engine == EngineKind::Golden && !self.check,
+                    "networks train on {} with the golden engine alone: leave --engine and --check out",
+                    config.name
+                );
+                self.use_threads();
+                Ok(Box::new(TensorCore::new(config)))
+            }
+        }
+    }
+
+    fn use_threads(&self) {
+        if let Some(threads) = self.threads {
+            let pool = ThreadPoolBuilder::new().num_threads(threads.into());
+            // An error: the pool is there, from an engine opened before with the same number.
+            let _ = pool.use_current_thread().build_global();
+        }
     }
 
     /// Opens the engine asked for.
@@ -59,11 +102,7 @@ impl EngineArgs {
     /// # Errors
     /// What keeps the engine from being built: no Verilog of this configuration, a missing tool.
     pub fn open(&self, config: &Config) -> Result<Box<dyn Engine>> {
-        if let Some(threads) = self.threads {
-            let pool = ThreadPoolBuilder::new().num_threads(threads.into());
-            // An error: the pool is there, from an engine opened before with the same number.
-            let _ = pool.use_current_thread().build_global();
-        }
+        self.use_threads();
         let engine: Box<dyn Engine> = match self.engine {
             EngineKind::Golden => Box::new(verilated::modelled(config)),
             EngineKind::Verilated => {

@@ -17,6 +17,7 @@ mod job;
 mod plan;
 mod progress;
 mod reuse;
+mod rows;
 mod train;
 
 use std::path::Path;

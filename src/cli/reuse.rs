@@ -108,6 +108,11 @@ impl ReuseArgs {
         Ok(reuse)
     }
 
+    /// Whether none of these options was given.
+    pub fn is_empty(&self) -> bool {
+        self.mode == Mode::Off && self.given().is_empty() && self.reuse_file.is_none()
+    }
+
     /// The setting that the options alone make.
     fn base(&self) -> Reuse {
         let usual = Reuse::default();
@@ -121,7 +126,7 @@ impl ReuseArgs {
             matrix_seed: self.matrix_seed.unwrap_or(usual.matrix_seed),
             zero_skip: !self.no_zero_skip,
             elem_skip: self.elem_skip,
-            rows: usual.rows,
+            ..usual
         }
     }
 
@@ -213,6 +218,11 @@ pub fn reuse_sum_line<'a>(parts: impl Iterator<Item = &'a OpStats>) -> String {
 }
 
 fn line(shares: Shares, stats: &OpStats) -> String {
+    let rows = stats
+        .rows
+        .delta_share()
+        .map(|share| format!("{:5.1} % of the rows by differences", 100.0 * share));
+    let shares = rows.unwrap_or_else(|| shares.to_string());
     let speedup = stats.speedup().map_or(String::new(), |speedup| {
         format!("  {} cycles, {speedup:.2}x dense", grouped(stats.cycles))
     });

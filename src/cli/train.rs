@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -10,12 +10,13 @@ use super::adapt::{AdaptArgs, decision_line};
 use super::engine::{EngineArgs, report_check};
 use super::progress::Progress;
 use super::reuse::{ReuseArgs, reuse_line, reuse_sum_line};
+use super::rows::RowsArgs;
 use super::{Outcome, check_output, grouped, write_json};
-use crate::config::Config;
+use crate::config::TrainSizes;
 use crate::nn::data::{self, Amount};
 use crate::nn::{
-    self, DrainPolicy, Event, Hyper, NetSpec, Network, Optimizer, Options, Report, Schedule,
-    TestAfter,
+    self, Adapt, DrainPolicy, Event, Hyper, LayerReuse, NetSpec, Network, Optimizer, Options,
+    Report, Schedule, TestAfter,
 };
 
 /// Train a network, every dot product of convolutions, fully connected layers, attention and LSTMs done by the chosen engine.
@@ -31,6 +32,8 @@ use crate::nn::{
   mercury train --net my-net.toml --data ~/mnist --json report.json
   mercury train --reuse step --bits 3 --elem-skip          skip alike vectors; see what it costs in accuracy
   mercury train --reuse grid --adapt                       refine signatures when the loss stops falling
+  mercury train --preset acrtc-small --rows delta --level 8             a tensor core, CRTC: a fixed level
+  mercury train --preset acrtc-small --rows delta --level 6 --adapt     ACRTC: coarser at first
   mercury train --reuse step --reuse-file reuse.toml       with [layer.conv1.weight_grad] mode = 'off'
 
 The learning rate falls from --lr to --lr-end over all --epochs: a run of fewer epochs is not the beginning of a longer one.
@@ -53,6 +56,8 @@ pub struct Args {
     engine: EngineArgs,
     #[command(flatten)]
     reuse: ReuseArgs,
+    #[command(flatten)]
+    rows: RowsArgs,
     #[command(flatten)]
     adapt: AdaptArgs,
     /// Times through the training set.
@@ -187,12 +192,32 @@ impl Args {
         }
     }
 
+    /// What is skipped, by layer and pass.
+    fn settings(&self, net: &Network, sizes: &TrainSizes) -> Result<LayerReuse> {
+        match sizes {
+            TrainSizes::Mercury(config) => {
+                self.rows.refuse(&config.name)?;
+                let reuse = self.reuse.settings(&net.product_layers(), config)?;
+                self.adapt.apply(reuse, Adapt::default())
+            }
+            TrainSizes::Tc(config) => {
+                ensure!(
+                    self.reuse.is_empty(),
+                    "{} is a tensor core: leave --reuse and its options out, give --rows, --level and --row-order",
+                    config.name
+                );
+                let reuse = self.rows.settings(config)?;
+                self.adapt.apply(reuse, Adapt::of_levels())
+            }
+        }
+    }
+
     pub(super) fn run(self) -> Result<Outcome> {
         let args = &self;
         if let Some(path) = &args.json {
             check_output(path)?;
         }
-        let config = args.engine.config()?;
+        let sizes = args.engine.sizes()?;
         let mut net = Network::new(NetSpec::open(&args.net)?, args.seed)?;
         let amount = Amount {
             train: args.train_images,
@@ -211,16 +236,14 @@ impl Args {
                 DrainArg::Shift => DrainPolicy::Shift,
             },
             test_after: TestAfter::EveryEpoch,
-            reuse: args
-                .adapt
-                .apply(args.reuse.settings(&net.product_layers(), &config)?)?,
+            reuse: args.settings(&net, &sizes)?,
         };
-        let mut engine = args.engine.open(&config)?;
+        let mut engine = args.engine.open_any(&sizes)?;
         println!(
             "{} on {} ({}, {}-bit operands): {} training and {} {} images of {} classes ({}), {} MACs per image forward",
             net.spec.name,
             engine.name(),
-            config.name,
+            sizes.name(),
             engine.data_bits(),
             grouped(data.train.len() as u64),
             grouped(data.test.len() as u64),
@@ -258,7 +281,7 @@ impl Args {
             },
         )?;
         drop(progress);
-        finish(args, &config, data.kind, &report)?;
+        finish(args, &sizes, data.kind, &report)?;
         if options.reuse.can_refine()
             && let Some(note) = not_learning(&report, data.classes)
         {
@@ -305,7 +328,7 @@ fn not_learning(report: &Report, classes: usize) -> Option<String> {
     })
 }
 
-fn finish(args: &Args, config: &Config, data_kind: &str, report: &Report) -> Result<()> {
+fn finish(args: &Args, sizes: &TrainSizes, data_kind: &str, report: &Report) -> Result<()> {
     let totals = &report.totals;
     println!(
         "{:.1} s, {:.0} training images per second; weights {}",
@@ -321,8 +344,8 @@ fn finish(args: &Args, config: &Config, data_kind: &str, report: &Report) -> Res
                 data,
                 data_kind,
                 validation: args.validation,
-                config: &config.name,
-                config_hash: config.hash(),
+                config: sizes.name(),
+                config_hash: sizes.hash(),
                 report,
             },
         )?;

@@ -7,10 +7,12 @@ mod check;
 mod device;
 pub mod fc;
 pub mod tc;
+mod train;
 mod widths;
 
 pub use check::{BUS_WIDTHS, MAX_PES, MAX_SETS, MAX_TILE, OPERAND_WIDTHS};
 pub use device::{Device, Estimate, Memory};
+pub use train::TrainSizes;
 pub use widths::{count_width, index_width};
 
 use serde::{Deserialize, Serialize};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::products::{Ledger, LedgerEntry};
 use super::reuse::{LayerReuse, PassReuse};
 use crate::engine::Pass;
-use crate::reuse::{Mode, Reuse};
+use crate::reuse::{Mode, Reuse, Rows};
 
 /// When signatures are refined, and when reuse is switched off. Counted in iterations, one a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +25,17 @@ pub struct Adapt {
     pub window: u32,
     /// Signatures are refined when the mean loss has not improved for so many iterations.
     pub patience: u64,
+    /// They are refined, too, when the mean loss is below so many percent of the first one since the latest refinement; 0: never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub share: u8,
     /// Reuse of a layer's pass is switched off when it took longer than dense in so many iterations running.
     pub batches: u64,
     /// It is tried again after so many iterations.
     pub retry: u64,
+}
+
+fn is_zero(share: &u8) -> bool {
+    *share == 0
 }
 
 impl Default for Adapt {
@@ -38,6 +45,7 @@ impl Default for Adapt {
             beyond: 2,
             window: 10,
             patience: 30,
+            share: 0,
             batches: 5,
             retry: 100,
         }
@@ -45,6 +53,16 @@ impl Default for Adapt {
 }
 
 impl Adapt {
+    /// The default for the level of a tensor core: from four above the setting down to it, also as the loss falls.
+    pub fn of_levels() -> Adapt {
+        Adapt {
+            start: 4,
+            beyond: 0,
+            share: 70,
+            ..Adapt::default()
+        }
+    }
+
     /// Refuses numbers that mean nothing.
     ///
     /// # Errors
@@ -62,6 +80,11 @@ impl Adapt {
                 "adapt {name} is 0, must be at least 1: give a positive number of iterations"
             );
         }
+        ensure!(
+            self.share < 100,
+            "adapt share is {} percent, it must be below 100: a loss that has not fallen is no reason to refine",
+            self.share
+        );
         Ok(())
     }
 }
@@ -80,6 +103,9 @@ pub enum Change {
         best_loss: f64,
         /// Iteration of the least mean loss.
         best_iteration: u64,
+        /// The first mean loss since the refinement before, if it is the fall below a share of it that decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallen_from: Option<f64>,
     },
     /// No more reuse in this layer's pass.
     Off {
@@ -147,6 +173,8 @@ pub struct Controller {
     losses: VecDeque<f64>,
     /// The least mean loss since then, and its iteration.
     best: Option<(f64, u64)>,
+    /// The first mean loss since then.
+    first: Option<f64>,
     trials: BTreeMap<String, [Trial; 3]>,
     decisions: Vec<Decision>,
 }
@@ -161,6 +189,7 @@ impl Controller {
             finer: -i32::from(adapt.start),
             losses: VecDeque::new(),
             best: None,
+            first: None,
             trials: BTreeMap::new(),
             decisions: vec![],
         }
@@ -183,7 +212,8 @@ impl Controller {
                 .or_insert(settings.default);
             for pass in Pass::ALL {
                 if trials[pass as usize].off_since.is_some() {
-                    passes.get_mut(pass).mode = Mode::Off;
+                    let setting = passes.get_mut(pass);
+                    (setting.mode, setting.rows) = (Mode::Off, Rows::default());
                 }
             }
         }
@@ -208,6 +238,7 @@ impl Controller {
             beyond,
             window,
             patience,
+            share,
             ..
         } = self.adapt;
         if self.finer >= i32::from(beyond) || !self.base.can_refine() {
@@ -224,24 +255,42 @@ impl Controller {
             _ => (mean_loss, self.iteration),
         };
         self.best = Some((best_loss, best_iteration));
-        if self.iteration - best_iteration < patience {
+        let first = *self.first.get_or_insert(mean_loss);
+        let fallen = mean_loss < f64::from(share) / 100.0 * first;
+        if !fallen && self.iteration - best_iteration < patience {
             return;
         }
         self.finer += 1;
         self.losses.clear();
-        self.best = None;
-        let reason = format!(
-            "signatures refined, now at {:+}: mean loss of {window} iterations is {mean_loss:.4}, not below the {best_loss:.4} of \
-             {patience} iterations before",
-            self.finer
-        );
+        (self.best, self.first) = (None, None);
+        let what = self.refined();
+        let reason = match fallen {
+            true => format!(
+                "{what}: mean loss of {window} iterations is {mean_loss:.4}, below {share} % of the {first:.4} at first"
+            ),
+            false => format!(
+                "{what}: mean loss of {window} iterations is {mean_loss:.4}, not below the {best_loss:.4} of {patience} iterations \
+                 before"
+            ),
+        };
         let change = Change::Refined {
             finer: self.finer,
             mean_loss,
             best_loss,
             best_iteration,
+            fallen_from: fallen.then_some(first),
         };
         self.decide(None, change, reason);
+    }
+
+    /// What a refinement has made, in words.
+    fn refined(&self) -> String {
+        let settings = self.settings();
+        let rows = settings.default.forward;
+        match rows.rows == Rows::default() {
+            true => format!("signatures refined, now at {:+}", self.finer),
+            false => format!("level lowered to {}", rows.level(u8::MAX)),
+        }
     }
 
     /// Rule (b) of `docs/adaptation.md`.
@@ -278,7 +327,7 @@ impl Controller {
             layer, pass, stats, ..
         } = entry;
         let trial = &mut self.trials.entry(layer.clone()).or_default()[*pass as usize];
-        if trial.off_since.is_some() || !self.base.get(layer, *pass).is_on() {
+        if trial.off_since.is_some() || !self.base.get(layer, *pass).skips() {
             return;
         }
         if stats.cycles <= stats.dense_cycles {

@@ -79,6 +79,7 @@ fn what_counts_is_the_mean_of_the_window_and_its_best() {
         mean_loss: 4.25,
         best_loss: 4.25,
         best_iteration: 6,
+        fallen_from: None,
     };
     assert_eq!((decision.iteration, &decision.change), (9, &change));
     assert!(decision.layer.is_none() && decision.reason.contains("4.2500"));
