@@ -14,7 +14,7 @@ pub struct AdaptArgs {
     #[arg(long)]
     adapt: bool,
     /// Refinements coarser at first than the settings say: one projection fewer each (sign), a step twice as wide (step, grid), a
-    /// level one higher (tensor cores) [default: 2; tensor cores: 4].
+    /// level one higher (tensor cores) [default: 2; tensor cores: 3].
     #[arg(long, value_name = "N", requires = "adapt")]
     adapt_start: Option<u16>,
     /// Refinements at most beyond the settings [default: 2; tensor cores: 0].

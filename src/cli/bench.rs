@@ -32,7 +32,9 @@ use crate::report::{
 
 Modes: dense; zero (vectors of zeros skipped); elements (zero elements skipped too); sign, step, grid (elements, and alike vectors
 computed once); fine (grid, a quarter of the step); adaptive (fine that adapts while training). Those up to elements are exact.
-Settings that --sweep changes: bits, projections, finer, k_target, ways, entries, tile;
+On tensor cores (presets acrtc-small, acrtc-paper): dense, elements; delta (differences from the row before, exact); crtc (8 bits rounded
+away); acrtc (more at first). Modes that an accelerator does not have are left out for it.
+Settings that --sweep changes: bits, projections, finer, k_target, ways, entries, tile; level;
 on digits-cnn, in each mode in which they mean something.
 
 Written: bench.json with rows: [{net, mode, seed, preset, test_accuracy, cycles, compute_cycles, dense_cycles, bytes}] and summary:

@@ -5,6 +5,7 @@
 mod acrtc;
 mod adapt;
 mod bench;
+mod compare;
 mod cosim;
 mod crew;
 mod docs;
@@ -58,6 +59,7 @@ enum Command {
     Plan(plan::Args),
     Inspect(inspect::Args),
     Bench(bench::Args),
+    Compare(compare::Args),
     Docs(docs::Args),
     Doctor(doctor::Args),
 }
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => args.run(),
         Command::Inspect(args) => args.run(),
         Command::Bench(args) => args.run(),
+        Command::Compare(args) => args.run(),
         Command::Docs(args) => args.run(),
         Command::Doctor(args) => args.run(),
     };

@@ -53,10 +53,10 @@ impl Default for Adapt {
 }
 
 impl Adapt {
-    /// The default for the level of a tensor core: from four above the setting down to it, also as the loss falls.
+    /// The default for the level of a tensor core: from three above the setting down to it, also as the loss falls.
     pub fn of_levels() -> Adapt {
         Adapt {
-            start: 4,
+            start: 3,
             beyond: 0,
             share: 70,
             ..Adapt::default()

@@ -199,3 +199,76 @@ fn numbers_without_meaning_are_refused() {
     assert!(error.contains("adapt patience is 0"), "{error}");
     assert!(Adapt::default().check().is_ok());
 }
+
+/// A controller of levels that end at 8.
+fn levels(adapt: Adapt) -> Controller {
+    let reuse = Reuse {
+        rows: Rows::delta(8),
+        ..Reuse::default()
+    };
+    Controller::new(adapt, LayerReuse::all(reuse))
+}
+
+#[test]
+fn a_level_falls_with_the_loss_and_when_it_stalls_but_not_below_the_setting() {
+    let adapt = Adapt {
+        start: 3,
+        window: 1,
+        patience: 4,
+        share: 50,
+        ..Adapt::of_levels()
+    };
+    let mut c = levels(adapt);
+    let level = |c: &Controller| c.settings().get("a", Pass::InputGrad).level(14);
+    assert_eq!(level(&c), 11);
+    // Exactly half is not below half; 0.9 is. Then the share counts from the first loss after that.
+    for loss in [2.0, 1.0, 0.9, 0.8, 0.5] {
+        c.observe(loss, &Ledger::default());
+    }
+    assert_eq!(level(&c), 10);
+    c.observe(0.3, &Ledger::default());
+    assert_eq!(level(&c), 9);
+    // A rising loss never makes it coarser; without a lower one in 4 iterations it is finer.
+    for loss in [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.01] {
+        c.observe(loss, &Ledger::default());
+    }
+    assert_eq!(level(&c), 8);
+    let decisions = c.take_decisions();
+    let short: Vec<_> = decisions
+        .iter()
+        .map(|d| match d.change {
+            Change::Refined { fallen_from, .. } => (d.iteration, fallen_from),
+            _ => panic!("{d:?}"),
+        })
+        .collect();
+    assert_eq!(short, [(3, Some(2.0)), (6, Some(0.8)), (11, None)]);
+    assert!(decisions[0].reason.contains("level lowered to 10"));
+    assert!(
+        decisions[0]
+            .reason
+            .contains("0.9000, below 50 % of the 2.0000")
+    );
+    assert!(
+        decisions[2].reason.contains(
+            "level lowered to 8: mean loss of 1 iterations is 0.8000, not below the 0.4000"
+        )
+    );
+}
+
+#[test]
+fn a_tensor_cores_pass_that_takes_longer_than_dense_computes_every_element_exactly() {
+    let adapt = Adapt {
+        batches: 2,
+        ..Adapt::of_levels()
+    };
+    let mut c = levels(adapt);
+    for _ in 0..2 {
+        c.observe(
+            1.0,
+            &counts(&[("a", Pass::Forward, 11, 10), ("b", Pass::Forward, 9, 10)]),
+        );
+    }
+    assert_eq!(c.settings().get("a", Pass::Forward).rows, Rows::default());
+    assert!(c.settings().get("a", Pass::Forward).is_exact());
+    assert_eq!(c.settings().get("b", Pass::Forward).rows, Rows::delta(8));
+}

@@ -9,6 +9,7 @@
 //! A record says what went into it by a hash: a run whose record is there is not repeated, so work may be stopped at any time,
 //! and shared among machines.
 
+mod compare;
 mod error;
 mod mode;
 mod outputs;
@@ -22,6 +23,7 @@ mod training;
 pub(crate) use page::chart;
 pub(crate) use record::write_atomically;
 
+pub use compare::{Area, Cell, Comparison, CrewLayer, Sources};
 pub use error::{LayerError, Measured};
 pub use mode::{Change, Key, Mode};
 pub use outputs::write_outputs;

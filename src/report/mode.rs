@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::acrtc;
+use crate::config::{Config, TrainSizes};
 use crate::nn::{Adapt, LayerReuse};
-use crate::reuse::{self, Reuse};
+use crate::reuse::{self, Reuse, Rows};
 
 /// A column of the comparison, from nothing to everything skipped.
 #[derive(
@@ -33,20 +34,79 @@ pub enum Mode {
     Fine,
     /// As `fine`, signatures coarser at first and finer when the loss stalls, reuse off where it does not pay.
     Adaptive,
+    /// Tensor cores: only what differs from the row before, exact.
+    Delta,
+    /// Tensor cores: the same of elements whose low bits are rounded away, always as many.
+    Crtc,
+    /// Tensor cores: as `crtc`, more bits at first and fewer as the loss falls.
+    Acrtc,
 }
+
+/// Low bits that mode `crtc` rounds away, and mode `acrtc` in the end.
+pub const LEVEL: u8 = 8;
 
 impl Mode {
     /// The settings of a network of which `reuse` is that of all layers and passes.
     pub fn settings(self, reuse: Reuse) -> LayerReuse {
         LayerReuse {
-            adapt: (self == Mode::Adaptive).then(Adapt::default),
+            adapt: match self {
+                Mode::Adaptive => Some(Adapt::default()),
+                Mode::Acrtc => Some(Adapt::of_levels()),
+                _ => None,
+            },
             ..LayerReuse::all(reuse)
         }
     }
 
-    /// The reuse setting of all layers and passes.
+    /// Whether the accelerator can do it.
+    pub fn runs_on(self, sizes: &TrainSizes) -> bool {
+        match sizes {
+            TrainSizes::Mercury(_) => self < Mode::Delta,
+            TrainSizes::Tc(config) => {
+                self == Mode::Dense
+                    || (config.reuse() && (self == Mode::Elements || self >= Mode::Delta))
+            }
+        }
+    }
+
+    /// The reuse setting of all layers and passes on an accelerator.
+    pub fn reuse_on(self, sizes: &TrainSizes) -> Reuse {
+        match sizes {
+            TrainSizes::Mercury(_) => self.reuse(),
+            TrainSizes::Tc(_) => Reuse {
+                rows: self.rows(),
+                ..Reuse::default()
+            },
+        }
+    }
+
+    /// What a tensor core skips.
+    fn rows(self) -> Rows {
+        match self {
+            Mode::Elements => Rows {
+                mode: acrtc::Mode::Zero,
+                ..Rows::default()
+            },
+            Mode::Delta => Rows::delta(0),
+            Mode::Crtc | Mode::Acrtc => Rows::delta(LEVEL),
+            _ => Rows::default(),
+        }
+    }
+
+    /// Whether vectors are computed once that are alike.
+    pub fn looks_up(self) -> bool {
+        self.reuse().mode.looks_up()
+    }
+
+    /// Whether results are used again.
+    pub fn reuses(self) -> bool {
+        self.looks_up() || self >= Mode::Delta
+    }
+
+    /// MERCURY's reuse setting of all layers and passes.
     pub fn reuse(self) -> Reuse {
         let (mode, elem_skip) = match self {
+            Mode::Delta | Mode::Crtc | Mode::Acrtc => return Reuse::default(),
             Mode::Dense => (reuse::Mode::Off, false),
             Mode::Zero => (reuse::Mode::Zero, false),
             Mode::Elements => (reuse::Mode::Zero, true),
@@ -69,7 +129,7 @@ impl Mode {
 
     /// Whether weights and losses are those of dense.
     pub fn is_exact(self) -> bool {
-        self.reuse().is_exact()
+        !self.looks_up() && !matches!(self, Mode::Crtc | Mode::Acrtc)
     }
 
     /// The name in files and on the command line.
@@ -83,6 +143,9 @@ impl Mode {
             Mode::Grid => "grid",
             Mode::Fine => "fine",
             Mode::Adaptive => "adaptive",
+            Mode::Delta => "delta",
+            Mode::Crtc => "crtc",
+            Mode::Acrtc => "acrtc",
         }
     }
 }
@@ -113,11 +176,13 @@ pub enum Key {
     Entries,
     /// Positions of a tile.
     Tile,
+    /// Tensor cores: low bits of an element that are rounded away.
+    Level,
 }
 
 impl Key {
     /// All of them.
-    pub const ALL: [Key; 7] = [
+    pub const ALL: [Key; 8] = [
         Key::Bits,
         Key::Projections,
         Key::Finer,
@@ -125,6 +190,7 @@ impl Key {
         Key::Ways,
         Key::Entries,
         Key::Tile,
+        Key::Level,
     ];
 
     /// The name in files and on the command line.
@@ -137,6 +203,7 @@ impl Key {
             Key::Ways => "ways",
             Key::Entries => "entries",
             Key::Tile => "tile",
+            Key::Level => "level",
         }
     }
 
@@ -146,12 +213,20 @@ impl Key {
             Key::Bits => matches!(mode, Mode::Step | Mode::Grid),
             Key::Projections => matches!(mode, Mode::Sign | Mode::Step),
             Key::Finer => matches!(mode, Mode::Step | Mode::Grid),
-            _ => mode.reuse().mode.looks_up() && mode != Mode::Adaptive,
+            Key::Level => mode == Mode::Crtc,
+            _ => mode.looks_up() && mode != Mode::Adaptive,
         }
     }
 
     /// The value that a run has.
-    pub fn value(self, reuse: &Reuse, config: &Config) -> usize {
+    pub fn value(self, reuse: &Reuse, sizes: &TrainSizes) -> usize {
+        match sizes {
+            TrainSizes::Mercury(config) => self.value_of(reuse, config),
+            TrainSizes::Tc(_) => reuse.rows.level.into(),
+        }
+    }
+
+    fn value_of(self, reuse: &Reuse, config: &Config) -> usize {
         match self {
             Key::Bits => reuse.bits,
             Key::Projections => reuse.random_projections(config),
@@ -160,6 +235,7 @@ impl Key {
             Key::Ways => config.mcache.ways,
             Key::Entries => config.mcache.sets * config.mcache.ways,
             Key::Tile => config.tile,
+            Key::Level => reuse.rows.level.into(),
         }
     }
 }
@@ -196,9 +272,20 @@ impl Change {
     ///
     /// # Errors
     /// A value that no accelerator can have: value, limit and fix.
-    pub fn apply(self, reuse: &mut Reuse, config: &mut Config) -> Result<()> {
+    pub fn apply(self, reuse: &mut Reuse, sizes: &mut TrainSizes) -> Result<()> {
+        match sizes {
+            TrainSizes::Mercury(config) => self.apply_to(reuse, config),
+            TrainSizes::Tc(config) => {
+                reuse.rows.level = u8::try_from(self.value).context("a level has 8 bits")?;
+                acrtc::check(reuse, config).with_context(|| format!("{self} on {}", config.name))
+            }
+        }
+    }
+
+    fn apply_to(self, reuse: &mut Reuse, config: &mut Config) -> Result<()> {
         let Change { key, value } = self;
         match key {
+            Key::Level => anyhow::bail!("{self}: {} is no tensor core", config.name),
             Key::Bits => reuse.bits = value,
             Key::Projections => reuse.projections = Some(value),
             Key::Finer => {
@@ -235,7 +322,12 @@ mod tests {
     #[test]
     fn a_change_is_what_its_value_says() {
         for key in Key::ALL {
-            let (mut reuse, mut config) = (Mode::Step.reuse(), Config::preset("small").unwrap());
+            let (preset, mode) = match key {
+                Key::Level => ("acrtc-small", Mode::Crtc),
+                _ => ("small", Mode::Step),
+            };
+            let mut config = TrainSizes::preset(preset).unwrap();
+            let mut reuse = mode.reuse_on(&config);
             let value = if key == Key::Entries { 64 } else { 4 };
             let value = if key == Key::Tile { 128 } else { value };
             assert_ne!(key.value(&reuse, &config), value, "{key}");
@@ -249,7 +341,8 @@ mod tests {
 
     #[test]
     fn values_that_cannot_be_are_refused() {
-        let (mut reuse, mut config) = (Mode::Grid.reuse(), Config::preset("small").unwrap());
+        let mut config = TrainSizes::preset("small").unwrap();
+        let mut reuse = Mode::Grid.reuse_on(&config);
         let mut refused = |key, value| {
             let error = Change { key, value }.apply(&mut reuse, &mut config);
             format!("{:#}", error.unwrap_err())

@@ -36,7 +36,7 @@ pub fn write_outputs(folder: &Path, records: &[Record]) -> Result<Report> {
     Ok(report)
 }
 
-fn csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
+pub(super) fn csv<T: Serialize>(rows: &[T]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(vec![]);
     for row in rows {
         writer.serialize(row)?;

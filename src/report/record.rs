@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::LayerError;
 use super::mode::{Change, Mode};
 use super::request::Task;
-use crate::config::Config;
+use crate::config::TrainSizes;
 use crate::nn;
 
 /// One run: what it was, and its full training report.
@@ -25,7 +25,7 @@ pub struct Record {
     /// Whether it has kernels larger than 1×1.
     pub convolutional: bool,
     /// Sizes of the accelerator.
-    pub config: Config,
+    pub config: TrainSizes,
     /// Column of the comparison.
     pub mode: Mode,
     /// What differs from the mode's usual settings.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mode::{Change, Key, Mode};
-use crate::config::Config;
+use crate::config::TrainSizes;
 use crate::nn::data::{self, Amount};
 use crate::nn::{DrainPolicy, NetSpec, Network, Options, TestAfter};
 use crate::reuse::Reuse;
@@ -150,7 +150,9 @@ impl Default for Request {
         Request {
             nets: vec!["digits-cnn".into()],
             presets: vec!["small".into(), "paper".into()],
-            modes: vec![Dense, Zero, Elements, Sign, Step, Grid, Adaptive],
+            modes: vec![
+                Dense, Zero, Elements, Sign, Step, Grid, Adaptive, Delta, Crtc, Acrtc,
+            ],
             seeds: "1-10".parse().expect("a legal range"),
             data: vec!["data/digits".into(), "data/photos".into()],
             epochs: None,
@@ -226,7 +228,7 @@ pub struct Task {
     /// Network and data.
     pub subject: Arc<Subject>,
     /// The accelerator.
-    pub config: Config,
+    pub config: TrainSizes,
     /// The column.
     pub mode: Mode,
     /// What differs from the mode's usual settings.
@@ -244,7 +246,10 @@ impl Task {
         let change = self.change.map_or(String::new(), |c| format!("-{c}"));
         format!(
             "{}-{}-{}{change}-{}",
-            self.subject.spec.name, self.config.name, self.mode, self.options.seed
+            self.subject.spec.name,
+            self.config.name(),
+            self.mode,
+            self.options.seed
         )
     }
 
@@ -257,7 +262,7 @@ impl Task {
                 test_after,
                 ..
             } = task.options;
-            (seed, drain, test_after, task.config.data_w)
+            (seed, drain, test_after, task.config.data_w())
         };
         self.mode.is_exact()
             && other.mode.is_exact()
@@ -323,13 +328,20 @@ impl Request {
         ] {
             ensure!(!empty, "{key} is empty: give at least one");
         }
+        for preset in &self.presets {
+            let sizes = config(preset)?;
+            ensure!(
+                self.modes.iter().any(|mode| mode.runs_on(&sizes)),
+                "none of the modes runs on {preset}: tensor cores have dense, elements, delta, crtc and acrtc, MERCURY all others"
+            );
+        }
         let room = self.room()?;
         let mut tasks = vec![];
         for net in &self.nets {
             let subject = room.subject(net)?;
             for preset in &self.presets {
                 let config = config(preset)?;
-                for &mode in &self.modes {
+                for &mode in self.modes.iter().filter(|mode| mode.runs_on(&config)) {
                     for &seed in self.seeds.list() {
                         tasks.push(self.task(&subject, config.clone(), mode, None, seed)?);
                     }
@@ -351,14 +363,15 @@ impl Request {
             .as_ref()
             .map_or(&own[..own.len().min(3)], Seeds::list);
         let modes = sweep.modes.as_ref().unwrap_or(&self.modes);
-        for &mode in modes.iter().filter(|&&mode| sweep.key.applies_to(mode)) {
+        let config = config(preset)?;
+        let meant = |mode: &&Mode| sweep.key.applies_to(**mode) && mode.runs_on(&config);
+        for &mode in modes.iter().filter(meant) {
             for &value in &sweep.values {
                 let change = Change {
                     key: sweep.key,
                     value,
                 };
-                let config = config(preset)?;
-                if sweep.key.value(&mode.reuse(), &config) == value {
+                if sweep.key.value(&mode.reuse_on(&config), &config) == value {
                     continue; // The comparison has this run.
                 }
                 for &seed in seeds {
@@ -372,12 +385,12 @@ impl Request {
     fn task(
         &self,
         subject: &Arc<Subject>,
-        mut config: Config,
+        mut config: TrainSizes,
         mode: Mode,
         change: Option<Change>,
         seed: u64,
     ) -> Result<Task> {
-        let mut reuse: Reuse = mode.reuse();
+        let mut reuse: Reuse = mode.reuse_on(&config);
         if let Some(change) = change {
             change.apply(&mut reuse, &mut config)?;
         }
@@ -445,11 +458,11 @@ impl Room {
 }
 
 /// A preset by name, or a TOML file.
-fn config(name: &str) -> Result<Config> {
+fn config(name: &str) -> Result<TrainSizes> {
     let path = Path::new(name);
     Ok(match path.extension() {
-        Some(extension) if extension == "toml" => Config::load(path)?,
-        _ => Config::preset(name)?,
+        Some(extension) if extension == "toml" => TrainSizes::load(path)?,
+        _ => TrainSizes::preset(name)?,
     })
 }
 

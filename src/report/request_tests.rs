@@ -113,3 +113,45 @@ fn mistakes_are_named() {
     }
     assert!("bits".parse::<Sweep>().is_err() && "bite=1".parse::<Sweep>().is_err());
 }
+
+#[test]
+fn tensor_cores_take_their_modes_and_share_the_exact_training() {
+    let text = "presets = ['small', 'acrtc-small']\nmodes = ['dense', 'zero', 'grid', 'delta', 'crtc', 'acrtc']\nseeds = '4'";
+    let tasks = request(text).tasks().unwrap();
+    let labels: Vec<String> = tasks.iter().map(Task::label).collect();
+    let expected = [
+        "small-dense",
+        "small-zero",
+        "small-grid",
+        "acrtc-small-dense",
+        "acrtc-small-delta",
+        "acrtc-small-crtc",
+        "acrtc-small-acrtc",
+    ];
+    assert_eq!(labels, expected.map(|name| format!("digits-cnn-{name}-4")));
+    // dense, zero, dense and delta; grid, crtc and acrtc each by itself.
+    let runs: Vec<usize> = Training::all(tasks)
+        .iter()
+        .map(|t| t.tasks().len())
+        .collect();
+    assert_eq!(runs.iter().sum::<usize>(), 7);
+    assert_eq!(runs.iter().max(), Some(&4));
+    let error = request("presets = ['dense-tc-small']\nmodes = ['acrtc']")
+        .tasks()
+        .unwrap_err();
+    assert!(format!("{error:#}").contains("none of the modes runs on dense-tc-small"));
+    let level = "presets = ['acrtc-small']\nmodes = ['crtc', 'acrtc']\nseeds = '1'\nsweep = [{ key = 'level', values = [0, 8, 10] }]";
+    let tasks = request(level).tasks().unwrap();
+    let changed: Vec<String> = tasks
+        .iter()
+        .filter(|t| t.change.is_some())
+        .map(Task::label)
+        .collect();
+    assert_eq!(
+        changed,
+        [
+            "digits-cnn-acrtc-small-crtc-level=0-1",
+            "digits-cnn-acrtc-small-crtc-level=10-1"
+        ]
+    );
+}

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 
-use super::error::Measured;
+use super::error::{Measured, Probe};
 use super::record::{Ending, Finished, Record, Store};
 use super::request::Task;
 use super::training::Training;
+use crate::acrtc::TensorCore;
+use crate::config::TrainSizes;
 use crate::cosim::verilated;
+use crate::engine::{Costs, Engine};
 use crate::golden::Golden;
 use crate::nn::{self, Costing, Event, LayerReuse, Network, Options, data};
 
@@ -179,14 +182,17 @@ fn train_exact(
     on_images: &mut dyn FnMut(usize, usize),
 ) -> Vec<Result<Finished>> {
     let accelerators = || tasks.chunk_by(|a, b| a.config == b.config);
-    let mut models: Vec<Golden> = accelerators()
-        .map(|tasks| verilated::modelled(&tasks[0].config))
+    let mut models: Vec<Box<dyn Costs>> = accelerators()
+        .map(|tasks| match &tasks[0].config {
+            TrainSizes::Mercury(config) => Box::new(verilated::modelled(config)) as Box<dyn Costs>,
+            TrainSizes::Tc(config) => Box::new(TensorCore::new(config)),
+        })
         .collect();
     let costings = models.iter_mut().zip(accelerators()).map(|(model, tasks)| {
         let settings = tasks.iter().map(|task| task.options.reuse.clone());
-        Costing::new(model, settings.collect())
+        Costing::new(model.as_mut(), settings.collect())
     });
-    let mut engine = Golden::new(tasks[0].config.data_w as u32);
+    let mut engine = Golden::new(tasks[0].config.data_w() as u32);
     let trained = costings.collect::<Result<Vec<_>>>().and_then(|costings| {
         let options = Options {
             reuse: LayerReuse::default(),
@@ -216,20 +222,26 @@ fn train_exact(
     }
 }
 
-/// Trains with reuse, with the error of x̂ measured in the first batch of every epoch.
+/// Trains with reuse; on MERCURY with the error of x̂ measured in the first batch of every epoch.
 fn train_one(
     task: &Task,
     mut net: Network,
     images: &data::Dataset,
     on_images: &mut dyn FnMut(usize, usize),
 ) -> Result<Finished> {
-    let (mut engine, probe) = Measured::new(verilated::modelled(&task.config), &task.config);
+    let (mut engine, probe): (Box<dyn Engine>, Probe) = match &task.config {
+        TrainSizes::Mercury(config) => {
+            let (engine, probe) = Measured::new(verilated::modelled(config), config);
+            (Box::new(engine), probe)
+        }
+        TrainSizes::Tc(config) => (Box::new(TensorCore::new(config)), Probe::default()),
+    };
     let mut errors = vec![];
     probe.switch(true);
     let report = nn::train(
         &mut net,
         images,
-        &mut engine,
+        engine.as_mut(),
         &task.options,
         &mut |event| match event {
             Event::Images { epoch, done, .. } => {

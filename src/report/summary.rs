@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use super::mode::{Key, Mode};
 use super::record::Record;
-use crate::config::Config;
+use crate::config::TrainSizes;
 
 /// Fewest seeds for a difference to be reported without a warning.
 pub const ENOUGH_SEEDS: usize = 10;
@@ -16,7 +16,7 @@ pub const ENOUGH_SEEDS: usize = 10;
 pub const MARGIN_PP: f64 = 0.5;
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Network.
     pub net: String,
@@ -47,10 +47,10 @@ impl Row {
             net: record.net.clone(),
             mode: record.mode,
             seed: record.seed,
-            preset: record.config.name.clone(),
+            preset: record.config.name().into(),
             test_accuracy: report.epochs.last()?.test_accuracy?,
             cycles: stats.cycles,
-            compute_cycles: stats.compute_cycles / record.config.sets as u64,
+            compute_cycles: stats.compute_cycles / record.config.units() as u64,
             dense_cycles: stats.dense_cycles,
             bytes: stats.bytes_in + stats.bytes_out,
         })
@@ -225,7 +225,7 @@ impl Report {
     }
 
     /// Summarises rows; `convolutional` names the networks with kernels.
-    fn of_rows(mut rows: Vec<Row>, convolutional: &[&str]) -> Report {
+    pub(super) fn of_rows(mut rows: Vec<Row>, convolutional: &[&str]) -> Report {
         rows.sort_by_cached_key(|r| (place(&r.preset), r.net.clone(), r.mode, r.seed));
         let mut report = Report {
             rows,
@@ -285,7 +285,7 @@ impl Report {
         for record in records {
             if let Some(change) = record.change {
                 let line = (
-                    place(&record.config.name),
+                    place(record.config.name()),
                     record.net.clone(),
                     record.mode,
                     change.key,
@@ -298,7 +298,7 @@ impl Report {
             let seeds: Vec<u64> = changed.iter().map(|r| r.seed).collect();
             let usual = records.iter().filter(|r| {
                 r.change.is_none()
-                    && (place(&r.config.name), &r.net, r.mode) == (preset.clone(), &net, mode)
+                    && (place(r.config.name()), &r.net, r.mode) == (preset.clone(), &net, mode)
                     && seeds.contains(&r.seed)
             });
             let mut points: BTreeMap<usize, (bool, Vec<Row>)> = BTreeMap::new();
@@ -358,12 +358,12 @@ impl Report {
 
 /// Sort key of a size: presets from small to large, others behind.
 fn place(preset: &str) -> (usize, String) {
-    let known = Config::preset_names().position(|name| name == preset);
+    let known = TrainSizes::preset_names().position(|name| name == preset);
     (known.unwrap_or(usize::MAX), preset.into())
 }
 
 /// None of no values.
-fn geometric_mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub(super) fn geometric_mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let logs: Vec<f64> = values.into_iter().map(f64::ln).collect();
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }

@@ -8,10 +8,13 @@ use super::super::summary::{MARGIN_PP, Summary, SweepRow};
 use super::chart::{Axis, Chart, SIZE, open, short};
 
 /// The mode as a reader calls it.
-pub fn title(mode: Mode) -> &'static str {
+pub(in crate::report) fn title(mode: Mode) -> &'static str {
     match mode {
         Mode::Zero => "zero vectors",
         Mode::Elements => "zero elements",
+        Mode::Delta => "differences",
+        Mode::Crtc => "CRTC",
+        Mode::Acrtc => "ACRTC",
         other => other.name(),
     }
 }
@@ -20,7 +23,7 @@ pub fn title(mode: Mode) -> &'static str {
 const LONGEST: f64 = 3.0;
 
 /// Least and largest of some values, with a share of their distance added on both sides.
-pub(super) fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> [f64; 2] {
+pub(in crate::report) fn range(values: impl IntoIterator<Item = f64>, margin: f64) -> [f64; 2] {
     let [low, high] = values
         .into_iter()
         .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], v| {
@@ -84,7 +87,7 @@ pub(super) fn trainings(records: &[&Record]) -> Vec<Mode> {
     let mut modes: Vec<Mode> = records.iter().map(|r| r.mode).collect();
     modes.sort();
     modes.dedup();
-    modes.retain(|m| !matches!(m, Mode::Zero | Mode::Elements));
+    modes.retain(|m| !matches!(m, Mode::Zero | Mode::Elements | Mode::Delta));
     modes
 }
 

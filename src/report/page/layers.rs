@@ -241,7 +241,8 @@ type Spans = BTreeMap<String, Vec<[f64; 2]>>;
 /// Decisions of adaptation on the time axis, of the first seed's run: marks where signatures were refined, bars while the reuse of a
 /// layer's pass was off. None without such a run.
 pub fn decisions(records: &[&Record]) -> Option<String> {
-    let adaptive = records.iter().filter(|r| r.mode == Mode::Adaptive);
+    let adapts = |r: &&&Record| matches!(r.mode, Mode::Adaptive | Mode::Acrtc);
+    let adaptive = records.iter().filter(adapts);
     let record = adaptive.min_by_key(|r| r.seed)?;
     let report = &record.finished()?.report;
     let batches = record.images[0].div_ceil(report.options.hyper.batch);

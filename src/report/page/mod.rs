@@ -11,7 +11,7 @@ use super::mode::{Key, Mode};
 use super::record::Record;
 use super::summary::{Interval, MARGIN_PP, Report, Summary, Verdict};
 use chart::short;
-use figures::title;
+pub(super) use figures::{range, title};
 
 /// A setting in words, with its unit.
 fn what(key: Key) -> &'static str {
@@ -23,22 +23,18 @@ fn what(key: Key) -> &'static str {
         Key::Ways => "MCACHE ways",
         Key::Entries => "MCACHE entries",
         Key::Tile => "tile, positions",
+        Key::Level => "level: low bits rounded away",
     }
 }
 
 /// A difference in points with its interval.
-fn points(delta: Interval) -> String {
+pub(super) fn points(delta: Interval) -> String {
     let sign = if delta.mean > 0.0 { "+" } else { "" };
     let mean = format!("{sign}{:.2}", delta.mean).replace('-', "\u{2212}");
     match delta.half {
         Some(half) => format!("{mean} ± {half:.2}"),
         None => mean,
     }
-}
-
-/// Whether the mode uses results again.
-fn reuses(mode: Mode) -> bool {
-    mode.reuse().mode.looks_up()
 }
 
 /// One cell of the table.
@@ -53,7 +49,7 @@ fn cell(summary: &Summary) -> Value {
     context! {
         mode => title(summary.mode), mark => summary.mode.name(), class,
         speedup => format!("{:.2}", summary.speedup),
-        over => summary.speedup_over_zero_elements.filter(|_| reuses(summary.mode)).map(|s| format!("{s:.2}")),
+        over => summary.speedup_over_zero_elements.filter(|_| summary.mode.reuses()).map(|s| format!("{s:.2}")),
         delta => summary.delta().map(points),
         accuracy => format!("{:.1}", 100.0 * summary.accuracy),
         verdict => verdict.map(|v| v.to_string()),
@@ -80,7 +76,7 @@ fn table(report: &Report, preset: &str, modes: &[Mode]) -> Value {
             mean.map(|m| format!("{m:.2}"))
         };
         let speedup = of(&|s| Some(s.speedup))?;
-        let over = of(&|s| s.speedup_over_zero_elements.filter(|_| reuses(s.mode)));
+        let over = of(&|s| s.speedup_over_zero_elements.filter(|_| s.mode.reuses()));
         Some(context! { mode => title(*mode), mark => mode.name(), speedup, over })
     };
     context! {
@@ -92,7 +88,7 @@ fn table(report: &Report, preset: &str, modes: &[Mode]) -> Value {
 
 /// Runs of one network and size, sweeps apart.
 fn runs<'r>(records: &'r [Record], preset: &str, net: &str) -> Vec<&'r Record> {
-    let own = |r: &&Record| r.change.is_none() && r.config.name == preset && r.net == net;
+    let own = |r: &&Record| r.change.is_none() && r.config.name() == preset && r.net == net;
     records.iter().filter(own).collect()
 }
 
@@ -145,7 +141,7 @@ fn pictures(
     let reuse = modes
         .iter()
         .rev()
-        .find(|m| reuses(**m) && **m != Mode::Adaptive);
+        .find(|m| m.looks_up() && **m != Mode::Adaptive);
     let reuse = reuse.filter(|m| cells.iter().any(|c| c.mode == **m));
     context! {
         net,
@@ -204,7 +200,10 @@ fn sweeps(report: &Report) -> Vec<Value> {
 }
 
 /// Style of charts, by themselves and on the page.
-const CHART_CSS: &str = include_str!("chart.css");
+pub(super) const CHART_CSS: &str = include_str!("chart.css");
+
+/// Style of the pages around the charts.
+pub(super) const PAGE_CSS: &str = include_str!("page.css");
 
 /// Accuracy against speed of every network on one size, as a picture by itself.
 pub fn pareto_sheet(report: &Report, preset: &str) -> String {
@@ -267,19 +266,29 @@ pub fn page(name: &str, report: &Report, records: &[Record]) -> Result<String> {
         nets.dedup();
         let own = report.summary.iter().filter(|s| s.preset == *preset);
         let fastest = own.map(|s| s.speedup).fold(1.0, f64::max);
+        let own = report.summary.iter().filter(|s| s.preset == *preset);
+        let mut modes: Vec<Mode> = own.map(|s| s.mode).collect();
+        modes.sort();
+        modes.dedup();
         let drawn = nets.iter().map(|net| pictures(report, records, preset, net, &modes, fastest));
-        context! { preset => *preset, table => table(report, preset, &modes), nets => drawn.collect::<Vec<_>>() }
+        context! { preset => *preset, modes => named(&modes), table => table(report, preset, &modes), nets => drawn.collect::<Vec<_>>() }
     });
     let reuse = modes
         .iter()
         .rev()
-        .find(|m| reuses(**m) && **m != Mode::Adaptive);
+        .find(|m| m.looks_up() && **m != Mode::Adaptive);
     let few = report.summary.iter().any(Summary::has_few_seeds);
     Ok(environment.get_template("page.html")?.render(context! {
-        chart_css => CHART_CSS, name, modes => modes.iter().map(|m| context! { title => title(*m), mark => m.name(), shape => legend(*m) }).collect::<Vec<_>>(),
+        chart_css => CHART_CSS, page_css => PAGE_CSS, name, modes => named(&modes),
         sections => sections.collect::<Vec<_>>(), sweeps => sweeps(report), facts => facts(records),
-        shown => reuse.map(|m| title(*m)), few, adapts => modes.contains(&Mode::Adaptive), enough => super::ENOUGH_SEEDS, margin => MARGIN_PP,
+        shown => reuse.map(|m| title(*m)), few, adapts => modes.iter().any(|m| matches!(m, Mode::Adaptive | Mode::Acrtc)), enough => super::ENOUGH_SEEDS, margin => MARGIN_PP,
     })?)
+}
+
+/// Names and marks of modes.
+fn named(modes: &[Mode]) -> Vec<Value> {
+    let one = |m: &Mode| context! { title => title(*m), mark => m.name(), shape => legend(*m) };
+    modes.iter().map(one).collect()
 }
 
 /// A mode's mark for the legend.
