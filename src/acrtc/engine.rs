@@ -100,7 +100,7 @@ impl TensorCore {
     fn dense(&mut self, product: &Product, drain: Drain) -> Result<Statistics> {
         let ([rows, k, n], shifted) = (product.shape(), drain != Drain::Raw);
         let entry = match self.dense.entry(([rows, k, n], shifted)) {
-            Entry::Occupied(known) => return Ok(known.get().clone()),
+            Entry::Occupied(known) => return Ok(*known.get()),
             Entry::Vacant(new) => new,
         };
         let drain = if shifted { Drain::Shift(0) } else { Drain::Raw };
@@ -114,7 +114,7 @@ impl TensorCore {
             };
             sum = sum.with(&model::time(&cut.regs, &vec![row; rows], &self.config));
         }
-        Ok(entry.insert(sum).clone())
+        Ok(*entry.insert(sum))
     }
 
     /// Counts the rows of a product, and has the model time its jobs.
