@@ -234,6 +234,11 @@ def inside(text, texts):
     return sorted(m for m in texts if m in words and m != own)
 
 
+def without_lut_ram(text):
+    """Verilog for a family that has no LUT RAM: such memories may become flip-flops."""
+    return text.replace('(* ram_style = "distributed" *)', "")
+
+
 def heads(names, texts):
     """These modules' ports, without what is in them."""
     return [texts[m][: texts[m].index(");") + 2] + "\nendmodule\n" for m in names]

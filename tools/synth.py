@@ -231,6 +231,8 @@ class Flow:
         }
 
     def flat(self, label, target, manifest, texts):
+        if target == "ice40":
+            texts = {module: area.without_lut_ram(text) for module, text in texts.items()}
         top, script = manifest["top"], f"{FLAT[target]} -top {manifest['top']} -json netlist.json"
         key = chr(0).join([json.dumps(self.versions), script, *texts.values()])
         folder = WORK / hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -46,6 +46,8 @@ pub struct FeatureRing {
     pub write_base: Sig<Out>,
     f_avail: Reg,
     f_pos: Reg,
+    waits: BitReg,
+    full: BitReg,
     fill_slot: Reg,
     fill_base: Reg,
     read_slot: Reg,
@@ -83,6 +85,8 @@ impl FeatureRing {
             write_base: Sig::unsigned(ADDR_W),
             f_avail: count(),
             f_pos: count(),
+            waits: BitReg::new(),
+            full: BitReg::new(),
             fill_slot: count(),
             fill_base: address(),
             read_slot: count(),
@@ -139,25 +143,38 @@ impl Logic for FeatureRing {
             self.tile_base.next = self.read_base.val();
         }
 
-        // Slots that are full.
+        // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
+        if self.slot_used.val() {
+            self.waits.next =
+                self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
+            if self.last_of_pass.val() && !self.frees.val() {
+                self.waits.next = true;
+            }
+        } else if self.slot_loaded.val() {
+            self.waits.next = true;
+        }
         if self.slot_loaded.val() && !(self.slot_used.val() && self.frees.val()) {
             self.f_avail.next = self.f_avail.val() + 1;
+            self.full.next = self.f_avail.val() + 1 == self.ring_slots.val();
         }
         if !self.slot_loaded.val() && self.slot_used.val() && self.frees.val() {
             self.f_avail.next = self.f_avail.val() - 1;
+            self.full.next = false;
         }
 
         if self.clear.val() {
             self.f_avail.next = 0.into();
             self.f_pos.next = 0.into();
+            self.waits.next = false;
+            self.full.next = self.ring_slots.val() == 0;
             self.fill_slot.next = 0.into();
             self.fill_base.next = 0.into();
             self.read_slot.next = 0.into();
             self.read_base.next = 0.into();
         }
 
-        self.ready.next = self.f_pos.val() < self.f_avail.val();
-        self.room.next = self.f_avail.val() < self.ring_slots.val();
+        self.ready.next = self.waits.val();
+        self.room.next = !self.full.val();
         self.start_base.next = self.next_base.val();
         if self.tile_begins.val() {
             self.start_base.next = self.read_base.val();

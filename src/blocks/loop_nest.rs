@@ -91,13 +91,28 @@ pub struct LoopNest {
     chunk_last: BitReg,
     cgroup_last: BitReg,
     pass_last: BitReg,
+    c_steps: BitReg,
+    x_steps: BitReg,
+    y_steps: BitReg,
+    img_steps: BitReg,
+    chunk_steps: BitReg,
+    cgroup_steps: BitReg,
+    pass_steps: BitReg,
+    tile_steps: BitReg,
+    next_kc_last: Bit<Local>,
+    next_kr_last: Bit<Local>,
+    next_c_last: Bit<Local>,
+    next_x_last: Bit<Local>,
+    next_y_last: Bit<Local>,
+    next_img_last: Bit<Local>,
+    next_chunk_last: Bit<Local>,
+    next_cgroup_last: Bit<Local>,
+    next_pass_last: Bit<Local>,
     at_vector_first: BitReg,
     at_group_first: BitReg,
     at_first_group: BitReg,
     channels: Sig<Local>,
     kernel_rows: Sig<Local>,
-    next_last_chunk: Bit<Local>,
-    next_last_cgroup: Bit<Local>,
     one_kernel_row: Bit<Local>,
     one_channel: Bit<Local>,
     about: About,
@@ -153,13 +168,28 @@ impl LoopNest {
             chunk_last: BitReg::new(),
             cgroup_last: BitReg::new(),
             pass_last: BitReg::new(),
+            c_steps: BitReg::new(),
+            x_steps: BitReg::new(),
+            y_steps: BitReg::new(),
+            img_steps: BitReg::new(),
+            chunk_steps: BitReg::new(),
+            cgroup_steps: BitReg::new(),
+            pass_steps: BitReg::new(),
+            tile_steps: BitReg::new(),
+            next_kc_last: Bit::new(),
+            next_kr_last: Bit::new(),
+            next_c_last: Bit::new(),
+            next_x_last: Bit::new(),
+            next_y_last: Bit::new(),
+            next_img_last: Bit::new(),
+            next_chunk_last: Bit::new(),
+            next_cgroup_last: Bit::new(),
+            next_pass_last: Bit::new(),
             at_vector_first: BitReg::new(),
             at_group_first: BitReg::new(),
             at_first_group: BitReg::new(),
             channels: Sig::unsigned(COUNT_W),
             kernel_rows: Sig::unsigned(COUNT_W),
-            next_last_chunk: Bit::new(),
-            next_last_cgroup: Bit::new(),
             one_kernel_row: Bit::new(),
             one_channel: Bit::new(),
             about: About::new(
@@ -179,16 +209,16 @@ impl Default for LoopNest {
 impl Logic for LoopNest {
     #[hdl_gen]
     fn update(&mut self) {
-        // Whether a level is at its last count stands in a register, so that the steps are one AND.
+        // Which levels end with the current element stands in registers: what follows from it begins with a flip-flop.
         self.step_kr.next = self.kc_last.val();
-        self.step_c.next = self.kc_last.val() && self.kr_last.val();
-        self.step_x.next = self.step_c.val() && self.c_last.val();
-        self.step_y.next = self.step_x.val() && self.x_last.val();
-        self.step_img.next = self.step_y.val() && self.y_last.val();
-        self.step_chunk.next = self.step_img.val() && self.img_last.val();
-        self.step_cgroup.next = self.step_chunk.val() && self.chunk_last.val();
-        self.step_pass.next = self.step_cgroup.val() && self.cgroup_last.val();
-        self.step_tile.next = self.step_pass.val() && self.pass_last.val();
+        self.step_c.next = self.c_steps.val();
+        self.step_x.next = self.x_steps.val();
+        self.step_y.next = self.y_steps.val();
+        self.step_img.next = self.img_steps.val();
+        self.step_chunk.next = self.chunk_steps.val();
+        self.step_cgroup.next = self.cgroup_steps.val();
+        self.step_pass.next = self.pass_steps.val();
+        self.step_tile.next = self.tile_steps.val();
 
         self.in_last_pass.next = self.pass_last.val();
         self.vector_first.next = self.at_vector_first.val();
@@ -198,7 +228,7 @@ impl Logic for LoopNest {
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_count.val();
 
-        // The counts of a group's kernel rows and channels: of this group, and whether those of the next one are 1.
+        // Kernel rows and channels of the current group.
         self.kernel_rows.next = self.counts.kr.val();
         if self.chunk_last.val() {
             self.kernel_rows.next = self.counts.kr_last.val();
@@ -207,82 +237,173 @@ impl Logic for LoopNest {
         if self.cgroup_last.val() {
             self.channels.next = self.counts.cg_last.val();
         }
-        self.next_last_chunk.next = self.chunk_last.val();
-        self.next_last_cgroup.next = self.cgroup_last.val();
-        if self.step_chunk.val() {
-            self.next_last_chunk.next = self.chunk_count.val() + 2 == self.counts.chunks.val();
+
+        // Whether each level is at its last count in the next element: the outer levels first, whose groups set the
+        // limits of the inner ones.
+        self.next_pass_last.next = self.pass_last.val();
+        if self.pass_steps.val() {
+            self.next_pass_last.next = self.pass_count.val() + 2 == self.passes.val();
         }
-        if self.step_cgroup.val() || self.load.val() {
-            self.next_last_chunk.next = self.counts.chunks.val() == 1;
-            self.next_last_cgroup.next = self.cgroup_count.val() + 2 == self.counts.cgroups.val();
+        self.next_cgroup_last.next = self.cgroup_last.val();
+        if self.cgroup_steps.val() {
+            self.next_cgroup_last.next = self.cgroup_count.val() + 2 == self.counts.cgroups.val();
         }
-        if self.step_pass.val() || self.load.val() {
-            self.next_last_cgroup.next = self.counts.cgroups.val() == 1;
+        if self.pass_steps.val() || self.load.val() {
+            self.next_cgroup_last.next = self.counts.cgroups.val() == 1;
+        }
+        self.next_chunk_last.next = self.chunk_last.val();
+        if self.chunk_steps.val() {
+            self.next_chunk_last.next = self.chunk_count.val() + 2 == self.counts.chunks.val();
+        }
+        if self.cgroup_steps.val() || self.load.val() {
+            self.next_chunk_last.next = self.counts.chunks.val() == 1;
         }
         self.one_kernel_row.next = self.counts.kr.val() == 1;
-        if self.next_last_chunk.val() {
+        if self.next_chunk_last.val() {
             self.one_kernel_row.next = self.counts.kr_last.val() == 1;
         }
         self.one_channel.next = self.counts.cg.val() == 1;
-        if self.next_last_cgroup.val() {
+        if self.next_cgroup_last.val() {
             self.one_channel.next = self.counts.cg_last.val() == 1;
+        }
+        self.next_img_last.next = self.img_last.val();
+        if self.img_steps.val() {
+            self.next_img_last.next = self.img_count.val() + 2 == self.images.val();
+        }
+        self.next_y_last.next = self.y_last.val();
+        if self.y_steps.val() {
+            self.next_y_last.next = self.y_count.val() + 2 == self.rows.val();
+        }
+        self.next_x_last.next = self.x_last.val();
+        if self.x_steps.val() {
+            self.next_x_last.next = self.x_count.val() + 2 == self.cols.val();
+        }
+        self.next_c_last.next = self.c_last.val();
+        if self.c_steps.val() {
+            self.next_c_last.next = self.c_count.val() + 2 == self.channels.val();
+        }
+        self.next_kr_last.next = self.kr_last.val();
+        if self.kc_last.val() {
+            self.next_kr_last.next = self.kr_count.val() + 2 == self.kernel_rows.val();
+        }
+        self.next_kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
+        if self.chunk_steps.val() || self.load.val() {
+            self.next_img_last.next = self.images.val() == 1;
+        }
+        if self.img_steps.val() || self.load.val() {
+            self.next_y_last.next = self.rows.val() == 1;
+        }
+        if self.y_steps.val() || self.load.val() {
+            self.next_x_last.next = self.cols.val() == 1;
+        }
+        if self.x_steps.val() || self.load.val() {
+            self.next_c_last.next = self.one_channel.val();
+        }
+        if self.c_steps.val() || self.load.val() {
+            self.next_kr_last.next = self.one_kernel_row.val();
+        }
+        if self.kc_last.val() || self.load.val() {
+            self.next_kc_last.next = self.counts.kw.val() == 1;
+        }
+        if self.load.val() {
+            self.next_pass_last.next = self.passes.val() == 1;
+        }
+        if self.advance.val() || self.load.val() {
+            self.kc_last.next = self.next_kc_last.val();
+            self.kr_last.next = self.next_kr_last.val();
+            self.c_last.next = self.next_c_last.val();
+            self.x_last.next = self.next_x_last.val();
+            self.y_last.next = self.next_y_last.val();
+            self.img_last.next = self.next_img_last.val();
+            self.chunk_last.next = self.next_chunk_last.val();
+            self.cgroup_last.next = self.next_cgroup_last.val();
+            self.pass_last.next = self.next_pass_last.val();
+            self.c_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val();
+            self.x_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val();
+            self.y_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val();
+            self.img_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val()
+                && self.next_y_last.val();
+            self.chunk_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val()
+                && self.next_y_last.val()
+                && self.next_img_last.val();
+            self.cgroup_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val()
+                && self.next_y_last.val()
+                && self.next_img_last.val()
+                && self.next_chunk_last.val();
+            self.pass_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val()
+                && self.next_y_last.val()
+                && self.next_img_last.val()
+                && self.next_chunk_last.val()
+                && self.next_cgroup_last.val();
+            self.tile_steps.next = self.next_kc_last.val()
+                && self.next_kr_last.val()
+                && self.next_c_last.val()
+                && self.next_x_last.val()
+                && self.next_y_last.val()
+                && self.next_img_last.val()
+                && self.next_chunk_last.val()
+                && self.next_cgroup_last.val()
+                && self.next_pass_last.val();
         }
 
         if self.advance.val() {
             self.kc_count.next = self.kc_count.val() + 1;
-            self.kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
             self.k_count.next = self.k_count.val() + 1;
-            self.at_vector_first.next = self.step_x.val();
-            self.at_group_first.next = self.step_chunk.val();
-            if self.step_kr.val() {
+            self.at_vector_first.next = self.x_steps.val();
+            self.at_group_first.next = self.chunk_steps.val();
+            if self.kc_last.val() {
                 self.kc_count.next = 0.into();
-                self.kc_last.next = self.counts.kw.val() == 1;
                 self.kr_count.next = self.kr_count.val() + 1;
-                self.kr_last.next = self.kr_count.val() + 2 == self.kernel_rows.val();
             }
-            if self.step_c.val() {
+            if self.c_steps.val() {
                 self.kr_count.next = 0.into();
-                self.kr_last.next = self.one_kernel_row.val();
                 self.c_count.next = self.c_count.val() + 1;
-                self.c_last.next = self.c_count.val() + 2 == self.channels.val();
             }
-            if self.step_x.val() {
+            if self.x_steps.val() {
                 self.c_count.next = 0.into();
-                self.c_last.next = self.one_channel.val();
                 self.k_count.next = 0.into();
                 self.x_count.next = self.x_count.val() + 1;
-                self.x_last.next = self.x_count.val() + 2 == self.cols.val();
                 self.position_count.next = self.position_count.val() + 1;
             }
-            if self.step_y.val() {
+            if self.y_steps.val() {
                 self.x_count.next = 0.into();
-                self.x_last.next = self.cols.val() == 1;
                 self.y_count.next = self.y_count.val() + 1;
-                self.y_last.next = self.y_count.val() + 2 == self.rows.val();
             }
-            if self.step_img.val() {
+            if self.img_steps.val() {
                 self.y_count.next = 0.into();
-                self.y_last.next = self.rows.val() == 1;
                 self.img_count.next = self.img_count.val() + 1;
-                self.img_last.next = self.img_count.val() + 2 == self.images.val();
             }
-            if self.step_chunk.val() {
+            if self.chunk_steps.val() {
                 self.img_count.next = 0.into();
-                self.img_last.next = self.images.val() == 1;
                 self.position_count.next = 0.into();
                 self.chunk_count.next = self.chunk_count.val() + 1;
-                self.chunk_last.next = self.next_last_chunk.val();
-                self.at_first_group.next = self.step_pass.val();
+                self.at_first_group.next = self.pass_steps.val();
             }
-            if self.step_cgroup.val() {
+            if self.cgroup_steps.val() {
                 self.chunk_count.next = 0.into();
                 self.cgroup_count.next = self.cgroup_count.val() + 1;
-                self.cgroup_last.next = self.next_last_cgroup.val();
             }
-            if self.step_pass.val() {
+            if self.pass_steps.val() {
                 self.cgroup_count.next = 0.into();
                 self.pass_count.next = self.pass_count.val() + 1;
-                self.pass_last.next = self.pass_count.val() + 2 == self.passes.val();
             }
         }
         if self.load.val() {
@@ -297,15 +418,6 @@ impl Logic for LoopNest {
             self.pass_count.next = 0.into();
             self.k_count.next = 0.into();
             self.position_count.next = 0.into();
-            self.kc_last.next = self.counts.kw.val() == 1;
-            self.kr_last.next = self.one_kernel_row.val();
-            self.c_last.next = self.one_channel.val();
-            self.x_last.next = self.cols.val() == 1;
-            self.y_last.next = self.rows.val() == 1;
-            self.img_last.next = self.images.val() == 1;
-            self.chunk_last.next = self.next_last_chunk.val();
-            self.cgroup_last.next = self.next_last_cgroup.val();
-            self.pass_last.next = self.passes.val() == 1;
             self.at_vector_first.next = true;
             self.at_group_first.next = true;
             self.at_first_group.next = true;

@@ -81,6 +81,10 @@ pub struct PsumBanks {
     ended2_bank: BitReg,
     ended3_bank: BitReg,
     ended4_bank: BitReg,
+    ended_rows: Reg,
+    ended_pes: Reg,
+    ended_tag: Reg,
+    ended_pass: Reg,
     request0: BitReg,
     request1: BitReg,
     chosen: Bit<Local>,
@@ -135,6 +139,10 @@ impl PsumBanks {
             ended2_bank: BitReg::new(),
             ended3_bank: BitReg::new(),
             ended4_bank: BitReg::new(),
+            ended_rows: Reg::unsigned(config.tile_w()).without_reset(),
+            ended_pes: Reg::unsigned(config.pe_count_w()).without_reset(),
+            ended_tag: Reg::unsigned(COUNT_W).without_reset(),
+            ended_pass: Reg::unsigned(COUNT_W).without_reset(),
             request0: BitReg::new(),
             request1: BitReg::new(),
             chosen: Bit::new(),
@@ -169,16 +177,8 @@ impl Logic for PsumBanks {
             self.ptr.next = !self.ptr.val();
             if self.ptr.val() {
                 self.busy1.next = true;
-                self.rows1.next = self.pass_rows_m1.val();
-                self.pes1.next = self.pass_pes.val();
-                self.tag1.next = self.pass_tag.val();
-                self.pass1.next = self.pass_number.val();
             } else {
                 self.busy0.next = true;
-                self.rows0.next = self.pass_rows_m1.val();
-                self.pes0.next = self.pass_pes.val();
-                self.tag0.next = self.pass_tag.val();
-                self.pass0.next = self.pass_number.val();
             }
         }
         self.accumulates.next = self.ptr.val();
@@ -199,6 +199,25 @@ impl Logic for PsumBanks {
         }
         self.operand_ready.next = self.o_full.val();
         self.room_operand.next = !self.o_full.val() && !self.other_busy.val();
+
+        // What is drained, taken a cycle later: what enables so many registers is a register itself.
+        self.ended_rows.next = self.pass_rows_m1.val();
+        self.ended_pes.next = self.pass_pes.val();
+        self.ended_tag.next = self.pass_tag.val();
+        self.ended_pass.next = self.pass_number.val();
+        if self.ended1.val() {
+            if self.ended1_bank.val() {
+                self.rows1.next = self.ended_rows.val();
+                self.pes1.next = self.ended_pes.val();
+                self.tag1.next = self.ended_tag.val();
+                self.pass1.next = self.ended_pass.val();
+            } else {
+                self.rows0.next = self.ended_rows.val();
+                self.pes0.next = self.ended_pes.val();
+                self.tag0.next = self.ended_tag.val();
+                self.pass0.next = self.ended_pass.val();
+            }
+        }
 
         // Requests to drain, delayed until the last psum is written.
         self.ended1.next = self.pass_ends.val();

@@ -203,6 +203,7 @@ pub struct SetSequencer {
     pass_number: Sig<Local>,
     element: Sig<Local>,
     group_rows: Sig<Local>,
+    group_rows_m1: Sig<Local>,
     place: Sig<Local>,
     rows_m1: Sig<Local>,
     reuses: Bit<Local>,
@@ -253,6 +254,7 @@ impl Logic for SetSequencer {
         self.pass_number.next = self.nest.pass.val();
         self.element.next = self.nest.k_index.val();
         self.group_rows.next = self.nest.k_index.val() + 1;
+        self.group_rows_m1.next = self.nest.k_index.val();
         self.place.next = self.nest.position.val();
         self.rows_m1.next = self.nest.position.val();
         for r in 0..self.reuse_count.val() {
@@ -266,6 +268,7 @@ impl Logic for SetSequencer {
                 self.pass_number.next = self.walk_pass[r].val();
                 self.element.next = unsigned_cast(self.walk_element[r].val());
                 self.group_rows.next = unsigned_cast(self.walk_k[r].val());
+                self.group_rows_m1.next = unsigned_cast(self.walk_k[r].val() - 1);
                 self.place.next = unsigned_cast(self.walk_position[r].val());
                 self.rows_m1.next = unsigned_cast(self.walk_rows_m1[r].val());
             }
@@ -373,6 +376,7 @@ impl Logic for SetSequencer {
         self.weights.group_used.next = self.group_ends.val() && !self.wgrad.val();
         self.weights.element.next = self.element.val();
         self.weights.group_rows.next = self.group_rows.val();
+        self.weights.group_rows_m1.next = self.group_rows_m1.val();
         self.room_weights.next = self.weights.room.val();
         self.weight_write_addr.next = self.weights.write_addr.val();
 
@@ -380,7 +384,7 @@ impl Logic for SetSequencer {
         self.psum_index.next = self.place.val();
         if self.wgrad.val() {
             self.psum_index.next = self.group_base.val() + self.element.val();
-            self.rows_m1.next = self.group_base.val() + self.group_rows.val() - 1;
+            self.rows_m1.next = self.group_base.val() + self.group_rows_m1.val();
         }
         if self.group_ends.val() {
             self.group_base.next = self.group_base.val() + self.group_rows.val();

@@ -33,6 +33,8 @@ pub struct WeightRing {
     pub element: Sig<In>,
     /// Words of the group, when its last element is issued.
     pub group_rows: Sig<In>,
+    /// The same less one.
+    pub group_rows_m1: Sig<In>,
     /// A complete group waits.
     pub ready: Bit<Out>,
     /// A word is free.
@@ -45,8 +47,8 @@ pub struct WeightRing {
     w_used: Reg,
     w_base: Reg,
     w_write: Reg,
-    w_added: Sig<Local>,
-    w_freed: Sig<Local>,
+    one_waits: BitReg,
+    two_wait: BitReg,
     weight_words: Param,
     about: About,
 }
@@ -62,6 +64,7 @@ impl WeightRing {
             group_used: Bit::new(),
             element: Sig::unsigned(COUNT_W),
             group_rows: Sig::unsigned(COUNT_W),
+            group_rows_m1: Sig::unsigned(COUNT_W),
             ready: Bit::new(),
             room: Bit::new(),
             read_addr: Sig::unsigned(config.weight_w()),
@@ -70,8 +73,8 @@ impl WeightRing {
             w_used: Reg::unsigned(config.weight_count_w()),
             w_base: Reg::unsigned(config.weight_w()),
             w_write: Reg::unsigned(config.weight_w()),
-            w_added: Sig::unsigned(config.weight_count_w()),
-            w_freed: Sig::unsigned(config.weight_count_w()),
+            one_waits: BitReg::new(),
+            two_wait: BitReg::new(),
             weight_words: Param::new(config.weight_words),
             about: About::new(
                 "weight_ring",
@@ -84,37 +87,43 @@ impl WeightRing {
 impl Logic for WeightRing {
     #[hdl_gen]
     fn update(&mut self) {
-        // Words.
-        self.w_added.next = 0.into();
+        // Words. Every sum is formed before it is known which one counts.
         if self.row_accepted.val() {
-            self.w_added.next = 1.into();
+            self.w_used.next = self.w_used.val() + 1;
         }
-        self.w_freed.next = 0.into();
         if self.group_used.val() {
-            self.w_freed.next = unsigned_cast(self.group_rows.val());
+            self.w_used.next = self.w_used.val() - unsigned_cast(self.group_rows.val());
+            if self.row_accepted.val() {
+                self.w_used.next = self.w_used.val() - unsigned_cast(self.group_rows_m1.val());
+            }
             self.w_base.next = self.w_base.val() + unsigned_cast(self.group_rows.val());
         }
-        self.w_used.next = self.w_used.val() + self.w_added.val() - self.w_freed.val();
         if self.row_written.val() {
             self.w_write.next = self.w_write.val() + 1;
         }
 
-        // Groups.
+        // Groups. Whether one waits, and whether another one behind it, stands in registers.
         if self.group_loaded.val() && !self.group_used.val() {
             self.w_groups.next = self.w_groups.val() + 1;
+            self.one_waits.next = true;
+            self.two_wait.next = self.one_waits.val();
         }
         if !self.group_loaded.val() && self.group_used.val() {
             self.w_groups.next = self.w_groups.val() - 1;
+            self.one_waits.next = self.two_wait.val();
+            self.two_wait.next = self.w_groups.val() > 2;
         }
 
         if self.clear.val() {
             self.w_groups.next = 0.into();
+            self.one_waits.next = false;
+            self.two_wait.next = false;
             self.w_used.next = 0.into();
             self.w_base.next = 0.into();
             self.w_write.next = 0.into();
         }
 
-        self.ready.next = self.w_groups.val() != 0;
+        self.ready.next = self.one_waits.val();
         self.room.next = self.w_used.val() < self.weight_words.val();
         self.read_addr.next = self.w_base.val() + unsigned_cast(self.element.val());
         self.write_addr.next = self.w_write.val();

@@ -117,6 +117,7 @@ impl SetSequencer {
             pass_number: Sig::unsigned(COUNT_W),
             element: Sig::unsigned(COUNT_W),
             group_rows: Sig::unsigned(COUNT_W),
+            group_rows_m1: Sig::unsigned(COUNT_W),
             place: Sig::unsigned(COUNT_W),
             rows_m1: Sig::unsigned(COUNT_W),
             reuses: Bit::new(),
