@@ -118,10 +118,11 @@ pub struct Drain {
     d1_row: Reg,
     d1_set: Reg,
     d1_bank: BitReg,
-    d1_pes: Reg,
+    d1_lane: Vec<BitReg>,
     d1_beat: Reg,
     bank_read: Bit<Local>,
     words: Vec<Sig<Local>>,
+    picked: Vec<Sig<Local>>,
     d1_word: Reg,
     d2_header: BitReg,
     d2_data: BitReg,
@@ -229,10 +230,13 @@ impl Drain {
             d1_row: Reg::unsigned(config.tile_w()).without_reset(),
             d1_set: Reg::unsigned(config.set_w()).without_reset(),
             d1_bank: BitReg::new().without_reset(),
-            d1_pes: Reg::unsigned(config.pe_count_w()).without_reset(),
+            d1_lane: (0..value_lanes)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
             d1_beat: Reg::unsigned(beat_w).without_reset(),
             bank_read: Bit::new(),
             words: (0..words).map(|_| Sig::signed(acc)).collect(),
+            picked: (0..value_lanes).map(|_| Sig::signed(acc)).collect(),
             d1_word: Reg::unsigned(RAW_W).without_reset(),
             d2_header: BitReg::new(),
             d2_data: BitReg::new(),
@@ -368,7 +372,29 @@ impl Logic for Drain {
             self.d1_row.next = self.row.val();
             self.d1_set.next = self.set.val();
             self.d1_bank.next = self.bank.val();
-            self.d1_pes.next = self.pes.val();
+            // Which lanes of the beat have a PE with a filter.
+            for l in 0..self.value_lanes.val() {
+                self.d1_lane[l].next = false;
+            }
+            if self.push_data.val() && self.shift_mode.val() {
+                for b in 0..self.shift_beats.val() {
+                    if self.beat.val() == b {
+                        for l in 0..self.shift_lanes.val() {
+                            self.d1_lane[l].next =
+                                self.pes.val() > b * self.shift_step.val() + l;
+                        }
+                    }
+                }
+            }
+            if self.push_data.val() && !self.shift_mode.val() {
+                for b in 0..self.raw_beats.val() {
+                    if self.beat.val() == b {
+                        for l in 0..self.raw_lanes.val() {
+                            self.d1_lane[l].next = self.pes.val() > b * self.raw_step.val() + l;
+                        }
+                    }
+                }
+            }
             self.d1_beat.next = self.beat.val();
             self.d1_word.next = self.kind_rows.val()
                 | (bit_cast_w(self.shift_mode.val(), self.raw_w.val()) << self.shift_mode_at.val())
@@ -388,8 +414,27 @@ impl Logic for Drain {
         for s in 0..self.sets.val() {
             if self.d1_set.val() == s {
                 for c in 0..self.pes_per_set.val() {
-                    if self.d1_pes.val() > c {
-                        self.words[c].next = self.row_word[s * self.pes_per_set.val() + c].val();
+                    self.words[c].next = self.row_word[s * self.pes_per_set.val() + c].val();
+                }
+            }
+        }
+
+        for l in 0..self.value_lanes.val() {
+            self.picked[l].next = 0.into();
+        }
+        if self.shift_mode.val() {
+            for b in 0..self.shift_beats.val() {
+                if self.d1_beat.val() == b {
+                    for l in 0..self.shift_lanes.val() {
+                        self.picked[l].next = self.words[b * self.shift_step.val() + l].val();
+                    }
+                }
+            }
+        } else {
+            for b in 0..self.raw_beats.val() {
+                if self.d1_beat.val() == b {
+                    for l in 0..self.raw_lanes.val() {
+                        self.picked[l].next = self.words[b * self.raw_step.val() + l].val();
                     }
                 }
             }
@@ -403,23 +448,8 @@ impl Logic for Drain {
             self.d2_word.next = self.d1_word.val();
             for l in 0..self.value_lanes.val() {
                 self.d2_value[l].next = 0.into();
-            }
-            if self.d1_data.val() && self.shift_mode.val() {
-                for b in 0..self.shift_beats.val() {
-                    if self.d1_beat.val() == b {
-                        for l in 0..self.shift_lanes.val() {
-                            self.d2_value[l].next = self.words[b * self.shift_step.val() + l].val();
-                        }
-                    }
-                }
-            }
-            if self.d1_data.val() && !self.shift_mode.val() {
-                for b in 0..self.raw_beats.val() {
-                    if self.d1_beat.val() == b {
-                        for l in 0..self.raw_lanes.val() {
-                            self.d2_value[l].next = self.words[b * self.raw_step.val() + l].val();
-                        }
-                    }
+                if self.d1_lane[l].val() {
+                    self.d2_value[l].next = self.picked[l].val();
                 }
             }
         }

@@ -54,7 +54,10 @@ pub struct FeatureRing {
     read_base: Reg,
     tile_slot: Reg,
     tile_base: Reg,
-    next_slot: Sig<Local>,
+    at_last: BitReg,
+    tile_at_last: BitReg,
+    after_base: Reg,
+    tile_after: Reg,
     next_base: Sig<Local>,
     about: About,
 }
@@ -93,7 +96,10 @@ impl FeatureRing {
             read_base: address(),
             tile_slot: count(),
             tile_base: address(),
-            next_slot: Sig::unsigned(COUNT_W),
+            at_last: BitReg::new(),
+            tile_at_last: BitReg::new(),
+            after_base: address(),
+            tile_after: address(),
             next_base: Sig::unsigned(ADDR_W),
             about: About::new(
                 "feature_ring",
@@ -117,20 +123,29 @@ impl Logic for FeatureRing {
             }
         }
 
-        // The slot in use.
-        self.next_slot.next = self.read_slot.val() + 1;
-        self.next_base.next = self.read_base.val() + self.slot_beats.val();
-        if self.read_slot.val() + 1 == self.ring_slots.val() {
-            self.next_slot.next = 0.into();
+        // The slot in use. Whether it is the ring's last, and the address behind it, stand in registers.
+        self.next_base.next = self.after_base.val();
+        if self.at_last.val() {
             self.next_base.next = 0.into();
         }
         if self.last_of_pass.val() && !self.frees.val() {
-            self.next_slot.next = self.tile_slot.val();
             self.next_base.next = self.tile_base.val();
         }
         if self.slot_used.val() {
-            self.read_slot.next = self.next_slot.val();
             self.read_base.next = self.next_base.val();
+            self.read_slot.next = self.read_slot.val() + 1;
+            self.at_last.next = self.read_slot.val() + 2 == self.ring_slots.val();
+            self.after_base.next = self.after_base.val() + self.slot_beats.val();
+            if self.at_last.val() {
+                self.read_slot.next = 0.into();
+                self.at_last.next = self.ring_slots.val() == 1;
+                self.after_base.next = self.slot_beats.val();
+            }
+            if self.last_of_pass.val() && !self.frees.val() {
+                self.read_slot.next = self.tile_slot.val();
+                self.at_last.next = self.tile_at_last.val();
+                self.after_base.next = self.tile_after.val();
+            }
             if !self.frees.val() {
                 self.f_pos.next = self.f_pos.val() + 1;
                 if self.last_of_pass.val() {
@@ -141,6 +156,8 @@ impl Logic for FeatureRing {
         if self.tile_begins.val() {
             self.tile_slot.next = self.read_slot.val();
             self.tile_base.next = self.read_base.val();
+            self.tile_at_last.next = self.at_last.val();
+            self.tile_after.next = self.after_base.val();
         }
 
         // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
@@ -171,6 +188,8 @@ impl Logic for FeatureRing {
             self.fill_base.next = 0.into();
             self.read_slot.next = 0.into();
             self.read_base.next = 0.into();
+            self.at_last.next = self.ring_slots.val() == 1;
+            self.after_base.next = self.slot_beats.val();
         }
 
         self.ready.next = self.waits.val();

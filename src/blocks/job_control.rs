@@ -140,6 +140,8 @@ pub struct JobControl {
     detectors: Param,
     statistics: Param,
     last_patience: Param,
+    bad_job_q: BitReg,
+    range_error_q: BitReg,
     bad_job_code: Param,
     range_code: Param,
     no_progress_code: Param,
@@ -255,18 +257,21 @@ impl Logic for JobControl {
             self.patience.next = 0.into();
         }
 
-        // Errors that are not found by the loader.
+        // Errors that are not found by the loader, found a cycle before they count: the checks are long. Job registers are
+        // written at least two cycles before START, and the last element is issued more than a cycle before the trailer.
+        self.bad_job_q.next = self.bad_job.val();
+        self.range_error_q.next = self.any_range_error.val();
         self.late_error.next = false;
         self.late_code.next = self.no_progress_code.val().into();
         if self.running.val() && !self.failing.val() && !self.closing.val() {
             if self.patience.val() == self.last_patience.val() {
                 self.late_error.next = true;
             }
-            if self.any_range_error.val() {
+            if self.range_error_q.val() {
                 self.late_error.next = true;
                 self.late_code.next = self.range_code.val().into();
             }
-            if self.first_cycle.val() && self.bad_job.val() {
+            if self.first_cycle.val() && self.bad_job_q.val() {
                 self.late_error.next = true;
                 self.late_code.next = self.bad_job_code.val().into();
             }

@@ -19,8 +19,8 @@ pub const COUNT_W: usize = 16;
 /// **Latency** 0: all outputs describe the current element; `advance` makes the next one current in the next cycle.
 /// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits, so
 /// every limit that a register can hold terminates. `step_x` means "last element of the vector": each `step_*` implies
-/// all inner ones. `load` (a new tile, while `advance` is 0) clears every counter; from that cycle on the limits are those of the new
-/// tile, and stay. Outputs before the first `load` mean nothing.
+/// all inner ones. `load` (a new tile, whose limits `new_*` show, while `advance` is 0) clears every counter; from the next cycle on
+/// `images`, `rows`, `cols` and `passes` are those limits, and stay. Outputs before the first `load` mean nothing.
 ///
 /// The test `loop_nest_walks_the_nest` compares it with nested `for` loops.
 #[derive(LogicBlock)]
@@ -31,6 +31,14 @@ pub struct LoopNest {
     pub advance: Bit<In>,
     /// Job: how often the loops run.
     pub counts: LoopCounts<In>,
+    /// Images of the tile that `load` brings.
+    pub new_images: Sig<In>,
+    /// Its output rows.
+    pub new_rows: Sig<In>,
+    /// Its output columns.
+    pub new_cols: Sig<In>,
+    /// Passes over it.
+    pub new_passes: Sig<In>,
     /// Images of the tile.
     pub images: Sig<In>,
     /// Output rows of the tile.
@@ -128,6 +136,10 @@ impl LoopNest {
             load: Bit::new(),
             advance: Bit::new(),
             counts: LoopCounts::new(),
+            new_images: input(),
+            new_rows: input(),
+            new_cols: input(),
+            new_passes: input(),
             images: input(),
             rows: input(),
             cols: input(),
@@ -287,13 +299,13 @@ impl Logic for LoopNest {
             self.next_kr_last.next = self.kr_count.val() + 2 == self.kernel_rows.val();
         }
         self.next_kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
-        if self.chunk_steps.val() || self.load.val() {
+        if self.chunk_steps.val() {
             self.next_img_last.next = self.images.val() == 1;
         }
-        if self.img_steps.val() || self.load.val() {
+        if self.img_steps.val() {
             self.next_y_last.next = self.rows.val() == 1;
         }
-        if self.y_steps.val() || self.load.val() {
+        if self.y_steps.val() {
             self.next_x_last.next = self.cols.val() == 1;
         }
         if self.x_steps.val() || self.load.val() {
@@ -306,7 +318,10 @@ impl Logic for LoopNest {
             self.next_kc_last.next = self.counts.kw.val() == 1;
         }
         if self.load.val() {
-            self.next_pass_last.next = self.passes.val() == 1;
+            self.next_img_last.next = self.new_images.val() == 1;
+            self.next_y_last.next = self.new_rows.val() == 1;
+            self.next_x_last.next = self.new_cols.val() == 1;
+            self.next_pass_last.next = self.new_passes.val() == 1;
         }
         if self.advance.val() || self.load.val() {
             self.kc_last.next = self.next_kc_last.val();

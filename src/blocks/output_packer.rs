@@ -63,8 +63,9 @@ pub struct OutputPacker {
     d3_word: Reg,
     d3_value: Vec<Reg>,
     lane: Vec<Requantizer>,
-    sticky_mask: Sig<Local>,
+    sticky_mask: Reg,
     magnitude: Vec<Sig<Local>>,
+    lane_abs: Vec<Reg>,
     d3_max: Reg,
     max: Reg,
     count: Sig<Local>,
@@ -125,10 +126,11 @@ impl OutputPacker {
             lane: (0..shift_lanes)
                 .map(|_| Requantizer::sized(acc, data))
                 .collect(),
-            sticky_mask: Sig::unsigned(acc),
+            sticky_mask: Reg::unsigned(acc).without_reset(),
             magnitude: (0..2 * value_lanes - 1)
                 .map(|_| Sig::unsigned(acc))
                 .collect(),
+            lane_abs: (0..value_lanes).map(|_| Reg::unsigned(acc)).collect(),
             d3_max: Reg::unsigned(acc),
             max: Reg::unsigned(acc),
             count: Sig::unsigned(count_w),
@@ -177,7 +179,7 @@ impl Logic for OutputPacker {
         self.moves.next = !self.out_valid.val() || self.m_axis_tready.val();
         self.enable.next = self.moves.val();
 
-        // D3: rounding, and the largest magnitude: a tree whose leaves are the lanes.
+        // D3: rounding. The mask is a constant of the job, whose registers are written cycles before its first sum.
         self.sticky_mask.next = 0.into();
         if self.shift.val() != 0 {
             self.sticky_mask.next = (self.one.val() << (self.shift.val() - 1)) - 1;
@@ -188,12 +190,12 @@ impl Logic for OutputPacker {
             self.lane[l].shift.next = self.shift.val();
             self.lane[l].sticky_mask.next = self.sticky_mask.val();
         }
+        // The largest magnitude, which nobody waits for: of each lane, then a tree whose leaves are the lanes, then of the job.
         for l in 0..self.value_lanes.val() {
-            self.magnitude[self.value_lanes.val() - 1 + l].next =
-                unsigned_cast(self.value[l].val());
+            self.magnitude[self.value_lanes.val() - 1 + l].next = self.lane_abs[l].val();
+            self.lane_abs[l].next = unsigned_cast(self.value[l].val());
             if self.value[l].val() < 0 {
-                self.magnitude[self.value_lanes.val() - 1 + l].next =
-                    unsigned_cast(-self.value[l].val());
+                self.lane_abs[l].next = unsigned_cast(-self.value[l].val());
             }
         }
         for n in 1..self.value_lanes.val() {
@@ -214,8 +216,8 @@ impl Logic for OutputPacker {
             for l in 0..self.raw_lanes.val() {
                 self.d3_value[l].next = self.value[l].val();
             }
-            self.d3_max.next = self.magnitude[0].val();
         }
+        self.d3_max.next = self.magnitude[0].val();
         if self.max.val() < self.d3_max.val() {
             self.max.next = self.d3_max.val();
         }
@@ -264,6 +266,9 @@ impl Logic for OutputPacker {
         if self.start.val() {
             self.max.next = 0.into();
             self.d3_max.next = 0.into();
+            for l in 0..self.value_lanes.val() {
+                self.lane_abs[l].next = 0.into();
+            }
         }
         if self.abort_job.val() {
             self.d3_header.next = false;

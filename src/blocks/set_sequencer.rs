@@ -186,6 +186,8 @@ pub struct SetSequencer {
     weights: WeightRing,
     banks: PsumBanks,
     running: BitReg,
+    wgrad_q: BitReg,
+    stream_q: BitReg,
     take: Bit<Local>,
     begins: Bit<Local>,
     input_ready: Bit<Local>,
@@ -221,6 +223,10 @@ pub struct SetSequencer {
 impl Logic for SetSequencer {
     #[hdl_gen]
     fn update(&mut self) {
+        // Constants of the job in registers of this set: so many blocks read them that the job's own are far away.
+        self.wgrad_q.next = self.wgrad.val();
+        self.stream_q.next = self.stream_features.val();
+
         // Tiles.
         self.tiles.clear.next = self.clear.val();
         self.tiles.write.next = self.tile_write.val();
@@ -237,12 +243,10 @@ impl Logic for SetSequencer {
         self.nest.rows.next = self.tiles.rows.val();
         self.nest.cols.next = self.tiles.cols.val();
         self.nest.passes.next = self.tiles.passes.val();
-        if self.take.val() {
-            self.nest.images.next = self.tiles.pending_images.val();
-            self.nest.rows.next = self.tiles.pending_rows.val();
-            self.nest.cols.next = self.tiles.pending_cols.val();
-            self.nest.passes.next = self.tiles.pending_passes.val();
-        }
+        self.nest.new_images.next = self.tiles.pending_images.val();
+        self.nest.new_rows.next = self.tiles.pending_rows.val();
+        self.nest.new_cols.next = self.tiles.pending_cols.val();
+        self.nest.new_passes.next = self.tiles.pending_passes.val();
 
         // Where the loops are: the nest knows it of every element, the walker of every item.
         self.reuses.next = false;
@@ -284,10 +288,10 @@ impl Logic for SetSequencer {
             if !self.input_ready.val() {
                 self.ready.next = false;
                 self.stall_input.next = true;
-            } else if !self.wgrad.val() && !self.weights.ready.val() {
+            } else if !self.wgrad_q.val() && !self.weights.ready.val() {
                 self.ready.next = false;
                 self.stall_weights.next = true;
-            } else if self.wgrad.val() && !self.banks.operand_ready.val() {
+            } else if self.wgrad_q.val() && !self.banks.operand_ready.val() {
                 self.ready.next = false;
                 self.stall_operand.next = true;
             } else if self.in_first_group.val() && self.banks.accumulates_busy.val() {
@@ -338,7 +342,7 @@ impl Logic for SetSequencer {
         self.features.tile_begins.next = self.take.val();
         self.features.slot_used.next = self.slot_ends.val();
         self.features.last_of_pass.next = self.steps_pass.val();
-        self.features.frees.next = self.stream_features.val() || self.in_last_pass.val();
+        self.features.frees.next = self.stream_q.val() || self.in_last_pass.val();
         self.room_features.next = self.features.room.val();
         self.slot_write_base.next = self.features.write_base.val();
 
@@ -373,7 +377,7 @@ impl Logic for SetSequencer {
         self.weights.row_accepted.next = self.weight_row_accepted.val();
         self.weights.row_written.next = self.weight_row_written.val();
         self.weights.group_loaded.next = self.weights_loaded.val();
-        self.weights.group_used.next = self.group_ends.val() && !self.wgrad.val();
+        self.weights.group_used.next = self.group_ends.val() && !self.wgrad_q.val();
         self.weights.element.next = self.element.val();
         self.weights.group_rows.next = self.group_rows.val();
         self.weights.group_rows_m1.next = self.group_rows_m1.val();
@@ -382,7 +386,7 @@ impl Logic for SetSequencer {
 
         // Psum addresses.
         self.psum_index.next = self.place.val();
-        if self.wgrad.val() {
+        if self.wgrad_q.val() {
             self.psum_index.next = self.group_base.val() + self.element.val();
             self.rows_m1.next = self.group_base.val() + self.group_rows_m1.val();
         }
@@ -427,10 +431,10 @@ impl Logic for SetSequencer {
         self.weight_addr.next = self.weights.read_addr.val();
         self.position.next = unsigned_cast(self.nest.position.val());
         self.psum_addr.next = unsigned_cast(self.psum_index.val());
-        self.vector_first.next = self.wgrad.val() || self.nest.vector_first.val();
-        self.psum_update.next = self.wgrad.val() || self.nest.step_x.val();
+        self.vector_first.next = self.wgrad_q.val() || self.nest.vector_first.val();
+        self.psum_update.next = self.wgrad_q.val() || self.nest.step_x.val();
         self.psum_zero.next = self.tiles.zero.val() && self.nest.in_first_group.val();
-        if self.wgrad.val() {
+        if self.wgrad_q.val() {
             self.psum_zero.next = self.tiles.zero.val() && (self.nest.position.val() == 0);
         }
         self.psum_bank.next = self.banks.accumulates.val();

@@ -110,9 +110,13 @@ fn set_limits(sim: &mut Sim<LoopNest>, limits: &Limits) {
     set(&mut sim.counts.chunks, limits.chunks as i128);
     set(&mut sim.counts.cgroups, limits.cgroups as i128);
     set(&mut sim.images, limits.images as i128);
+    set(&mut sim.new_images, limits.images as i128);
     set(&mut sim.rows, limits.rows as i128);
+    set(&mut sim.new_rows, limits.rows as i128);
     set(&mut sim.cols, limits.cols as i128);
+    set(&mut sim.new_cols, limits.cols as i128);
     set(&mut sim.passes, limits.passes as i128);
+    set(&mut sim.new_passes, limits.passes as i128);
 }
 
 fn check_element(sim: &Sim<LoopNest>, limits: &Limits, elements: &[[usize; LEVELS]], i: usize) {

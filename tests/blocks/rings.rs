@@ -143,6 +143,7 @@ fn weight_ring_counts_words() {
         };
         set(&mut sim.element, element);
         set(&mut sim.group_rows, element + 1);
+        set(&mut sim.group_rows_m1, element);
         sim.settle();
         assert_eq!(sim.ready.val(), k.is_some());
         assert_eq!(sim.room.val(), accepted - freed < words);

@@ -114,6 +114,8 @@ impl JobControl {
             detectors: Param::new(detectors),
             statistics: Param::new(counters),
             last_patience: Param::new(PATIENCE - 1),
+            bad_job_q: BitReg::new(),
+            range_error_q: BitReg::new(),
             bad_job_code: code(Error::BadJob),
             range_code: code(Error::Range),
             no_progress_code: code(Error::NoProgress),

@@ -100,6 +100,8 @@ impl SetSequencer {
             weights: WeightRing::new(config),
             banks: PsumBanks::new(config),
             running: BitReg::new(),
+            wgrad_q: BitReg::new(),
+            stream_q: BitReg::new(),
             take: Bit::new(),
             begins: Bit::new(),
             input_ready: Bit::new(),
