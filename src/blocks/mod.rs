@@ -8,6 +8,7 @@
 //! | [`job_fields`] | bundles of job register fields |
 //! | [`reuse_fields`] | register fields of reuse |
 //! | [`product_limit`] | whether a product is above a limit, without a multiplier |
+//! | [`job_state`] | START to trailer, errors, of the designs beside MERCURY |
 //! | [`job_control`] | START to trailer, errors, counters |
 //! | [`loader`] | parses the input stream, deals it to the PE sets |
 //! | [`pe_set`] | C processing elements in lockstep |
@@ -58,6 +59,7 @@ pub mod hitmap;
 pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;
+pub mod job_state;
 pub mod list_reader;
 pub mod loader;
 pub mod loop_nest;

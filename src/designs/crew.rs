@@ -100,35 +100,35 @@ impl Logic for Crew {
         self.drain.m_axis_tready.next = self.results.m_axis_tready.val();
 
         // Job control.
-        self.regs.slave.busy.next = self.control.busy.val();
-        self.regs.slave.done.next = self.control.done.val();
-        self.regs.slave.error_code.next = self.control.error_code.val();
+        self.regs.slave.busy.next = self.control.job.busy.val();
+        self.regs.slave.done.next = self.control.job.done.val();
+        self.regs.slave.error_code.next = self.control.job.error_code.val();
         for i in 0..self.statistics.val() {
             self.regs.slave.statistic[i].next = self.control.statistic[i].val();
         }
-        self.control.start.next = self.regs.slave.start.val();
-        self.control.abort_job.next = self.regs.slave.abort_job.val();
-        self.control.clear_error.next = self.regs.slave.clear_error.val();
-        self.control.bad_job.next = self.regs.bad_job.val();
+        self.control.job.start.next = self.regs.slave.start.val();
+        self.control.job.abort_job.next = self.regs.slave.abort_job.val();
+        self.control.job.clear_error.next = self.regs.slave.clear_error.val();
+        self.control.job.bad_job.next = self.regs.bad_job.val();
         self.control.accepted.next = self.loader.packet.accepted.val();
-        self.control.loader_done.next = self.loader.packet.done.val();
-        self.control.loader_error.next = self.loader.packet.error.val();
-        self.control.loader_error_code.next = self.loader.packet.error_code.val();
-        self.control.closing.next = self.drain.closing.val();
-        self.control.out_valid.next = self.drain.m_axis_tvalid.val();
-        self.control.out_ready.next = self.results.m_axis_tready.val();
-        self.control.out_last.next = self.drain.m_axis_tlast.val();
+        self.control.job.loader_done.next = self.loader.packet.done.val();
+        self.control.job.loader_error.next = self.loader.packet.error.val();
+        self.control.job.loader_error_code.next = self.loader.packet.error_code.val();
+        self.control.job.closing.next = self.drain.closing.val();
+        self.control.job.out_valid.next = self.drain.m_axis_tvalid.val();
+        self.control.job.out_ready.next = self.results.m_axis_tready.val();
+        self.control.job.out_last.next = self.drain.m_axis_tlast.val();
         self.loader.packet.start.next = self.regs.slave.start.val();
         self.loader.packet.abort_job.next = self.regs.slave.abort_job.val();
-        self.loader.packet.flush.next = self.control.flush.val();
+        self.loader.packet.flush.next = self.control.job.flush.val();
         JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
         self.loader.group_added.next = self.sequencer.group_added.val();
-        self.control.range_error.next = self.sequencer.range_error.val();
+        self.control.job.range_error.next = self.sequencer.range_error.val();
         self.control.multiplying.next = self.sequencer.multiplying.val();
         self.control.adding.next = self.sequencer.adding.val();
         self.control.stall_weights.next = self.sequencer.stall_weights.val();
         self.control.stall_products.next = self.sequencer.stall_products.val();
-        self.sequencer.clear.next = self.control.clear.val();
+        self.sequencer.clear.next = self.control.job.clear.val();
         self.sequencer.start.next = self.regs.slave.start.val();
         self.sequencer.group.next = self.loader.group.val();
         JobFields::<In>::join(&mut self.sequencer.job, &mut self.regs.job);
@@ -175,8 +175,8 @@ impl Logic for Crew {
         // Sums and drain.
         self.drain.clear.next = self.control.clear_drain.val();
         self.drain.finished.next = self.sequencer.finished.val();
-        self.drain.failed.next = self.control.failed.val();
-        self.drain.error_code.next = self.control.error_code.val();
+        self.drain.failed.next = self.control.job.failed.val();
+        self.drain.error_code.next = self.control.job.error_code.val();
         self.drain.rows.next = self.regs.job.sums.val();
         for l in 0..self.lanes.val() {
             self.sums[l].valid.next = self.sequencer.sum_valid.val();

@@ -85,30 +85,30 @@ impl Logic for DenseFc {
         self.drain.m_axis_tready.next = self.results.m_axis_tready.val();
 
         // Job control.
-        self.regs.slave.busy.next = self.control.busy.val();
-        self.regs.slave.done.next = self.control.done.val();
-        self.regs.slave.error_code.next = self.control.error_code.val();
+        self.regs.slave.busy.next = self.control.job.busy.val();
+        self.regs.slave.done.next = self.control.job.done.val();
+        self.regs.slave.error_code.next = self.control.job.error_code.val();
         for i in 0..self.statistics.val() {
             self.regs.slave.statistic[i].next = self.control.statistic[i].val();
         }
-        self.control.start.next = self.regs.slave.start.val();
-        self.control.abort_job.next = self.regs.slave.abort_job.val();
-        self.control.clear_error.next = self.regs.slave.clear_error.val();
-        self.control.bad_job.next = self.regs.bad_job.val();
+        self.control.job.start.next = self.regs.slave.start.val();
+        self.control.job.abort_job.next = self.regs.slave.abort_job.val();
+        self.control.job.clear_error.next = self.regs.slave.clear_error.val();
+        self.control.job.bad_job.next = self.regs.bad_job.val();
         self.control.accepted.next = self.loader.packet.accepted.val();
-        self.control.loader_done.next = self.loader.packet.done.val();
-        self.control.loader_error.next = self.loader.packet.error.val();
-        self.control.loader_error_code.next = self.loader.packet.error_code.val();
-        self.control.closing.next = self.drain.closing.val();
-        self.control.out_valid.next = self.drain.m_axis_tvalid.val();
-        self.control.out_ready.next = self.results.m_axis_tready.val();
-        self.control.out_last.next = self.drain.m_axis_tlast.val();
+        self.control.job.loader_done.next = self.loader.packet.done.val();
+        self.control.job.loader_error.next = self.loader.packet.error.val();
+        self.control.job.loader_error_code.next = self.loader.packet.error_code.val();
+        self.control.job.closing.next = self.drain.closing.val();
+        self.control.job.out_valid.next = self.drain.m_axis_tvalid.val();
+        self.control.job.out_ready.next = self.results.m_axis_tready.val();
+        self.control.job.out_last.next = self.drain.m_axis_tlast.val();
         self.loader.packet.start.next = self.regs.slave.start.val();
         self.loader.packet.abort_job.next = self.regs.slave.abort_job.val();
-        self.loader.packet.flush.next = self.control.flush.val();
+        self.loader.packet.flush.next = self.control.job.flush.val();
         JobFields::<In>::join(&mut self.loader.job, &mut self.regs.job);
         self.loader.take_last.next = self.array.take_last.val();
-        self.control.range_error.next = self.array.range_error.val();
+        self.control.job.range_error.next = self.array.range_error.val();
         self.control.multiplying.next = self.array.issuing.val();
         self.control.adding.next = self.array.issuing.val();
         self.control.stall_weights.next = self.array.stall_weights.val();
@@ -119,7 +119,7 @@ impl Logic for DenseFc {
         }
 
         // The array.
-        self.array.clear.next = self.control.clear.val();
+        self.array.clear.next = self.control.job.clear.val();
         self.array.start.next = self.regs.slave.start.val();
         self.array.load_x.next = self.loader.load_x.val();
         self.array.x_address.next = self.loader.x_address.val();
@@ -131,8 +131,8 @@ impl Logic for DenseFc {
         // Sums and drain.
         self.drain.clear.next = self.control.clear_drain.val();
         self.drain.finished.next = self.array.finished.val();
-        self.drain.failed.next = self.control.failed.val();
-        self.drain.error_code.next = self.control.error_code.val();
+        self.drain.failed.next = self.control.job.failed.val();
+        self.drain.error_code.next = self.control.job.error_code.val();
         self.drain.rows.next = self.regs.job.sums.val();
         for l in 0..self.lanes.val() {
             self.sums[l].valid.next = self.array.sum_valid.val();

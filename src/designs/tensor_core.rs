@@ -161,26 +161,26 @@ impl Logic for TensorCore {
         self.drain.m_axis_tready.next = self.results.m_axis_tready.val();
 
         // Job control and counters.
-        self.regs.slave.busy.next = self.control.busy.val();
-        self.regs.slave.done.next = self.control.done.val();
-        self.regs.slave.error_code.next = self.control.error_code.val();
+        self.regs.slave.busy.next = self.control.job.busy.val();
+        self.regs.slave.done.next = self.control.job.done.val();
+        self.regs.slave.error_code.next = self.control.job.error_code.val();
         for i in 0..self.counters.val() {
             self.regs.slave.statistic[i].next = self.control.statistic[i].val();
         }
         self.regs.slave.statistic[self.counters.val()].next =
             unsigned_cast(self.drain.max_abs.val());
-        self.control.start.next = self.regs.slave.start.val();
-        self.control.abort_job.next = self.regs.slave.abort_job.val();
-        self.control.clear_error.next = self.regs.slave.clear_error.val();
-        self.control.bad_job.next = self.regs.bad_job.val();
-        self.control.loader_done.next = self.loader.packet.done.val();
-        self.control.loader_error.next = self.loader.packet.error.val();
-        self.control.loader_error_code.next = self.loader.packet.error_code.val();
-        self.control.range_error.next = self.loader.range_error.val();
-        self.control.closing.next = self.drain.closing.val();
-        self.control.out_valid.next = self.drain.m_axis_tvalid.val();
-        self.control.out_ready.next = self.results.m_axis_tready.val();
-        self.control.out_last.next = self.drain.m_axis_tlast.val();
+        self.control.job.start.next = self.regs.slave.start.val();
+        self.control.job.abort_job.next = self.regs.slave.abort_job.val();
+        self.control.job.clear_error.next = self.regs.slave.clear_error.val();
+        self.control.job.bad_job.next = self.regs.bad_job.val();
+        self.control.job.loader_done.next = self.loader.packet.done.val();
+        self.control.job.loader_error.next = self.loader.packet.error.val();
+        self.control.job.loader_error_code.next = self.loader.packet.error_code.val();
+        self.control.job.range_error.next = self.loader.range_error.val();
+        self.control.job.closing.next = self.drain.closing.val();
+        self.control.job.out_valid.next = self.drain.m_axis_tvalid.val();
+        self.control.job.out_ready.next = self.results.m_axis_tready.val();
+        self.control.job.out_last.next = self.drain.m_axis_tlast.val();
         self.control.increment[self.compute_busy.val()].next =
             unsigned_cast(self.sequencer.busy.val());
         self.control.increment[self.items.val()].next = self.working.val();
@@ -205,13 +205,13 @@ impl Logic for TensorCore {
         // Loader and sequencer.
         self.loader.packet.start.next = self.regs.slave.start.val();
         self.loader.packet.abort_job.next = self.regs.slave.abort_job.val();
-        self.loader.packet.flush.next = self.control.flush.val();
-        self.loader.clear.next = self.control.clear.val();
+        self.loader.packet.flush.next = self.control.job.flush.val();
+        self.loader.clear.next = self.control.job.clear.val();
         self.loader.steps.next = self.regs.job.steps.val();
         self.loader.blocks.next = self.regs.job.blocks.val();
         self.loader.rows.next = self.regs.job.rows.val();
         self.loader.row_ends.next = self.sequencer.row_ends.val();
-        self.sequencer.clear.next = self.control.clear.val();
+        self.sequencer.clear.next = self.control.job.clear.val();
         self.sequencer.start.next = self.regs.slave.start.val();
         self.sequencer.steps.next = self.regs.job.steps.val();
         self.sequencer.blocks.next = self.regs.job.blocks.val();
@@ -256,7 +256,7 @@ impl Logic for TensorCore {
             }
         }
         for i in 0..self.shadows.val() {
-            self.rows[i].clear.next = self.control.clear.val();
+            self.rows[i].clear.next = self.control.job.clear.val();
             self.rows[i].use_delta.next = self.regs.job.mode.val() == 2;
             self.rows[i].take.next = self.loader.take.val();
             self.rows[i].row_begins.next = self.loader.row_begins.val();
@@ -290,7 +290,7 @@ impl Logic for TensorCore {
             self.working.next = self.working.val() + unsigned_cast(self.buffer[e].working.val());
         }
         for i in self.shadows.val()..1 {
-            self.delay[i].clear.next = self.control.clear.val();
+            self.delay[i].clear.next = self.control.job.clear.val();
             self.delay[i].take.next = self.loader.take.val();
             self.delay[i].row_complete.next = self.loader.row_complete.val();
             self.sequencer.close.next = self.delay[i].close.val();
@@ -319,14 +319,14 @@ impl Logic for TensorCore {
             self.column[c].addend.next = self.tree[c].sum.val();
             self.drain.value[c].next = self.column[c].result.val();
         }
-        self.drain.clear.next = self.control.clear.val();
+        self.drain.clear.next = self.control.job.clear.val();
         self.drain.start.next = self.regs.slave.start.val();
         self.drain.abort_job.next = self.regs.slave.abort_job.val();
         self.drain.shift_mode.next = self.regs.job.shift_mode.val().any();
         self.drain.shift.next = self.regs.job.shift.val();
         self.drain.result.next = self.sequencer.result.val();
         self.drain.result_last.next = self.sequencer.result_last.val();
-        self.drain.failed.next = self.control.failed.val();
-        self.drain.error_code.next = self.control.error_code.val();
+        self.drain.failed.next = self.control.job.failed.val();
+        self.drain.error_code.next = self.control.job.error_code.val();
     }
 }

@@ -1,9 +1,10 @@
 //! START to trailer, errors, counters of the designs for fully connected layers.
 
+use crate::blocks::job_state::JobState;
 use crate::config::fc::FcConfig;
 use crate::hdl::prelude::*;
 use crate::regmap::fc::{REGISTERS, Reg as Csr};
-use crate::regmap::{Access, Error, STATISTIC_BITS};
+use crate::regmap::{Access, STATISTIC_BITS};
 
 /// Runs a job from START to the handshake of its trailer, collects errors and counts.
 ///
@@ -19,24 +20,10 @@ use crate::regmap::{Access, Error, STATISTIC_BITS};
 /// `fc_control` in `tests/crew/gates.rs` compares its Verilog with it; `mercury crew cosim` spoils jobs on purpose.
 #[derive(LogicBlock)]
 pub struct FcControl {
-    /// START was written while idle.
-    pub start: Bit<In>,
-    /// ABORT was written.
-    pub abort_job: Bit<In>,
-    /// CLEAR_ERROR was written.
-    pub clear_error: Bit<In>,
-    /// The job registers hold what no job may have.
-    pub bad_job: Bit<In>,
+    /// START to trailer, errors.
+    pub job: JobState,
     /// Loader: a beat was accepted.
     pub accepted: Bit<In>,
-    /// Loader: the packet has ended.
-    pub loader_done: Bit<In>,
-    /// Loader: an error.
-    pub loader_error: Bit<In>,
-    /// Loader: its code.
-    pub loader_error_code: Sig<In>,
-    /// Registers contradict each other.
-    pub range_error: Bit<In>,
     /// Products of this cycle.
     pub products: Sig<In>,
     /// The multipliers work.
@@ -47,46 +34,15 @@ pub struct FcControl {
     pub stall_weights: Bit<In>,
     /// The multipliers wait for a product bank.
     pub stall_products: Bit<In>,
-    /// Drain: the trailer is on its way.
-    pub closing: Bit<In>,
-    /// Output stream: a beat is offered.
-    pub out_valid: Bit<In>,
-    /// Output stream: it is taken.
-    pub out_ready: Bit<In>,
-    /// Output stream: it is the trailer.
-    pub out_last: Bit<In>,
-    /// A job runs.
-    pub busy: Bit<Out>,
-    /// The last job's trailer has left.
-    pub done: Bit<Out>,
-    /// First error, 0 = none.
-    pub error_code: Sig<Out>,
-    /// Arithmetic and sequencer restart.
-    pub clear: Bit<Out>,
     /// The drain restarts.
     pub clear_drain: Bit<Out>,
-    /// The loader drops the rest of the packet.
-    pub flush: Bit<Out>,
-    /// The job has failed and its packet has ended: send the trailer.
-    pub failed: Bit<Out>,
     /// Counters in the order of the register table.
     pub statistic: Vec<Sig<Out>>,
-    running: BitReg,
-    complete: BitReg,
-    first_cycle: BitReg,
-    failing: BitReg,
-    ending: BitReg,
-    code: Reg,
-    late_error: Bit<Local>,
-    leaves: Bit<Local>,
     products_q: Reg,
     adding_q: BitReg,
     count: Vec<Reg>,
     statistics: Param,
     additions_of_row: Param,
-    bad_job_code: Param,
-    range_code: Param,
-    aborted_code: Param,
     cycles: Param,
     multiplications: Param,
     additions: Param,
@@ -114,44 +70,18 @@ impl FcControl {
             .filter(|r| r.access == Access::Statistic)
             .count();
         let products_w = address_width(config.multipliers) + 1;
-        let code = |error: Error| Param::new(error.code() as usize);
         FcControl {
-            start: Bit::new(),
-            abort_job: Bit::new(),
-            clear_error: Bit::new(),
-            bad_job: Bit::new(),
+            job: JobState::new(),
             accepted: Bit::new(),
-            loader_done: Bit::new(),
-            loader_error: Bit::new(),
-            loader_error_code: Sig::unsigned(8),
-            range_error: Bit::new(),
             products: Sig::unsigned(products_w),
             multiplying: Bit::new(),
             adding: Bit::new(),
             stall_weights: Bit::new(),
             stall_products: Bit::new(),
-            closing: Bit::new(),
-            out_valid: Bit::new(),
-            out_ready: Bit::new(),
-            out_last: Bit::new(),
-            busy: Bit::new(),
-            done: Bit::new(),
-            error_code: Sig::unsigned(8),
-            clear: Bit::new(),
             clear_drain: Bit::new(),
-            flush: Bit::new(),
-            failed: Bit::new(),
             statistic: (0..counters)
                 .map(|_| Sig::unsigned(STATISTIC_BITS))
                 .collect(),
-            running: BitReg::new(),
-            complete: BitReg::new(),
-            first_cycle: BitReg::new(),
-            failing: BitReg::new(),
-            ending: BitReg::new(),
-            code: Reg::unsigned(8),
-            late_error: Bit::new(),
-            leaves: Bit::new(),
             products_q: Reg::unsigned(products_w),
             adding_q: BitReg::new(),
             count: (0..counters)
@@ -159,9 +89,6 @@ impl FcControl {
                 .collect(),
             statistics: Param::new(counters),
             additions_of_row: Param::new(config.group_inputs() * config.lanes),
-            bad_job_code: code(Error::BadJob),
-            range_code: code(Error::Range),
-            aborted_code: code(Error::Aborted),
             cycles: place(Csr::Cycles),
             multiplications: place(Csr::Multiplications),
             additions: place(Csr::Additions),
@@ -182,62 +109,12 @@ impl FcControl {
 impl Logic for FcControl {
     #[hdl_gen]
     fn update(&mut self) {
-        self.leaves.next = self.out_valid.val() && self.out_ready.val();
-        self.late_error.next = self.running.val()
-            && !self.failing.val()
-            && !self.ending.val()
-            && (self.range_error.val() || (self.first_cycle.val() && self.bad_job.val()));
-
-        // The job.
-        self.first_cycle.next = self.start.val();
-        if self.clear_error.val() {
-            self.code.next = 0.into();
-        }
-        if self.start.val() {
-            self.running.next = true;
-            self.complete.next = false;
-            self.code.next = 0.into();
-        }
-        if self.running.val()
-            && !self.failing.val()
-            && (self.late_error.val() || self.loader_error.val())
-        {
-            self.failing.next = true;
-            self.code.next = self.range_code.val().into();
-            if self.first_cycle.val() && self.bad_job.val() {
-                self.code.next = self.bad_job_code.val().into();
-            }
-            if self.loader_error.val() {
-                self.code.next = self.loader_error_code.val();
-            }
-        }
-        if self.closing.val() {
-            self.ending.next = true;
-        }
-        if self.ending.val() && self.leaves.val() && self.out_last.val() {
-            self.running.next = false;
-            self.complete.next = true;
-            self.failing.next = false;
-            self.ending.next = false;
-        }
-        if self.abort_job.val() {
-            self.running.next = false;
-            self.failing.next = false;
-            self.ending.next = false;
-            self.code.next = self.aborted_code.val().into();
-        }
-        self.busy.next = self.running.val();
-        self.done.next = self.complete.val();
-        self.error_code.next = self.code.val();
-        self.clear.next = self.start.val() || self.failing.val() || self.abort_job.val();
-        self.clear_drain.next = self.start.val() || self.abort_job.val();
-        self.flush.next = self.late_error.val();
-        self.failed.next = self.failing.val() && self.loader_done.val() && !self.ending.val();
+        self.clear_drain.next = self.job.start.val() || self.job.abort_job.val();
 
         // Counters.
         self.products_q.next = self.products.val();
         self.adding_q.next = self.adding.val();
-        if self.running.val() {
+        if self.job.running.val() {
             self.count[self.cycles.val()].next = self.count[self.cycles.val()].val() + 1;
         }
         self.count[self.multiplications.val()].next =
@@ -265,10 +142,10 @@ impl Logic for FcControl {
         if self.accepted.val() {
             self.count[self.in_beats.val()].next = self.count[self.in_beats.val()].val() + 1;
         }
-        if self.leaves.val() {
+        if self.job.leaves.val() {
             self.count[self.out_beats.val()].next = self.count[self.out_beats.val()].val() + 1;
         }
-        if self.start.val() {
+        if self.job.start.val() {
             for i in 0..self.statistics.val() {
                 self.count[i].next = 0.into();
             }
