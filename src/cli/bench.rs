@@ -93,7 +93,7 @@ struct GridArgs {
     /// Accelerator sizes: presets or TOML files [default: small,paper].
     #[arg(long, value_delimiter = ',')]
     presets: Option<Vec<String>>,
-    /// Modes of reuse [default: all].
+    /// Modes of reuse; each accelerator takes those that it has [default: all].
     #[arg(long, value_delimiter = ',', value_enum)]
     modes: Option<Vec<Mode>>,
     /// Seeds, as 1-10 or 1,4,7 [default: 1-10].
@@ -320,7 +320,7 @@ fn finish(folder: &Path, store: &Store) -> Result<Outcome> {
 
 fn print_table(report: &Report) {
     println!(
-        "{:<20} {:<8} {:<9} {:>9} {:>8} {:>14} {:>17}  seeds",
+        "{:<20} {:<11} {:<9} {:>9} {:>8} {:>14} {:>17}  seeds",
         "network", "preset", "mode", "accuracy", "speedup", "over elements", "against dense"
     );
     for cell in &report.summary {
@@ -347,7 +347,7 @@ fn table_line(cell: &Summary) -> String {
         _ => String::new(),
     };
     format!(
-        "{:<20} {:<8} {:<9} {:>7.2} % {:>7.2}x {over:>14} {delta:>17}  {}{verdict}",
+        "{:<20} {:<11} {:<9} {:>7.2} % {:>7.2}x {over:>14} {delta:>17}  {}{verdict}",
         cell.net,
         cell.preset,
         cell.mode,

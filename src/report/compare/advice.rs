@@ -13,7 +13,7 @@ pub fn of(cells: &[Cell], areas: &[Area], crew: &[CrewLayer]) -> Vec<String> {
         let nets: Vec<&[Cell]> = class.chunk_by(|a, b| a.net == b.net).collect();
         all.extend(exact(&nets));
         all.extend(inexact(&nets));
-        all.extend(reuse(class, nets.len()));
+        all.extend(reuse(class, &nets));
         all.extend(area(class[0].multipliers, class, areas));
     }
     all.extend(layers(crew));
@@ -130,7 +130,7 @@ fn inexact(nets: &[&[Cell]]) -> Vec<String> {
 }
 
 /// What reuse adds to the skipping of zeros, in both systems.
-fn reuse(class: &[Cell], nets: usize) -> Option<String> {
+fn reuse(class: &[Cell], nets: &[&[Cell]]) -> Option<String> {
     let over = |mode: Mode| {
         let own = class.iter().filter(|c| c.mode == mode);
         let gain = mean(own, |c| c.speedup_over_zero_elements)?;
@@ -147,18 +147,24 @@ fn reuse(class: &[Cell], nets: usize) -> Option<String> {
         Mode::Acrtc,
     ];
     let gains: Vec<String> = modes.into_iter().filter_map(over).collect();
+    let skips = |cell: &&Cell| cell.mode == Mode::Elements;
+    let both: Vec<&[Cell]> = nets
+        .iter()
+        .copied()
+        .filter(|net| net.iter().filter(skips).count() == 2)
+        .collect();
     let zeros = |system: &'static str| {
-        let own = class
-            .iter()
-            .filter(move |c| c.system == system && c.mode == Mode::Elements);
+        let cells = both.iter().flat_map(|net| net.iter());
+        let own = cells.filter(move |c| c.system == system && c.mode == Mode::Elements);
         mean(own, |c| Some(c.speedup_over_own_dense))
     };
     let (array, core) = (zeros("mercury")?, zeros("tensor core")?);
     (!gains.is_empty()).then(|| {
         format!(
             "Where the speed comes from: skipping zero elements alone gives {array:.2}× on the MERCURY array and {core:.2}× on the tensor core \
-             (geometric mean of {nets} networks, each against itself without skipping). Beyond that, against the same core with zero elements \
+             (geometric mean of {} networks, each against itself without skipping). Beyond that, against the same core with zero elements \
              skipped: {}.",
+            both.len(),
             gains.join(", ")
         )
     })

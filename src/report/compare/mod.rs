@@ -200,7 +200,7 @@ fn place(preset: &str) -> Option<(usize, &'static str)> {
 /// The cells of networks that both systems have, and what is left out.
 fn cells(rows: Vec<Row>) -> (Vec<Cell>, Vec<String>) {
     let mut classes: BTreeMap<(usize, String), BTreeSet<&'static str>> = BTreeMap::new();
-    for row in &rows {
+    for row in rows.iter().filter(|r| r.mode == Mode::Dense) {
         if let Some((multipliers, system)) = place(&row.preset) {
             let systems = classes.entry((multipliers, row.net.clone())).or_default();
             systems.insert(system);
@@ -209,7 +209,7 @@ fn cells(rows: Vec<Row>) -> (Vec<Cell>, Vec<String>) {
     let (both, alone): (Vec<_>, Vec<_>) = classes.into_iter().partition(|(_, s)| s.len() == 2);
     let missing = alone.into_iter().map(|((multipliers, net), systems)| {
         let there = systems.first().expect("a class has rows");
-        format!("{net} with {multipliers} multipliers: runs of {there} only")
+        format!("{net} with {multipliers} multipliers: dense runs of {there} only")
     });
     let missing = missing.collect();
     let mut cells = vec![];

@@ -65,6 +65,19 @@ fn speeds_are_over_the_dense_mercury_array_of_the_same_seed() {
     close(cell("tensor core", Mode::Dense).speedup, 1000.0 / 1200.0);
     assert_eq!(cell("tensor core", Mode::Dense).verdict(), None);
     assert_eq!(all.missing.len(), 4, "{:?}", all.missing);
+    // Without dense runs of both systems a network is left out.
+    let other = |preset, mode| Row {
+        net: "other".into(),
+        ..row(preset, mode, 1, 0.5, 10)
+    };
+    let mut more = rows();
+    more.extend([
+        other("small", Mode::Dense),
+        other("acrtc-small", Mode::Acrtc),
+    ]);
+    let more = Comparison::of(more, vec![], vec![]).unwrap();
+    assert_eq!(more.cells, all.cells);
+    assert!(more.missing[0].contains("other with 8 multipliers: dense runs of mercury only"));
 }
 
 #[test]
