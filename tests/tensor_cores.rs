@@ -129,19 +129,10 @@ fn options_of_the_other_system_are_refused() {
         ],
         "must be below 100",
     );
-    let job = mercury(&[
-        "job",
-        "--pass",
-        "forward",
-        "--in",
-        "x",
-        "--out",
-        "y",
-        "--preset",
-        "acrtc-small",
-    ])
-    .assert();
-    job.code(2).stderr(contains("acrtc-small is a tensor core"));
+    mercury(&["inspect", "--layer", "conv1", "--preset", "acrtc-small"])
+        .assert()
+        .code(2)
+        .stderr(contains("acrtc-small is a tensor core"));
 }
 
 #[test]
