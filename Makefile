@@ -5,7 +5,7 @@ COSIM := $(if $(filter crew-% dense-fc-%,$(PRESET)),crew cosim --layers,$(if $(f
 SYNTH_STAMP := .tools/.synth-$(shell sha256sum tools/synth-requirements.txt tools/install-synth.sh | sha256sum | cut -c1-12)
 STAMP := .tools/.done-$(shell sha256sum tools/requirements.txt tools/install.sh | sha256sum | cut -c1-12)
 
-.PHONY: help tools synth-tools doctor gen package test verilator-test lint synth clean
+.PHONY: help tools synth-tools doctor gen package test verilator-test netlist-test lint synth bitstream clean
 
 help:  ## this list
 	@echo "make VERB [PRESET=$(PRESET)]"
@@ -39,11 +39,17 @@ verilator-test: tools gen  ## co-simulate PRESET on Verilator against the golden
 	@cargo run --release --quiet --bin mercury -- $(COSIM) 200 --preset $(PRESET) --seed 1
 	@cargo run --release --quiet --bin mercury -- $(COSIM) 100 --preset $(PRESET) --seed 2 --p-stall 0.3
 
+netlist-test: tools  ## co-simulate what Yosys makes of PRESET, or of its MODULES="pe mcache", against the golden model
+	@tools/netlist.py --preset $(PRESET) $(if $(MODULES),--module $(MODULES)) $(if $(CELLS),--cells $(CELLS))
+
 lint: tools  ## every preset through Verilator -Wall, Yosys and, when installed, Icarus
 	@tools/lint.sh
 
 synth: synth-tools  ## area, clock, critical path and bitstream of PRESET: reports/synth/
 	@tools/synth.py --preset $(PRESET)
+
+bitstream: synth-tools  ## PRESET with a serial link to the host on a ULX3S board: packages/PRESET/board/ulx3s.bit
+	@tools/bitstream.sh $(PRESET)
 
 clean:  ## remove what was built and the installed tools
 	rm -rf target .tools

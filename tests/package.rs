@@ -100,6 +100,31 @@ fn c_example_and_testbench_check_the_design() {
     }
 }
 
+/// The same job through the serial line of the board's top: commands, queues, registers and streams; a wrong layer is found, and so
+/// is a board whose packets end in the wrong place.
+#[test]
+fn a_job_runs_through_the_serial_line() {
+    let (_out, folder) = package("tiny");
+    let (good, said) = testbench(&folder, "uart");
+    assert!(good && said.contains("PASS: 32 of 32 results"), "{said}");
+
+    let layer = folder.join("testbench/layer.h");
+    let text = fs::read_to_string(&layer).unwrap();
+    let (head, operands) = text.split_once("layer_x[32] = {\n  ").unwrap();
+    fs::write(&layer, format!("{head}layer_x[32] = {{\n  1 + {operands}")).unwrap();
+    let (good, said) = testbench(&folder, "uart");
+    assert!(!good && said.contains("FAIL: 32 of 32 results"), "{said}");
+    fs::write(&layer, text).unwrap();
+
+    let link = folder.join("board/tiny_host_link.v");
+    let text = fs::read_to_string(&link).unwrap();
+    let broken = text.replace("s_axis_tlast = ", "s_axis_tlast = 1'b1 | ");
+    assert_ne!(broken, text);
+    fs::write(&link, broken).unwrap();
+    let (good, said) = testbench(&folder, "uart");
+    assert!(!good && said.contains("FAIL: the job ended"), "{said}");
+}
+
 /// Icarus is a second simulator; where it is not installed nothing is left out but this.
 #[test]
 fn testbench_passes_under_icarus() {

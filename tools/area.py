@@ -128,16 +128,22 @@ def verilog_folder(config):
     return WORK / "verilog" / hashlib.sha256(toml(config).encode()).hexdigest()[:12]
 
 
+def program(name):
+    """The command that runs a program of the project: what GEN_VERILOG or MERCURY names, or `cargo run`."""
+    if built := os.environ.get(name.upper().replace("-", "_")):
+        return [built]
+    if not shutil.which("cargo"):
+        fail(3, "cargo is missing: install Rust, https://rustup.rs")
+    return ["cargo", "run", "--release", "--quiet", "--bin", name, "--"]
+
+
 def generate(config):
     """Generates the Verilog: the name of the top module, and the text of every module."""
     text, folder = toml(config), verilog_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "config.toml"
     source.write_text(text)
-    if not shutil.which("cargo"):
-        fail(3, "cargo is missing: install Rust, https://rustup.rs")
-    command = ["cargo", "run", "--release", "--quiet", "--bin", "gen-verilog", "--", "--quiet"]
-    done = subprocess.run([*command, "--config", source, "--out", folder], cwd=ROOT)
+    done = subprocess.run([*program("gen-verilog"), "--quiet", "--config", source, "--out", folder], cwd=ROOT)
     if done.returncode:
         fail(done.returncode, f"gen-verilog refused {source}")
     design = folder / config["name"]

@@ -11,6 +11,7 @@ Netlists are self-contained Verilog: the simulation models of the cells, which Y
 import argparse
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -34,7 +35,8 @@ examples
   make netlist-test PRESET=small MODULES="pe"
 
 exit codes: 0 good, 1 mismatch or failed synthesis, 2 bad usage or configuration, 3 missing tool.
-Yosys is .tools/bin/yosys (`make tools`), or what YOSYS names."""
+Yosys is .tools/bin/yosys (`make tools`), or what YOSYS names; MERCURY and GEN_VERILOG name built programs of the project, which
+otherwise `cargo run` brings."""
 
 SYNTH = {
     "ice40": "synth_ice40 -dsp -top {top}",
@@ -74,7 +76,7 @@ def netlist(cells, module, texts, timeout):
     design = "".join(family(module, texts).values())
     if cells == "ice40":
         design = area.without_lut_ram(design)
-    program = area.os.environ.get("YOSYS") or str(area.ROOT / ".tools/bin/yosys")
+    program = os.environ.get("YOSYS") or str(area.ROOT / ".tools/bin/yosys")
     if not shutil.which(program):
         area.fail(3, f"{program} is missing: run `make tools`, or name a Yosys with YOSYS=")
     steps = script(cells, module)
@@ -109,13 +111,16 @@ def replaced(arguments, config):
     source = area.verilog_folder(config) / config["name"]
     manifest = json.loads((source / "manifest.json").read_text())
     netlists = {m: netlist(arguments.cells, m, texts, arguments.timeout) for m in modules}
-    key = [arguments.cells, *modules, *netlists.values(), *texts.values()]
+    key = [arguments.cells, *(arguments.spoil or []), *modules, *netlists.values(), *texts.values()]
     folder = WORK / hashlib.sha256(chr(0).join(key).encode()).hexdigest()[:16]
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     hollow = {m: area.heads([m], texts)[0] if m in modules else text for m, text in texts.items()}
     needed = family(top, hollow)
     files = [name for name in manifest["files"] if name.removesuffix(".v") in needed]
+    if arguments.spoil:
+        old, new = arguments.spoil
+        netlists = {m: text.replace(old, new) for m, text in netlists.items()}
     for name in files:
         module = name.removesuffix(".v")
         (folder / name).write_text(netlists.get(module) or (source / name).read_text())
@@ -135,9 +140,10 @@ def main():
     parser.add_argument("--seed", default="1", help="seed of the campaign (default: 1)")
     parser.add_argument("--p-stall", default="0", help="probability of a pause of the host (default: 0)")
     parser.add_argument("--timeout", type=int, default=3600, metavar="SECONDS", help="longest time for one synthesis (default: 3600)")
+    parser.add_argument("--spoil", nargs=2, metavar=("OLD", "NEW"), help="replace text of the netlists, to see the check fail")
     arguments = parser.parse_args()
     folder, config = replaced(arguments, area.configuration(arguments))
-    command = ["cargo", "run", "--release", "--quiet", "--bin", "mercury", "--", "cosim", "--config", config, "--rtl", folder]
+    command = [*area.program("mercury"), "cosim", "--config", config, "--rtl", folder]
     command += ["--jobs", arguments.jobs, "--seed", arguments.seed, "--p-stall", arguments.p_stall]
     sys.exit(subprocess.run(command, cwd=area.ROOT).returncode)
 

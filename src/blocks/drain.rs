@@ -380,8 +380,7 @@ impl Logic for Drain {
                 for b in 0..self.shift_beats.val() {
                     if self.beat.val() == b {
                         for l in 0..self.shift_lanes.val() {
-                            self.d1_lane[l].next =
-                                self.pes.val() > b * self.shift_step.val() + l;
+                            self.d1_lane[l].next = self.pes.val() > b * self.shift_step.val() + l;
                         }
                     }
                 }

@@ -15,7 +15,7 @@ use crate::hdl::prelude::*;
 ///
 /// **Latency** 1: what an input changes shows in the next cycle; only `start_base` depends on the inputs of its own
 /// cycle. **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
-/// **Parameters** none; size and number of slots are job registers.
+/// **Parameters** none; size and number of slots are job registers, which stand from the cycle of `clear` on.
 ///
 /// The test `feature_ring_numbers_its_slots` counts slots without end and reduces the numbers.
 #[derive(LogicBlock)]
@@ -162,8 +162,7 @@ impl Logic for FeatureRing {
 
         // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
         if self.slot_used.val() {
-            self.waits.next =
-                self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
+            self.waits.next = self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
             if self.last_of_pass.val() && !self.frees.val() {
                 self.waits.next = true;
             }

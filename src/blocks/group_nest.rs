@@ -48,6 +48,10 @@ pub struct GroupNest {
     chunk_count: Reg,
     cgroup_count: Reg,
     pass_count: Reg,
+    at_first: BitReg,
+    chunk_last: BitReg,
+    cgroup_last: BitReg,
+    pass_last: BitReg,
     about: About,
 }
 
@@ -72,6 +76,10 @@ impl GroupNest {
             chunk_count: count(),
             cgroup_count: count(),
             pass_count: count(),
+            at_first: BitReg::new(),
+            chunk_last: BitReg::new(),
+            cgroup_last: BitReg::new(),
+            pass_last: BitReg::new(),
             about: About::new(
                 "group_nest",
                 "Counts through pass, channel group and chunk of a tile, and says which levels end with the current group.",
@@ -89,29 +97,41 @@ impl Default for GroupNest {
 impl Logic for GroupNest {
     #[hdl_gen]
     fn update(&mut self) {
-        self.step_cgroup.next = self.chunk_count.val() + 1 == self.chunks.val();
-        self.in_last_cgroup.next = self.cgroup_count.val() + 1 == self.cgroups.val();
-        self.in_last_pass.next = self.pass_count.val() + 1 == self.passes.val();
-        self.step_pass.next = self.step_cgroup.val() && self.in_last_cgroup.val();
-        self.step_tile.next = self.step_pass.val() && self.in_last_pass.val();
-        self.in_first_group.next = (self.cgroup_count.val() == 0) && (self.chunk_count.val() == 0);
+        // Whether each level is at its last count stands in a register.
+        self.step_cgroup.next = self.chunk_last.val();
+        self.in_last_cgroup.next = self.cgroup_last.val();
+        self.in_last_pass.next = self.pass_last.val();
+        self.step_pass.next = self.chunk_last.val() && self.cgroup_last.val();
+        self.step_tile.next =
+            self.chunk_last.val() && self.cgroup_last.val() && self.pass_last.val();
+        self.in_first_group.next = self.at_first.val();
         self.pass.next = self.pass_count.val();
 
         if self.advance.val() {
+            self.at_first.next = self.step_pass.val();
             self.chunk_count.next = self.chunk_count.val() + 1;
+            self.chunk_last.next = self.chunk_count.val() + 2 == self.chunks.val();
             if self.step_cgroup.val() {
                 self.chunk_count.next = 0.into();
+                self.chunk_last.next = self.chunks.val() == 1;
                 self.cgroup_count.next = self.cgroup_count.val() + 1;
+                self.cgroup_last.next = self.cgroup_count.val() + 2 == self.cgroups.val();
             }
             if self.step_pass.val() {
                 self.cgroup_count.next = 0.into();
+                self.cgroup_last.next = self.cgroups.val() == 1;
                 self.pass_count.next = self.pass_count.val() + 1;
+                self.pass_last.next = self.pass_count.val() + 2 == self.passes.val();
             }
         }
         if self.load.val() {
             self.chunk_count.next = 0.into();
             self.cgroup_count.next = 0.into();
             self.pass_count.next = 0.into();
+            self.at_first.next = true;
+            self.chunk_last.next = self.chunks.val() == 1;
+            self.cgroup_last.next = self.cgroups.val() == 1;
+            self.pass_last.next = self.passes.val() == 1;
         }
     }
 }

@@ -3,6 +3,7 @@
 mod new;
 
 use super::group_nest::GroupNest;
+use super::lowest_bit::LowestBit;
 use crate::hdl::prelude::*;
 
 /// Bits of an item's kind.
@@ -195,7 +196,18 @@ pub struct ItemWalker {
     bank_q: Reg,
     addr_q: Reg,
     mask: Reg,
-    issued: Reg,
+    mask_number: Reg,
+    mask_single: BitReg,
+    fresh: BitReg,
+    rest: Reg,
+    rest_number: Reg,
+    rest_single: BitReg,
+    kept: BitReg,
+    wgrad_q: BitReg,
+    of_token: LowestBit,
+    of_flush: LowestBit,
+    of_now: LowestBit,
+    of_rest: LowestBit,
     flushing: Bit<Local>,
     macs: Bit<Local>,
     zeroing: Bit<Local>,
@@ -204,8 +216,8 @@ pub struct ItemWalker {
     overwrites: Bit<Local>,
     ones: Sig<Local>,
     walk: Sig<Local>,
-    rest: Sig<Local>,
-    lowest: Sig<Local>,
+    first_number: Sig<Local>,
+    first_single: Bit<Local>,
     round_last: Bit<Local>,
     work: Bit<Local>,
     again: Bit<Local>,
@@ -219,7 +231,6 @@ pub struct ItemWalker {
     bank_sum: Sig<Local>,
     flush_word: Sig<Local>,
     all_ones: Const,
-    k_max: Param,
     banks: Param,
     bank_w: Param,
     sum_w: Param,
@@ -238,6 +249,8 @@ pub struct ItemWalker {
 impl Logic for ItemWalker {
     #[hdl_gen]
     fn update(&mut self) {
+        self.wgrad_q.next = self.wgrad.val();
+
         // Groups of the tile.
         self.nest.load.next = self.tile_begins.val();
         self.nest.advance.next = self.group_ends.val();
@@ -264,41 +277,47 @@ impl Logic for ItemWalker {
         self.macs.next = !self.empty.val()
             && (self.flushing.val()
                 || (self.kind.val() == self.mnu_kind.val())
-                || ((self.kind.val() == self.mau_kind.val()) && !self.wgrad.val()));
-        self.zeroing.next = self.empty.val() && self.wgrad.val() && self.zero.val();
+                || ((self.kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
+        self.zeroing.next = self.empty.val() && self.wgrad_q.val() && self.zero.val();
         self.keeps.next = !self.empty.val() && (self.kind.val() == self.mau_kind.val());
-        self.sums.next = self.wgrad.val()
+        self.sums.next = self.wgrad_q.val()
             && !self.flushing.val()
             && !self.empty.val()
             && ((self.kind.val() == self.hit_kind.val())
                 || (self.kind.val() == self.mau_kind.val()));
         self.overwrites.next =
-            self.wgrad.val() && self.zero.val() && self.macs.val() && !self.overwritten.val();
+            self.wgrad_q.val() && self.zero.val() && self.macs.val() && !self.overwritten.val();
 
-        // Its elements, lowest first.
+        // Its elements, lowest first. The first cycle of a round chooses among all, none and those of the mask; what the mask
+        // begins with, what is left after this cycle, and whether a single element is left, stands in registers.
         self.ones.next = !(self.all_ones.val() << self.k_now.val());
         self.walk.next = self.mask.val();
-        if !self.mask.val().any() {
-            self.walk.next = 1.into();
-        }
+        self.first_number.next = self.mask_number.val();
+        self.first_single.next = self.mask_single.val();
         if !self.elem_skip.val() || self.overwrites.val() {
             self.walk.next = self.ones.val();
+            self.first_number.next = 0.into();
+            self.first_single.next = self.k_now.val() < 2;
         }
         if !self.macs.val() {
             self.walk.next = 1.into();
+            self.first_number.next = 0.into();
+            self.first_single.next = true;
         }
         if self.zeroing.val() {
             self.walk.next = self.ones.val();
+            self.first_number.next = 0.into();
+            self.first_single.next = self.k_now.val() < 2;
         }
-        self.rest.next = self.walk.val() & !self.issued.val();
-        self.lowest.next = self.rest.val() & (!self.rest.val() + 1);
-        self.round_last.next = !(self.rest.val() & !self.lowest.val()).any();
-        self.element_now.next = 0.into();
-        for k in 0..self.k_max.val() {
-            if self.lowest.val().get_bit(k) {
-                self.element_now.next = k.into();
-            }
+        self.of_now.word.next = self.rest.val();
+        self.element_now.next = self.rest_number.val();
+        self.round_last.next = self.rest_single.val();
+        if self.fresh.val() {
+            self.of_now.word.next = self.walk.val();
+            self.element_now.next = self.first_number.val();
+            self.round_last.next = self.first_single.val();
         }
+        self.of_rest.word.next = self.of_now.rest.val();
 
         // Where the item, its list and its group end.
         self.waits.next = (self.state.val() == WalkerState::Items) && !self.valid.val();
@@ -310,9 +329,8 @@ impl Logic for ItemWalker {
             self.flushing.val() && !self.high.val() && self.wide.read_data.val().any();
         self.item_ends.next = self.work.val() && self.round_last.val() && !self.again.val();
         self.list_ends.next = self.item_ends.val() && !self.flushing.val() && self.last.val();
-        self.flushes.next = self.list_ends.val()
-            && self.wgrad.val()
-            && (self.keeps.val() || (self.flush_count.val() != 0));
+        self.flushes.next =
+            self.list_ends.val() && self.wgrad_q.val() && (self.keeps.val() || self.kept.val());
         self.group_ends.next = self.list_ends.val() && !self.flushes.val();
         self.flush_loads.next =
             (self.state.val() == WalkerState::Gap) && (self.gap.val() == self.last_gap.val());
@@ -335,9 +353,11 @@ impl Logic for ItemWalker {
         // The next cycle.
         if self.work.val() {
             self.begun.next = true;
-            self.issued.next = self.issued.val() | self.lowest.val();
+            self.fresh.next = self.round_last.val();
+            self.rest.next = self.of_now.rest.val();
+            self.rest_number.next = self.of_rest.number.val();
+            self.rest_single.next = self.of_rest.single.val();
             if self.round_last.val() {
-                self.issued.next = 0.into();
                 self.high.next = self.again.val();
                 if self.macs.val() {
                     self.overwritten.next = true;
@@ -358,8 +378,12 @@ impl Logic for ItemWalker {
             self.bank_q.next = self.item_bank.val();
             self.addr_q.next = self.item_addr.val();
             self.mask.next = self.item_mask.val();
-            self.issued.next = 0.into();
+            self.mask_number.next = self.of_token.number.val();
+            self.mask_single.next = self.of_token.single.val();
+            self.fresh.next = true;
         }
+        self.of_token.word.next = self.item_mask.val();
+        self.of_flush.word.next = unsigned_cast(self.flush.read_data.val());
         self.gap.next = 0.into();
         if self.flushes.val() {
             self.state.next = WalkerState::Gap;
@@ -375,7 +399,9 @@ impl Logic for ItemWalker {
             self.bank_q.next = unsigned_cast(self.flush.read_data.val() >> self.bank_at.val());
             self.addr_q.next = unsigned_cast(self.flush.read_data.val() >> self.addr_at.val());
             self.mask.next = unsigned_cast(self.flush.read_data.val());
-            self.issued.next = 0.into();
+            self.mask_number.next = self.of_flush.number.val();
+            self.mask_single.next = self.of_flush.single.val();
+            self.fresh.next = true;
         }
 
         // Entries of the group in a weight gradient; the next one to flush is always being read.
@@ -394,6 +420,7 @@ impl Logic for ItemWalker {
         }
         if self.work.val() && self.sums.val() && self.keeps.val() {
             self.flush_count.next = self.flush_count.val() + 1;
+            self.kept.next = true;
         }
         self.wide.write_enable.next = self.wide_write.val();
         self.wide.write_address.next = self.wide_entry.val();
@@ -404,6 +431,7 @@ impl Logic for ItemWalker {
             self.begun.next = false;
             self.overwritten.next = false;
             self.flush_count.next = 0.into();
+            self.kept.next = false;
             self.flush_index.next = 0.into();
             self.high.next = false;
         }
@@ -434,23 +462,23 @@ impl Logic for ItemWalker {
         // What the PEs do with it.
         self.issue.next = self.work.val() && (!self.empty.val() || self.zeroing.val());
         self.mac.next = self.work.val() && self.macs.val();
-        self.nonzero.next = self.macs.val() && (self.mask.val() & self.lowest.val()).any();
+        self.nonzero.next = self.macs.val() && (self.mask.val() & self.of_now.lowest.val()).any();
         self.one.next = self.sums.val();
         self.element.next = self.element_now.val();
         self.position.next = self.position_q.val();
         self.entry.next = self.entry_q.val();
-        self.vector_first.next = self.wgrad.val() || !self.issued.val().any();
+        self.vector_first.next = self.wgrad_q.val() || self.fresh.val();
         self.psum_update.next = !self.empty.val() && self.round_last.val();
         self.psum_zero.next = self.first.val() || (self.kind.val() == self.clear_kind.val());
         self.cache_write.next = self.keeps.val() && self.round_last.val();
-        if self.wgrad.val() {
+        if self.wgrad_q.val() {
             self.psum_update.next = self.macs.val() || self.zeroing.val();
             self.psum_zero.next = self.overwrites.val() || self.zeroing.val();
             self.cache_write.next = self.sums.val();
         }
         self.cache_add.next = self.kind.val() == self.hit_kind.val();
         self.cache_reuse.next =
-            !self.wgrad.val() && !self.empty.val() && (self.kind.val() == self.hit_kind.val());
+            !self.wgrad_q.val() && !self.empty.val() && (self.kind.val() == self.hit_kind.val());
         self.use_cache.next = self.flushing.val();
         self.cache_low.next = self.again.val();
         self.cache_high.next = self.high.val();

@@ -333,11 +333,9 @@ impl Logic for LoopNest {
             self.chunk_last.next = self.next_chunk_last.val();
             self.cgroup_last.next = self.next_cgroup_last.val();
             self.pass_last.next = self.next_pass_last.val();
-            self.c_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val();
-            self.x_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val();
+            self.c_steps.next = self.next_kc_last.val() && self.next_kr_last.val();
+            self.x_steps.next =
+                self.next_kc_last.val() && self.next_kr_last.val() && self.next_c_last.val();
             self.y_steps.next = self.next_kc_last.val()
                 && self.next_kr_last.val()
                 && self.next_c_last.val()

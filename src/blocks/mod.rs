@@ -19,6 +19,7 @@
 //! | [`group_nest`] | the loop counters of groups |
 //! | [`list_reader`] | reads Hitmap lists ahead of their use |
 //! | [`item_walker`] | what is issued for a list's items |
+//! | [`lowest_bit`] | which element of a vector comes next |
 //! | [`patch_agu`] | feature addresses and padding |
 //! | [`feature_ring`] | account of the feature slots of a set |
 //! | [`weight_ring`] | account of the weights of a set |
@@ -37,6 +38,7 @@
 //! | [`drain`] | reads psum banks, sends results |
 //! | [`output_packer`] | rounds or not, packs the output beats |
 //! | [`requantizer`] | one lane of rounding and saturation |
+//! | [`host`] | serial link of a board to registers and streams |
 //! | [`crew`] | blocks of the designs for fully connected layers |
 //! | [`acrtc`] | blocks of the tensor cores |
 
@@ -56,6 +58,7 @@ pub mod feature_buffer;
 pub mod feature_ring;
 pub mod group_nest;
 pub mod hitmap;
+pub mod host;
 pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;
@@ -63,6 +66,7 @@ pub mod job_state;
 pub mod list_reader;
 pub mod loader;
 pub mod loop_nest;
+pub mod lowest_bit;
 pub mod mcache;
 pub mod mcache_data;
 pub mod output_packer;

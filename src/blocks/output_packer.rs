@@ -13,10 +13,10 @@ pub const RAW_W: usize = 64;
 ///  value[l] ─┬─► [requantizer] ─► D3 ─┐
 ///            ├─► [raw] ─────────► D3 ─┴─► pack ─► [beat] ─► m_axis
 ///  word ─────┼──────────────────► D3 ───────▲
-///            └─► |sum| ─► tree ─► D3 ─► [maximum] ─► max_abs
+///            └─► [|sum|] ─► tree ─► [beat] ─► [maximum] ─► max_abs
 /// ```
 ///
-/// **Latency** what is there in cycle c leaves from c+2. **Back-pressure** `enable` is 0, and everything stands still,
+/// **Latency** what is there in cycle c leaves from c+2, and counts in `max_abs` from c+3. **Back-pressure** `enable` is 0, and everything stands still,
 /// while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
 /// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
 ///

@@ -77,9 +77,15 @@ pub struct PositionWalk {
     line_bank: Reg,
     line_addr: Reg,
     image_addr: Reg,
-    x_ends: Bit<Local>,
-    y_ends: Bit<Local>,
-    img_ends: Bit<Local>,
+    x_ends: BitReg,
+    y_ends: BitReg,
+    img_ends: BitReg,
+    y_last: BitReg,
+    img_last: BitReg,
+    at_first: BitReg,
+    next_x_last: Bit<Local>,
+    next_y_last: Bit<Local>,
+    next_img_last: Bit<Local>,
     bank_sum: Sig<Local>,
     next_bank: Sig<Local>,
     next_addr: Sig<Local>,
@@ -134,9 +140,15 @@ impl PositionWalk {
             line_bank: Reg::unsigned(bank_w).without_reset(),
             line_addr: place(),
             image_addr: place(),
-            x_ends: Bit::new(),
-            y_ends: Bit::new(),
-            img_ends: Bit::new(),
+            x_ends: BitReg::new(),
+            y_ends: BitReg::new(),
+            img_ends: BitReg::new(),
+            y_last: BitReg::new(),
+            img_last: BitReg::new(),
+            at_first: BitReg::new(),
+            next_x_last: Bit::new(),
+            next_y_last: Bit::new(),
+            next_img_last: Bit::new(),
             bank_sum: Sig::unsigned(bank_w + 1),
             next_bank: Sig::unsigned(bank_w),
             next_addr: local(),
@@ -156,9 +168,25 @@ impl PositionWalk {
 impl Logic for PositionWalk {
     #[hdl_gen]
     fn update(&mut self) {
-        self.x_ends.next = self.x.val() + 1 == self.cols.val();
-        self.y_ends.next = self.x_ends.val() && (self.y.val() + 1 == self.rows.val());
-        self.img_ends.next = self.y_ends.val() && (self.img.val() + 1 == self.images.val());
+        // Whether a line, an image or the tile ends with this position stands in registers; here for the next one.
+        self.next_x_last.next = self.x.val() + 2 == self.cols.val();
+        if self.x_ends.val() || self.load.val() {
+            self.next_x_last.next = self.cols.val() == 1;
+        }
+        self.next_y_last.next = self.y_last.val();
+        if self.x_ends.val() {
+            self.next_y_last.next = self.y.val() + 2 == self.rows.val();
+        }
+        if self.y_ends.val() || self.load.val() {
+            self.next_y_last.next = self.rows.val() == 1;
+        }
+        self.next_img_last.next = self.img_last.val();
+        if self.y_ends.val() {
+            self.next_img_last.next = self.img.val() + 2 == self.images.val();
+        }
+        if self.load.val() {
+            self.next_img_last.next = self.images.val() == 1;
+        }
 
         self.bank_sum.next = bit_cast_w(self.line_bank.val(), self.sum_w.val())
             + bit_cast_w(self.y_bank.val(), self.sum_w.val());
@@ -191,6 +219,13 @@ impl Logic for PositionWalk {
         }
 
         if self.load.val() || self.advance.val() {
+            self.y_last.next = self.next_y_last.val();
+            self.img_last.next = self.next_img_last.val();
+            self.x_ends.next = self.next_x_last.val();
+            self.y_ends.next = self.next_x_last.val() && self.next_y_last.val();
+            self.img_ends.next =
+                self.next_x_last.val() && self.next_y_last.val() && self.next_img_last.val();
+            self.at_first.next = self.load.val();
             self.now_bank.next = self.next_bank.val();
             self.now_addr.next = self.next_addr.val();
             self.now_row.next = self.next_row.val();
@@ -219,7 +254,7 @@ impl Logic for PositionWalk {
         self.addr.next = self.now_addr.val();
         self.row.next = self.now_row.val();
         self.col.next = self.now_col.val();
-        self.first.next = self.i.val() == 0;
+        self.first.next = self.at_first.val();
         self.last.next = self.img_ends.val();
     }
 }

@@ -105,7 +105,7 @@ pub struct SetSequencer {
     pub walk_rows_m1: Vec<Sig<In>>,
     /// Walker: a tile becomes active.
     pub tile_begins: Vec<Bit<Out>>,
-    /// Walker: passes of the active tile.
+    /// Walker: passes of the active tile, or of the one that becomes active.
     pub tile_passes: Vec<Sig<Out>>,
     /// Walker: its psums start from zero.
     pub tile_zero: Vec<Bit<Out>>,
@@ -312,6 +312,9 @@ impl Logic for SetSequencer {
         for r in 0..self.reuse_count.val() {
             self.tile_begins[r].next = self.take.val();
             self.tile_passes[r].next = self.tiles.passes.val();
+            if self.take.val() {
+                self.tile_passes[r].next = self.tiles.pending_passes.val();
+            }
             self.tile_zero[r].next = self.tiles.zero.val();
             self.go[r].next = self.proceeds.val() && self.reuses.val();
             if self.reuse[r].val() {

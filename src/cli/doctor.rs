@@ -50,7 +50,7 @@ fn line(f: &Finding) -> String {
             format!("{}; only for {purpose}: {}", e.found, e.fix),
         ),
     };
-    format!("{mark} {:<10} {what}", f.tool)
+    format!("{mark} {:<12} {what}", f.tool)
 }
 
 fn examine() -> Vec<Finding> {
@@ -71,7 +71,13 @@ fn examine() -> Vec<Finding> {
         needed("C++", toolchain::find_cxx().map(at)),
         needed("verilator", toolchain::find_verilator().map(at)),
         optional("python3", python(), "`make tools`"),
-        optional("yosys", yosys(), "`make lint`"),
+        optional(
+            "yosys",
+            wasm("yosys", "run `make tools`"),
+            "`make lint`, `make netlist-test`",
+        ),
+        optional("nextpnr-ecp5", route("nextpnr-ecp5"), PLACES),
+        optional("ecppack", route("ecppack"), PLACES),
         optional("iverilog", icarus(), "`make lint`"),
     ]
 }
@@ -90,11 +96,19 @@ fn runs(tool: &str, fix: &str) -> Result<String, MissingTool> {
     toolchain::version_line(Path::new(tool)).map_err(|e| missing(tool, e, fix))
 }
 
-/// Where Yosys is. It is not run: its first run compiles it, which takes a minute or two.
-fn yosys() -> Result<String, MissingTool> {
-    let path = toolchain::project_tool("yosys").or_else(|| toolchain::on_path("yosys"));
+/// What the tools of place and route are for.
+const PLACES: &str = "`make synth`, `make bitstream`";
+
+/// Where a tool of place and route is.
+fn route(tool: &str) -> Result<String, MissingTool> {
+    wasm(tool, "run `make synth-tools`")
+}
+
+/// Where a tool in WebAssembly is. It is not run: its first run compiles it, which takes a minute or two.
+fn wasm(tool: &str, fix: &str) -> Result<String, MissingTool> {
+    let path = toolchain::project_tool(tool).or_else(|| toolchain::on_path(tool));
     path.map(|p| p.display().to_string())
-        .ok_or_else(|| missing("yosys", "not found", "run `make tools`"))
+        .ok_or_else(|| missing(tool, "not found", fix))
 }
 
 /// Where Icarus Verilog is, which has no `--version`.
@@ -133,15 +147,15 @@ mod tests {
         let absent = || Err(missing("tool", "not in PATH", "run `make tools`"));
         assert_eq!(
             finding(Ok("tool 1.3".into()), None),
-            "ok      tool       tool 1.3"
+            "ok      tool         tool 1.3"
         );
         assert_eq!(
             finding(absent(), None),
-            "MISSING tool       not in PATH; any version is needed; run `make tools`"
+            "MISSING tool         not in PATH; any version is needed; run `make tools`"
         );
         assert_eq!(
             finding(absent(), Some("lint")),
-            "absent  tool       not in PATH; only for lint: run `make tools`"
+            "absent  tool         not in PATH; only for lint: run `make tools`"
         );
     }
 
@@ -157,6 +171,8 @@ mod tests {
                 "verilator",
                 "python3",
                 "yosys",
+                "nextpnr-ecp5",
+                "ecppack",
                 "iverilog"
             ]
         );

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  manifest ─► templates ─► NAME.core for FuseSoC; flow/: constraints, Vivado, Quartus and Yosys scripts, wrapper with interfaces
-//!  register table ────────► driver/     C macros and layer, Rust module, SystemRDL
+//!  register table ────────► driver/     C macros and layers, Rust module, SystemRDL
+//!  blocks::host ──────────► board/      top of a board with a serial link to the host
 //!  planner, golden model ─► testbench/  jobs with their results, a testbench in Verilog and one in C that check them
 //! ```
 
@@ -15,9 +16,11 @@ use anyhow::{Context, Result};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
 
+use crate::blocks::host::link::{HostLink, SILENCE_W};
 use crate::config::Config;
 use crate::cosim::rtl::{Direction, Manifest, PortSpec};
 use crate::designs::Sizes;
+use crate::hdl::verilog::{self, Header};
 use crate::regmap::{rust_module, system_rdl};
 
 /// Files of the tools; `NAME` is the configuration's, `TOP` the top module's.
@@ -33,15 +36,35 @@ const FLOW: [(&str, &str); 8] = [
 ];
 
 /// Files of the testbench made from templates.
-const TESTBENCH: [(&str, &str); 4] = [
+const TESTBENCH: [(&str, &str); 6] = [
     ("testbench/TOP_tb.v", include_str!("templates/testbench.v")),
     ("testbench/run.sh", include_str!("templates/run.sh")),
     ("testbench/forward.c", include_str!("templates/forward.c")),
     ("testbench/board.cpp", include_str!("templates/board.cpp")),
+    (
+        "testbench/board_uart.c",
+        include_str!("templates/board_uart.c"),
+    ),
+    (
+        "testbench/ulx3s_sim.cpp",
+        include_str!("templates/ulx3s_sim.cpp"),
+    ),
+];
+
+/// Files of the ULX3S board, in the folder `board`.
+const BOARD: [(&str, &str); 2] = [
+    ("board/ulx3s.v", include_str!("templates/ulx3s.v")),
+    ("board/ulx3s.lpf", include_str!("templates/ulx3s.lpf")),
 ];
 
 /// The C layer over the register macros.
 const HAL: &str = include_str!("driver/mercury_hal.h");
+
+/// The same over a serial line.
+const UART: &str = include_str!("driver/mercury_uart.h");
+
+/// Clock cycles of a bit on the board's serial line: 25 MHz, 1,000,000 baud.
+const BIT_CLOCKS: usize = 25;
 
 /// Clock that constraints ask for, in MHz.
 const CLOCK_MHZ: f64 = 100.0;
@@ -57,6 +80,7 @@ pub fn write(manifest: &Manifest<Sizes>, folder: &Path) -> Result<Vec<String>> {
     let mut files = flow(manifest)?;
     if let Sizes::Mercury(config) = &manifest.config {
         files.extend(drivers(config));
+        files.extend(board(manifest, config)?);
         files.extend(testbench(manifest, config)?);
     }
     for (name, text) in &files {
@@ -126,11 +150,42 @@ fn port(port: &PortSpec) -> Value {
     context! { name => &port.name, direction => direction, width => port.width, range, bus, signal, kind }
 }
 
+/// The board's top, its pins, and the Verilog of its host link.
+fn board(manifest: &Manifest<Sizes>, config: &Config) -> Result<Vec<File>> {
+    let link = format!("{}_host_link", manifest.name.replace('-', "_"));
+    let header = Header {
+        generator_version: env!("CARGO_PKG_VERSION").into(),
+        preset: manifest.name.clone(),
+        config_hash: manifest.config_hash.clone(),
+    };
+    let block = HostLink::new(config, BIT_CLOCKS, SILENCE_W);
+    let design = verilog::print_prefixed(&block, &link, &header, &format!("{link}_"))?;
+    let facts = context! { link => &link, ..facts(manifest) };
+    let mut files = BOARD
+        .iter()
+        .map(|(file, template)| render(file, template, &facts, manifest))
+        .collect::<Result<Vec<_>>>()?;
+    let names = design.modules.iter().map(|m| format!("{}.v", m.name));
+    let list: String = names
+        .chain(["ulx3s.v".into()])
+        .map(|name| name + "\n")
+        .collect();
+    files.push(("board/ulx3s.f".into(), list));
+    files.extend(
+        design
+            .modules
+            .into_iter()
+            .map(|m| (format!("board/{}.v", m.name), m.text)),
+    );
+    Ok(files)
+}
+
 fn drivers(config: &Config) -> Vec<File> {
     let (header, macros) = Sizes::Mercury(config.clone()).c_header();
     [
         (header, macros),
         ("mercury_hal.h", HAL.into()),
+        ("mercury_uart.h", UART.into()),
         ("mercury.rs", rust_module::render()),
         ("mercury.rdl", system_rdl::render()),
     ]
@@ -143,7 +198,7 @@ fn testbench(manifest: &Manifest<Sizes>, config: &Config) -> Result<Vec<File>> {
     let sizes = jobs::sizes(&jobs);
     let facts = context! {
         name => &manifest.name, top => &manifest.top, files => &manifest.files, ports => facts(manifest).get_attr("ports")?,
-        bus => config.bus_w, address_bits => crate::regmap::ADDRESS_BITS, ..sizes
+        bit_clocks => BIT_CLOCKS, bus => config.bus_w, address_bits => crate::regmap::ADDRESS_BITS, ..sizes
     };
     let mut files = TESTBENCH
         .iter()

@@ -2,6 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::loop_nest::LoopNest;
+use mercury::blocks::lowest_bit::LowestBit;
 use mercury::blocks::patch_agu::PatchAgu;
 use mercury::config::Config;
 use mercury::hdl::Sim;
@@ -348,4 +349,26 @@ fn patch_agu_follows_the_formula() {
         inside[0] > 500 && inside[1] > 500,
         "both kinds of elements: {inside:?}"
     );
+}
+
+#[test]
+fn lowest_bit_is_found() {
+    for width in [1, 2, 9, 16, 33, 64] {
+        let mut block = sim(LowestBit::new(width));
+        let mut rng = rng(width as u64);
+        for round in 0..200 {
+            // Words of all densities, none and one bit among them.
+            let mask = u64::MAX >> (64 - width);
+            let word =
+                (0..round % 5).fold(mask, |w, _| w & rng.random::<u64>()) * u64::from(round > 0);
+            set(&mut block.word, word as i128);
+            block.settle();
+            let lowest = word & word.wrapping_neg();
+            assert_eq!(block.lowest.val().to_u64(), lowest, "{word:x}");
+            assert_eq!(block.rest.val().to_u64(), word & !lowest, "{word:x}");
+            assert_eq!(block.single.val(), word.count_ones() < 2, "{word:x}");
+            let number = if word == 0 { 0 } else { word.trailing_zeros() };
+            assert_eq!(block.number.val().to_u64(), u64::from(number), "{word:x}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod compute;
 mod design;
 mod detection;
 mod drain;
+mod host;
 mod loader;
 mod queues;
 mod registers;

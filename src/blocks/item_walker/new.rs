@@ -3,6 +3,7 @@
 use super::{CLEAR, GAP, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
 use crate::blocks::group_nest::GroupNest;
 use crate::blocks::loop_nest::COUNT_W;
+use crate::blocks::lowest_bit::LowestBit;
 use crate::blocks::patch_agu::ADDR_W;
 use crate::config::{Config, count_width};
 use crate::hdl::prelude::*;
@@ -106,7 +107,18 @@ impl ItemWalker {
             bank_q: pipe(config.bank_w()),
             addr_q: pipe(config.feature_w()),
             mask: pipe(config.k_max),
-            issued: pipe(config.k_max),
+            mask_number: pipe(config.k_w()),
+            mask_single: flag(),
+            fresh: flag(),
+            rest: pipe(config.k_max),
+            rest_number: pipe(config.k_w()),
+            rest_single: flag(),
+            kept: BitReg::new(),
+            wgrad_q: BitReg::new(),
+            of_token: LowestBit::new(config.k_max),
+            of_flush: LowestBit::new(config.k_max),
+            of_now: LowestBit::new(config.k_max),
+            of_rest: LowestBit::new(config.k_max),
             flushing: Bit::new(),
             macs: Bit::new(),
             zeroing: Bit::new(),
@@ -115,8 +127,8 @@ impl ItemWalker {
             overwrites: Bit::new(),
             ones: Sig::unsigned(config.k_max),
             walk: Sig::unsigned(config.k_max),
-            rest: Sig::unsigned(config.k_max),
-            lowest: Sig::unsigned(config.k_max),
+            first_number: Sig::unsigned(config.k_w()),
+            first_single: Bit::new(),
             round_last: Bit::new(),
             work: Bit::new(),
             again: Bit::new(),
@@ -130,7 +142,6 @@ impl ItemWalker {
             bank_sum: Sig::unsigned(config.bank_w() + 1),
             flush_word: Sig::unsigned(flush_w),
             all_ones: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 1)),
-            k_max: Param::new(config.k_max),
             banks: Param::new(config.l),
             bank_w: Param::new(config.bank_w()),
             sum_w: Param::new(config.bank_w() + 1),

@@ -1,0 +1,105 @@
+//! What Yosys makes of the Verilog: multipliers and memories where they are meant, and a netlist that computes the same.
+//!
+//! Without Yosys (`make tools`, or the variable YOSYS) these tests say so and check nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mercury::config::Config;
+use mercury::cosim::toolchain::{on_path, project_tool};
+use mercury::designs::Sizes;
+use mercury::hdl::verilog::Design;
+
+fn yosys() -> Option<PathBuf> {
+    let named = std::env::var_os("YOSYS").map(PathBuf::from);
+    let found = named
+        .or_else(|| project_tool("yosys"))
+        .or_else(|| on_path("yosys"));
+    if found.is_none() {
+        println!("yosys is not there: run `make tools`");
+    }
+    found.map(|path| fs::canonicalize(&path).unwrap_or(path))
+}
+
+/// Multipliers and block RAMs that ECP5 synthesis infers, before it maps logic.
+fn inferred(yosys: &Path, design: &Design, text: &str) -> (usize, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("design.v"), text).unwrap();
+    let script = format!(
+        "read_verilog design.v; synth_ecp5 -top {} -run begin:map_gates; tee -o stat.json stat -json",
+        design.top
+    );
+    // In WebAssembly it sees its own folder only.
+    let done = Command::new(yosys)
+        .current_dir(folder.path())
+        .args(["-q", "-p", &script])
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let stat: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("stat.json")).unwrap())
+            .unwrap();
+    let cells = &stat["design"]["num_cells_by_type"];
+    let count = |kind: &str| cells[kind].as_u64().unwrap_or(0) as usize;
+    (count("MULT18X18D"), count("DP16KD") + count("PDPW16KD"))
+}
+
+/// With reuse hardware and without, each PE has its multiplier and nothing else has one, and block RAMs are those of the estimate.
+#[test]
+fn multipliers_are_those_of_the_pes_and_memories_block_rams() {
+    let Some(yosys) = yosys() else { return };
+    for reuse in [true, false] {
+        let config = Config {
+            reuse,
+            trace: false,
+            ..Config::preset("tiny").unwrap()
+        };
+        let estimate = config.estimate();
+        let wish = (config.sets * config.pes, estimate.blocks());
+        assert_eq!(estimate.multipliers, wish.0);
+        let design = Sizes::Mercury(config).print("test", "").unwrap();
+        let text = design.single_file();
+        assert_eq!(inferred(&yosys, &design, &text), wish, "reuse {reuse}");
+        if !reuse {
+            let wrong = text.replace("w_base + ", "w_base * ");
+            assert_ne!(wrong, text);
+            let (multipliers, _) = inferred(&yosys, &design, &wrong);
+            assert!(multipliers > wish.0, "a product in the weight ring");
+        }
+    }
+}
+
+/// The netlist of a block in the place of the block, co-simulated; a spoilt netlist is found.
+#[test]
+fn a_netlist_computes_what_its_block_does() {
+    let Some(yosys) = yosys() else { return };
+    if on_path("python3").is_none() {
+        println!("python3 is not in PATH");
+        return;
+    }
+    let check = |spoil: &[&str]| {
+        let mut command = Command::new("python3");
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["tools/netlist.py", "--preset", "tiny", "--cells", "gates"]);
+        command.args(["--module", "requantizer", "--jobs", "30"]);
+        command.args(spoil);
+        command.env("YOSYS", &yosys);
+        command.env("GEN_VERILOG", assert_cmd::cargo::cargo_bin("gen-verilog"));
+        command.env("MERCURY", assert_cmd::cargo::cargo_bin("mercury"));
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            output.status.code(),
+            said + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    let (code, said) = check(&[]);
+    assert!(code == Some(0) && said.contains("no mismatch"), "{said}");
+    let (code, said) = check(&["--spoil", " & ", " | "]);
+    assert_eq!(code, Some(1), "{said}");
+}
