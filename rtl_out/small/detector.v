@@ -262,6 +262,7 @@ module detector (
 
     position_walk walk (
         .clk(clk),
+        .rst_n(rst_n),
         .load(begins),
         .advance(walk_advance),
         .images(images_0),

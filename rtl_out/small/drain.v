@@ -86,13 +86,20 @@ module drain (
     reg  [7:0] d1_row;
     reg  d1_set;
     reg  d1_bank;
-    reg  [2:0] d1_pes;
+    reg  d1_lane_0;
+    reg  d1_lane_1;
+    reg  d1_lane_2;
+    reg  d1_lane_3;
     reg  [1:0] d1_beat;
     wire bank_read;
     reg  signed [47:0] words_0;
     reg  signed [47:0] words_1;
     reg  signed [47:0] words_2;
     reg  signed [47:0] words_3;
+    reg  signed [47:0] picked_0;
+    reg  signed [47:0] picked_1;
+    reg  signed [47:0] picked_2;
+    reg  signed [47:0] picked_3;
     reg  [63:0] d1_word;
     reg  d2_header;
     reg  d2_data;
@@ -197,31 +204,43 @@ module drain (
         words_2 = 48'sd0;
         words_3 = 48'sd0;
         if (d1_set == 1'b0) begin
-            if (d1_pes > 3'd0) begin
-                words_0 = row_word_0;
-            end
-            if (d1_pes > 3'd1) begin
-                words_1 = row_word_1;
-            end
-            if (d1_pes > 3'd2) begin
-                words_2 = row_word_2;
-            end
-            if (d1_pes > 3'd3) begin
-                words_3 = row_word_3;
-            end
+            words_0 = row_word_0;
+            words_1 = row_word_1;
+            words_2 = row_word_2;
+            words_3 = row_word_3;
         end
         if (d1_set == 1'b1) begin
-            if (d1_pes > 3'd0) begin
-                words_0 = row_word_4;
+            words_0 = row_word_4;
+            words_1 = row_word_5;
+            words_2 = row_word_6;
+            words_3 = row_word_7;
+        end
+    end
+
+    always @(*) begin
+        picked_0 = 48'sd0;
+        picked_1 = 48'sd0;
+        picked_2 = 48'sd0;
+        picked_3 = 48'sd0;
+        if (shift_mode) begin
+            if (d1_beat == 2'd0) begin
+                picked_0 = words_0;
+                picked_1 = words_1;
+                picked_2 = words_2;
+                picked_3 = words_3;
             end
-            if (d1_pes > 3'd1) begin
-                words_1 = row_word_5;
+        end else begin
+            if (d1_beat == 2'd0) begin
+                picked_0 = words_0;
             end
-            if (d1_pes > 3'd2) begin
-                words_2 = row_word_6;
+            if (d1_beat == 2'd1) begin
+                picked_0 = words_1;
             end
-            if (d1_pes > 3'd3) begin
-                words_3 = row_word_7;
+            if (d1_beat == 2'd2) begin
+                picked_0 = words_2;
+            end
+            if (d1_beat == 2'd3) begin
+                picked_0 = words_3;
             end
         end
     end
@@ -300,7 +319,10 @@ module drain (
         d1_row = 8'd0;
         d1_set = 1'b0;
         d1_bank = 1'b0;
-        d1_pes = 3'd0;
+        d1_lane_0 = 1'b0;
+        d1_lane_1 = 1'b0;
+        d1_lane_2 = 1'b0;
+        d1_lane_3 = 1'b0;
         d1_beat = 2'd0;
         d1_word = 64'd0;
         d2_word = 64'd0;
@@ -351,7 +373,32 @@ module drain (
             d1_row <= row;
             d1_set <= set;
             d1_bank <= bank;
-            d1_pes <= pes;
+            d1_lane_0 <= 1'b0;
+            d1_lane_1 <= 1'b0;
+            d1_lane_2 <= 1'b0;
+            d1_lane_3 <= 1'b0;
+            if (push_data && shift_mode) begin
+                if (beat == 2'd0) begin
+                    d1_lane_0 <= pes > 3'd0;
+                    d1_lane_1 <= pes > 3'd1;
+                    d1_lane_2 <= pes > 3'd2;
+                    d1_lane_3 <= pes > 3'd3;
+                end
+            end
+            if (push_data && !shift_mode) begin
+                if (beat == 2'd0) begin
+                    d1_lane_0 <= pes > 3'd0;
+                end
+                if (beat == 2'd1) begin
+                    d1_lane_0 <= pes > 3'd1;
+                end
+                if (beat == 2'd2) begin
+                    d1_lane_0 <= pes > 3'd2;
+                end
+                if (beat == 2'd3) begin
+                    d1_lane_0 <= pes > 3'd3;
+                end
+            end
             d1_beat <= beat;
             d1_word <= KIND_ROWS | ({63'd0, shift_mode} << 4) | ({63'd0, set} << 8) | ({56'd0, rows_m1} << 16) | ({48'd0, tag} << 32) | ({48'd0, pass} << 48);
             if (push_trailer) begin
@@ -361,30 +408,20 @@ module drain (
         if (enable) begin
             d2_word <= d1_word;
             d2_value_0 <= 48'sd0;
-            d2_value_1 <= 48'sd0;
-            d2_value_2 <= 48'sd0;
-            d2_value_3 <= 48'sd0;
-            if (d1_data && shift_mode) begin
-                if (d1_beat == 2'd0) begin
-                    d2_value_0 <= words_0;
-                    d2_value_1 <= words_1;
-                    d2_value_2 <= words_2;
-                    d2_value_3 <= words_3;
-                end
+            if (d1_lane_0) begin
+                d2_value_0 <= picked_0;
             end
-            if (d1_data && !shift_mode) begin
-                if (d1_beat == 2'd0) begin
-                    d2_value_0 <= words_0;
-                end
-                if (d1_beat == 2'd1) begin
-                    d2_value_0 <= words_1;
-                end
-                if (d1_beat == 2'd2) begin
-                    d2_value_0 <= words_2;
-                end
-                if (d1_beat == 2'd3) begin
-                    d2_value_0 <= words_3;
-                end
+            d2_value_1 <= 48'sd0;
+            if (d1_lane_1) begin
+                d2_value_1 <= picked_1;
+            end
+            d2_value_2 <= 48'sd0;
+            if (d1_lane_2) begin
+                d2_value_2 <= picked_2;
+            end
+            d2_value_3 <= 48'sd0;
+            if (d1_lane_3) begin
+                d2_value_3 <= picked_3;
             end
         end
     end

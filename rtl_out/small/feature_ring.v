@@ -21,28 +21,30 @@ module feature_ring (
 );
     reg  [15:0] f_avail;
     reg  [15:0] f_pos;
+    reg  waits;
+    reg  full;
     reg  [15:0] fill_slot;
     reg  [15:0] fill_base;
     reg  [15:0] read_slot;
     reg  [15:0] read_base;
     reg  [15:0] tile_slot;
     reg  [15:0] tile_base;
-    reg  [15:0] next_slot;
+    reg  at_last;
+    reg  tile_at_last;
+    reg  [15:0] after_base;
+    reg  [15:0] tile_after;
     reg  [15:0] next_base;
 
-    assign ready = f_pos < f_avail;
-    assign room = f_avail < ring_slots;
+    assign ready = waits;
+    assign room = !full;
     assign write_base = fill_base;
 
     always @(*) begin
-        next_slot = read_slot + 16'd1;
-        next_base = read_base + slot_beats;
-        if ((read_slot + 16'd1) == ring_slots) begin
-            next_slot = 16'd0;
+        next_base = after_base;
+        if (at_last) begin
             next_base = 16'd0;
         end
         if (last_of_pass && !frees) begin
-            next_slot = tile_slot;
             next_base = tile_base;
         end
     end
@@ -58,12 +60,18 @@ module feature_ring (
         if (!rst_n) begin
             f_avail <= 16'd0;
             f_pos <= 16'd0;
+            waits <= 1'b0;
+            full <= 1'b0;
             fill_slot <= 16'd0;
             fill_base <= 16'd0;
             read_slot <= 16'd0;
             read_base <= 16'd0;
             tile_slot <= 16'd0;
             tile_base <= 16'd0;
+            at_last <= 1'b0;
+            tile_at_last <= 1'b0;
+            after_base <= 16'd0;
+            tile_after <= 16'd0;
         end else begin
             if (slot_loaded) begin
                 fill_slot <= fill_slot + 16'd1;
@@ -74,8 +82,20 @@ module feature_ring (
                 end
             end
             if (slot_used) begin
-                read_slot <= next_slot;
                 read_base <= next_base;
+                read_slot <= read_slot + 16'd1;
+                at_last <= (read_slot + 16'd2) == ring_slots;
+                after_base <= after_base + slot_beats;
+                if (at_last) begin
+                    read_slot <= 16'd0;
+                    at_last <= ring_slots == 16'd1;
+                    after_base <= slot_beats;
+                end
+                if (last_of_pass && !frees) begin
+                    read_slot <= tile_slot;
+                    at_last <= tile_at_last;
+                    after_base <= tile_after;
+                end
                 if (!frees) begin
                     f_pos <= f_pos + 16'd1;
                     if (last_of_pass) begin
@@ -86,20 +106,36 @@ module feature_ring (
             if (tile_begins) begin
                 tile_slot <= read_slot;
                 tile_base <= read_base;
+                tile_at_last <= at_last;
+                tile_after <= after_base;
+            end
+            if (slot_used) begin
+                waits <= slot_loaded || ((f_pos + 16'd1) < f_avail);
+                if (last_of_pass && !frees) begin
+                    waits <= 1'b1;
+                end
+            end else if (slot_loaded) begin
+                waits <= 1'b1;
             end
             if (slot_loaded && !(slot_used && frees)) begin
                 f_avail <= f_avail + 16'd1;
+                full <= (f_avail + 16'd1) == ring_slots;
             end
             if (!slot_loaded && slot_used && frees) begin
                 f_avail <= f_avail - 16'd1;
+                full <= 1'b0;
             end
             if (clear) begin
                 f_avail <= 16'd0;
                 f_pos <= 16'd0;
+                waits <= 1'b0;
+                full <= ring_slots == 16'd0;
                 fill_slot <= 16'd0;
                 fill_base <= 16'd0;
                 read_slot <= 16'd0;
                 read_base <= 16'd0;
+                at_last <= ring_slots == 16'd1;
+                after_base <= slot_beats;
             end
         end
     end

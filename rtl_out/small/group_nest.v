@@ -22,13 +22,17 @@ module group_nest (
     reg  [15:0] chunk_count;
     reg  [15:0] cgroup_count;
     reg  [15:0] pass_count;
+    reg  at_first;
+    reg  chunk_last;
+    reg  cgroup_last;
+    reg  pass_last;
 
-    assign step_cgroup = (chunk_count + 16'd1) == chunks;
-    assign step_pass = step_cgroup && in_last_cgroup;
-    assign step_tile = step_pass && in_last_pass;
-    assign in_first_group = (cgroup_count == 16'd0) && (chunk_count == 16'd0);
-    assign in_last_cgroup = (cgroup_count + 16'd1) == cgroups;
-    assign in_last_pass = (pass_count + 16'd1) == passes;
+    assign step_cgroup = chunk_last;
+    assign step_pass = chunk_last && cgroup_last;
+    assign step_tile = chunk_last && cgroup_last && pass_last;
+    assign in_first_group = at_first;
+    assign in_last_cgroup = cgroup_last;
+    assign in_last_pass = pass_last;
     assign pass = pass_count;
 
     always @(posedge clk) begin
@@ -36,22 +40,36 @@ module group_nest (
             chunk_count <= 16'd0;
             cgroup_count <= 16'd0;
             pass_count <= 16'd0;
+            at_first <= 1'b0;
+            chunk_last <= 1'b0;
+            cgroup_last <= 1'b0;
+            pass_last <= 1'b0;
         end else begin
             if (advance) begin
+                at_first <= step_pass;
                 chunk_count <= chunk_count + 16'd1;
+                chunk_last <= (chunk_count + 16'd2) == chunks;
                 if (step_cgroup) begin
                     chunk_count <= 16'd0;
+                    chunk_last <= chunks == 16'd1;
                     cgroup_count <= cgroup_count + 16'd1;
+                    cgroup_last <= (cgroup_count + 16'd2) == cgroups;
                 end
                 if (step_pass) begin
                     cgroup_count <= 16'd0;
+                    cgroup_last <= cgroups == 16'd1;
                     pass_count <= pass_count + 16'd1;
+                    pass_last <= (pass_count + 16'd2) == passes;
                 end
             end
             if (load) begin
                 chunk_count <= 16'd0;
                 cgroup_count <= 16'd0;
                 pass_count <= 16'd0;
+                at_first <= 1'b1;
+                chunk_last <= chunks == 16'd1;
+                cgroup_last <= cgroups == 16'd1;
+                pass_last <= passes == 16'd1;
             end
         end
     end

@@ -90,7 +90,14 @@ module item_walker (
     reg  [1:0] bank_q;
     reg  [10:0] addr_q;
     reg  [15:0] mask;
-    reg  [15:0] issued;
+    reg  [3:0] mask_number;
+    reg  mask_single;
+    reg  fresh;
+    reg  [15:0] rest;
+    reg  [3:0] rest_number;
+    reg  rest_single;
+    reg  kept;
+    reg  wgrad_q;
     wire flushing;
     wire macs;
     wire zeroing;
@@ -99,9 +106,9 @@ module item_walker (
     wire overwrites;
     wire [15:0] ones;
     reg  [15:0] walk;
-    wire [15:0] rest;
-    wire [15:0] lowest;
-    wire round_last;
+    reg  [3:0] first_number;
+    reg  first_single;
+    reg  round_last;
     wire work;
     wire again;
     wire item_ends;
@@ -120,6 +127,23 @@ module item_walker (
     reg  [6:0] flush_read_address;
     wire [35:0] flush_read_data;
     wire wide_read_data;
+    wire [15:0] of_token_lowest;
+    wire [3:0] of_token_number;
+    wire [15:0] of_token_rest;
+    wire of_token_single;
+    wire [15:0] of_flush_lowest;
+    wire [3:0] of_flush_number;
+    wire [15:0] of_flush_rest;
+    wire of_flush_single;
+    reg  [15:0] of_now_word;
+    wire [15:0] of_now_lowest;
+    wire [3:0] of_now_number;
+    wire [15:0] of_now_rest;
+    wire of_now_single;
+    wire [15:0] of_rest_lowest;
+    wire [3:0] of_rest_number;
+    wire [15:0] of_rest_rest;
+    wire of_rest_single;
     wire [7:0] flush_read_address_sum;
     wire [2:0] bank_difference;
 
@@ -177,6 +201,38 @@ module item_walker (
         .read_data(wide_read_data)
     );
 
+    lowest_bit of_token (
+        .word(item_mask),
+        .lowest(of_token_lowest),
+        .number(of_token_number),
+        .rest(of_token_rest),
+        .single(of_token_single)
+    );
+
+    lowest_bit of_flush (
+        .word(flush_read_data[15:0]),
+        .lowest(of_flush_lowest),
+        .number(of_flush_number),
+        .rest(of_flush_rest),
+        .single(of_flush_single)
+    );
+
+    lowest_bit of_now (
+        .word(of_now_word),
+        .lowest(of_now_lowest),
+        .number(of_now_number),
+        .rest(of_now_rest),
+        .single(of_now_single)
+    );
+
+    lowest_bit of_rest (
+        .word(of_now_rest),
+        .lowest(of_rest_lowest),
+        .number(of_rest_number),
+        .rest(of_rest_rest),
+        .single(of_rest_single)
+    );
+
     assign flush_read_address_sum = flush_index + 8'd1;
     assign bank_difference = bank_sum - 3'd3;
     assign consume = takes;
@@ -186,32 +242,29 @@ module item_walker (
     assign released = group_ends && (redetect || in_last_pass);
     assign issue = work && (!empty || zeroing);
     assign mac = work && macs;
-    assign nonzero = macs && (|(mask & lowest));
+    assign nonzero = macs && (|(mask & of_now_lowest));
     assign one = sums;
     assign element = element_now;
     assign position = position_q;
     assign entry = entry_q;
-    assign vector_first = wgrad || !(|issued);
+    assign vector_first = wgrad_q || fresh;
     assign cache_add = kind == 2'd0;
-    assign cache_reuse = !wgrad && !empty && (kind == 2'd0);
+    assign cache_reuse = !wgrad_q && !empty && (kind == 2'd0);
     assign use_cache = flushing;
     assign cache_low = again;
     assign cache_high = high;
     assign flushing = state == WALKER_STATE_FLUSH;
-    assign macs = !empty && (flushing || (kind == 2'd2) || ((kind == 2'd1) && !wgrad));
-    assign zeroing = empty && wgrad && zero;
-    assign sums = wgrad && !flushing && !empty && ((kind == 2'd0) || (kind == 2'd1));
+    assign macs = !empty && (flushing || (kind == 2'd2) || ((kind == 2'd1) && !wgrad_q));
+    assign zeroing = empty && wgrad_q && zero;
+    assign sums = wgrad_q && !flushing && !empty && ((kind == 2'd0) || (kind == 2'd1));
     assign keeps = !empty && (kind == 2'd1);
-    assign overwrites = wgrad && zero && macs && !overwritten;
+    assign overwrites = wgrad_q && zero && macs && !overwritten;
     assign ones = ~(ALL_ONES << k_now);
-    assign rest = walk & (~issued);
-    assign lowest = rest & ((~rest) + 16'd1);
-    assign round_last = !(|(rest & (~lowest)));
     assign work = valid && go;
     assign again = flushing && !high && wide_read_data;
     assign item_ends = work && round_last && !again;
     assign list_ends = item_ends && !flushing && last;
-    assign flushes = list_ends && wgrad && (keeps || (flush_count != 8'd0));
+    assign flushes = list_ends && wgrad_q && (keeps || kept);
     assign takes = token && (waits || group_ends || (item_ends && !flushing && !flushes));
     assign bank_sum = {1'd0, bank_q} + {1'd0, table_bank_read_data};
     assign flush_word = ({29'd0, entry_q} << 29) | ({34'd0, bank_q} << 27) | ({25'd0, addr_q} << 16) | {20'd0, mask};
@@ -230,69 +283,33 @@ module item_walker (
 
     always @(*) begin
         walk = mask;
-        if (!(|mask)) begin
-            walk = 16'd1;
-        end
+        first_number = mask_number;
+        first_single = mask_single;
         if (!elem_skip || overwrites) begin
             walk = ones;
+            first_number = 4'd0;
+            first_single = k_now < 8'd2;
         end
         if (!macs) begin
             walk = 16'd1;
+            first_number = 4'd0;
+            first_single = 1'b1;
         end
         if (zeroing) begin
             walk = ones;
+            first_number = 4'd0;
+            first_single = k_now < 8'd2;
         end
     end
 
     always @(*) begin
-        element_now = 4'd0;
-        if (lowest[0]) begin
-            element_now = 4'd0;
-        end
-        if (lowest[1]) begin
-            element_now = 4'd1;
-        end
-        if (lowest[2]) begin
-            element_now = 4'd2;
-        end
-        if (lowest[3]) begin
-            element_now = 4'd3;
-        end
-        if (lowest[4]) begin
-            element_now = 4'd4;
-        end
-        if (lowest[5]) begin
-            element_now = 4'd5;
-        end
-        if (lowest[6]) begin
-            element_now = 4'd6;
-        end
-        if (lowest[7]) begin
-            element_now = 4'd7;
-        end
-        if (lowest[8]) begin
-            element_now = 4'd8;
-        end
-        if (lowest[9]) begin
-            element_now = 4'd9;
-        end
-        if (lowest[10]) begin
-            element_now = 4'd10;
-        end
-        if (lowest[11]) begin
-            element_now = 4'd11;
-        end
-        if (lowest[12]) begin
-            element_now = 4'd12;
-        end
-        if (lowest[13]) begin
-            element_now = 4'd13;
-        end
-        if (lowest[14]) begin
-            element_now = 4'd14;
-        end
-        if (lowest[15]) begin
-            element_now = 4'd15;
+        of_now_word = rest;
+        element_now = rest_number;
+        round_last = rest_single;
+        if (fresh) begin
+            of_now_word = walk;
+            element_now = first_number;
+            round_last = first_single;
         end
     end
 
@@ -328,7 +345,7 @@ module item_walker (
         psum_update = !empty && round_last;
         psum_zero = first || (kind == 2'd3);
         cache_write = keeps && round_last;
-        if (wgrad) begin
+        if (wgrad_q) begin
             psum_update = macs || zeroing;
             psum_zero = overwrites || zeroing;
             cache_write = sums;
@@ -345,7 +362,10 @@ module item_walker (
             flush_index <= 8'd0;
             high <= 1'b0;
             valid <= 1'b0;
+            kept <= 1'b0;
+            wgrad_q <= 1'b0;
         end else begin
+            wgrad_q <= wgrad;
             if (work) begin
                 begun <= 1'b1;
                 if (round_last) begin
@@ -375,12 +395,14 @@ module item_walker (
             end
             if (work && sums && keeps) begin
                 flush_count <= flush_count + 8'd1;
+                kept <= 1'b1;
             end
             if (group_ends || clear) begin
                 state <= WALKER_STATE_ITEMS;
                 begun <= 1'b0;
                 overwritten <= 1'b0;
                 flush_count <= 8'd0;
+                kept <= 1'b0;
                 flush_index <= 8'd0;
                 high <= 1'b0;
             end
@@ -400,15 +422,20 @@ module item_walker (
         bank_q = 2'd0;
         addr_q = 11'd0;
         mask = 16'd0;
-        issued = 16'd0;
+        mask_number = 4'd0;
+        mask_single = 1'b0;
+        fresh = 1'b0;
+        rest = 16'd0;
+        rest_number = 4'd0;
+        rest_single = 1'b0;
     end
 
     always @(posedge clk) begin
         if (work) begin
-            issued <= issued | lowest;
-            if (round_last) begin
-                issued <= 16'd0;
-            end
+            fresh <= round_last;
+            rest <= of_now_rest;
+            rest_number <= of_rest_number;
+            rest_single <= of_rest_single;
         end
         if (takes) begin
             empty <= token_empty;
@@ -420,17 +447,21 @@ module item_walker (
             bank_q <= item_bank;
             addr_q <= item_addr;
             mask <= item_mask;
-            issued <= 16'd0;
+            mask_number <= of_token_number;
+            mask_single <= of_token_single;
+            fresh <= 1'b1;
         end
         if (flush_loads) begin
             entry_q <= flush_read_data[35:29];
             bank_q <= flush_read_data[28:27];
             addr_q <= flush_read_data[26:16];
             mask <= flush_read_data[15:0];
-            issued <= 16'd0;
+            mask_number <= of_flush_number;
+            mask_single <= of_flush_single;
+            fresh <= 1'b1;
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, wrap_addr[15:11], flush_read_address_sum[7], bank_difference[2]};
+    wire unused = &{1'b0, wrap_addr[15:11], of_token_lowest, of_token_rest, of_flush_lowest, of_flush_rest, of_now_number, of_now_single, of_rest_lowest, of_rest_rest, flush_read_address_sum[7], bank_difference[2]};
 endmodule

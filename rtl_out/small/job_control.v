@@ -132,6 +132,8 @@ module job_control (
     reg  [47:0] count_14;
     reg  [47:0] count_15;
     reg  [47:0] count_16;
+    reg  bad_job_q;
+    reg  range_error_q;
 
     assign busy = running;
     assign done = complete;
@@ -320,11 +322,11 @@ module job_control (
             if (patience == 6'd63) begin
                 late_error = 1'b1;
             end
-            if (any_range_error) begin
+            if (range_error_q) begin
                 late_error = 1'b1;
                 late_code = 8'd5;
             end
-            if (first_cycle && bad_job) begin
+            if (first_cycle && bad_job_q) begin
                 late_error = 1'b1;
                 late_code = 8'd1;
             end
@@ -370,6 +372,8 @@ module job_control (
             count_14 <= 48'd0;
             count_15 <= 48'd0;
             count_16 <= 48'd0;
+            bad_job_q <= 1'b0;
+            range_error_q <= 1'b0;
         end else begin
             issues_q <= issues;
             active_pes_q <= active_pes;
@@ -388,6 +392,8 @@ module job_control (
             if (moving) begin
                 patience <= 6'd0;
             end
+            bad_job_q <= bad_job;
+            range_error_q <= any_range_error;
             first_cycle <= start;
             if (clear_error) begin
                 code <= 8'd0;

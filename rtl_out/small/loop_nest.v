@@ -15,6 +15,10 @@ module loop_nest (
     input  wire [15:0] kw,
     input  wire [15:0] chunks,
     input  wire [15:0] cgroups,
+    input  wire [15:0] new_images,
+    input  wire [15:0] new_rows,
+    input  wire [15:0] new_cols,
+    input  wire [15:0] new_passes,
     input  wire [15:0] images,
     input  wire [15:0] rows,
     input  wire [15:0] cols,
@@ -56,25 +60,40 @@ module loop_nest (
     reg  chunk_last;
     reg  cgroup_last;
     reg  pass_last;
+    reg  c_steps;
+    reg  x_steps;
+    reg  y_steps;
+    reg  img_steps;
+    reg  chunk_steps;
+    reg  cgroup_steps;
+    reg  pass_steps;
+    reg  tile_steps;
+    reg  next_kc_last;
+    reg  next_kr_last;
+    reg  next_c_last;
+    reg  next_x_last;
+    reg  next_y_last;
+    reg  next_img_last;
+    reg  next_chunk_last;
+    reg  next_cgroup_last;
+    reg  next_pass_last;
     reg  at_vector_first;
     reg  at_group_first;
     reg  at_first_group;
     reg  [15:0] channels;
     reg  [15:0] kernel_rows;
-    reg  next_last_chunk;
-    reg  next_last_cgroup;
     reg  one_kernel_row;
     reg  one_channel;
 
     assign step_kr = kc_last;
-    assign step_c = kc_last && kr_last_2;
-    assign step_x = step_c && c_last;
-    assign step_y = step_x && x_last;
-    assign step_img = step_y && y_last;
-    assign step_chunk = step_img && img_last;
-    assign step_cgroup = step_chunk && chunk_last;
-    assign step_pass = step_cgroup && cgroup_last;
-    assign step_tile = step_pass && pass_last;
+    assign step_c = c_steps;
+    assign step_x = x_steps;
+    assign step_y = y_steps;
+    assign step_img = img_steps;
+    assign step_chunk = chunk_steps;
+    assign step_cgroup = cgroup_steps;
+    assign step_pass = pass_steps;
+    assign step_tile = tile_steps;
     assign vector_first = at_vector_first;
     assign group_first = at_group_first;
     assign in_first_group = at_first_group;
@@ -98,31 +117,97 @@ module loop_nest (
     end
 
     always @(*) begin
-        next_last_chunk = chunk_last;
-        next_last_cgroup = cgroup_last;
-        if (step_chunk) begin
-            next_last_chunk = (chunk_count + 16'd2) == chunks;
+        next_pass_last = pass_last;
+        if (pass_steps) begin
+            next_pass_last = (pass_count + 16'd2) == passes;
         end
-        if (step_cgroup || load) begin
-            next_last_chunk = chunks == 16'd1;
-            next_last_cgroup = (cgroup_count + 16'd2) == cgroups;
+        next_img_last = img_last;
+        if (img_steps) begin
+            next_img_last = (img_count + 16'd2) == images;
         end
-        if (step_pass || load) begin
-            next_last_cgroup = cgroups == 16'd1;
+        next_y_last = y_last;
+        if (y_steps) begin
+            next_y_last = (y_count + 16'd2) == rows;
+        end
+        next_x_last = x_last;
+        if (x_steps) begin
+            next_x_last = (x_count + 16'd2) == cols;
+        end
+        if (chunk_steps) begin
+            next_img_last = images == 16'd1;
+        end
+        if (img_steps) begin
+            next_y_last = rows == 16'd1;
+        end
+        if (y_steps) begin
+            next_x_last = cols == 16'd1;
+        end
+        if (load) begin
+            next_img_last = new_images == 16'd1;
+            next_y_last = new_rows == 16'd1;
+            next_x_last = new_cols == 16'd1;
+            next_pass_last = new_passes == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        next_cgroup_last = cgroup_last;
+        if (cgroup_steps) begin
+            next_cgroup_last = (cgroup_count + 16'd2) == cgroups;
+        end
+        if (pass_steps || load) begin
+            next_cgroup_last = cgroups == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        next_chunk_last = chunk_last;
+        if (chunk_steps) begin
+            next_chunk_last = (chunk_count + 16'd2) == chunks;
+        end
+        if (cgroup_steps || load) begin
+            next_chunk_last = chunks == 16'd1;
         end
     end
 
     always @(*) begin
         one_kernel_row = kr == 16'd1;
-        if (next_last_chunk) begin
+        if (next_chunk_last) begin
             one_kernel_row = kr_last == 16'd1;
         end
     end
 
     always @(*) begin
         one_channel = cg == 16'd1;
-        if (next_last_cgroup) begin
+        if (next_cgroup_last) begin
             one_channel = cg_last == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        next_c_last = c_last;
+        if (c_steps) begin
+            next_c_last = (c_count + 16'd2) == channels;
+        end
+        if (x_steps || load) begin
+            next_c_last = one_channel;
+        end
+    end
+
+    always @(*) begin
+        next_kr_last = kr_last_2;
+        if (kc_last) begin
+            next_kr_last = (kr_count + 16'd2) == kernel_rows;
+        end
+        if (c_steps || load) begin
+            next_kr_last = one_kernel_row;
+        end
+    end
+
+    always @(*) begin
+        next_kc_last = (kc_count + 16'd2) == kw;
+        if (kc_last || load) begin
+            next_kc_last = kw == 16'd1;
         end
     end
 
@@ -148,65 +233,77 @@ module loop_nest (
             chunk_last <= 1'b0;
             cgroup_last <= 1'b0;
             pass_last <= 1'b0;
+            c_steps <= 1'b0;
+            x_steps <= 1'b0;
+            y_steps <= 1'b0;
+            img_steps <= 1'b0;
+            chunk_steps <= 1'b0;
+            cgroup_steps <= 1'b0;
+            pass_steps <= 1'b0;
+            tile_steps <= 1'b0;
             at_vector_first <= 1'b0;
             at_group_first <= 1'b0;
             at_first_group <= 1'b0;
         end else begin
+            if (advance || load) begin
+                kc_last <= next_kc_last;
+                kr_last_2 <= next_kr_last;
+                c_last <= next_c_last;
+                x_last <= next_x_last;
+                y_last <= next_y_last;
+                img_last <= next_img_last;
+                chunk_last <= next_chunk_last;
+                cgroup_last <= next_cgroup_last;
+                pass_last <= next_pass_last;
+                c_steps <= next_kc_last && next_kr_last;
+                x_steps <= next_kc_last && next_kr_last && next_c_last;
+                y_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last;
+                img_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last;
+                chunk_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last;
+                cgroup_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last;
+                pass_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last && next_cgroup_last;
+                tile_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last && next_cgroup_last && next_pass_last;
+            end
             if (advance) begin
                 kc_count <= kc_count + 16'd1;
-                kc_last <= (kc_count + 16'd2) == kw;
                 k_count <= k_count + 16'd1;
-                at_vector_first <= step_x;
-                at_group_first <= step_chunk;
-                if (step_kr) begin
+                at_vector_first <= x_steps;
+                at_group_first <= chunk_steps;
+                if (kc_last) begin
                     kc_count <= 16'd0;
-                    kc_last <= kw == 16'd1;
                     kr_count <= kr_count + 16'd1;
-                    kr_last_2 <= (kr_count + 16'd2) == kernel_rows;
                 end
-                if (step_c) begin
+                if (c_steps) begin
                     kr_count <= 16'd0;
-                    kr_last_2 <= one_kernel_row;
                     c_count <= c_count + 16'd1;
-                    c_last <= (c_count + 16'd2) == channels;
                 end
-                if (step_x) begin
+                if (x_steps) begin
                     c_count <= 16'd0;
-                    c_last <= one_channel;
                     k_count <= 16'd0;
                     x_count <= x_count + 16'd1;
-                    x_last <= (x_count + 16'd2) == cols;
                     position_count <= position_count + 16'd1;
                 end
-                if (step_y) begin
+                if (y_steps) begin
                     x_count <= 16'd0;
-                    x_last <= cols == 16'd1;
                     y_count <= y_count + 16'd1;
-                    y_last <= (y_count + 16'd2) == rows;
                 end
-                if (step_img) begin
+                if (img_steps) begin
                     y_count <= 16'd0;
-                    y_last <= rows == 16'd1;
                     img_count <= img_count + 16'd1;
-                    img_last <= (img_count + 16'd2) == images;
                 end
-                if (step_chunk) begin
+                if (chunk_steps) begin
                     img_count <= 16'd0;
-                    img_last <= images == 16'd1;
                     position_count <= 16'd0;
                     chunk_count <= chunk_count + 16'd1;
-                    chunk_last <= next_last_chunk;
-                    at_first_group <= step_pass;
+                    at_first_group <= pass_steps;
                 end
-                if (step_cgroup) begin
+                if (cgroup_steps) begin
                     chunk_count <= 16'd0;
                     cgroup_count <= cgroup_count + 16'd1;
-                    cgroup_last <= next_last_cgroup;
                 end
-                if (step_pass) begin
+                if (pass_steps) begin
                     cgroup_count <= 16'd0;
                     pass_count <= pass_count + 16'd1;
-                    pass_last <= (pass_count + 16'd2) == passes;
                 end
             end
             if (load) begin
@@ -221,15 +318,6 @@ module loop_nest (
                 pass_count <= 16'd0;
                 k_count <= 16'd0;
                 position_count <= 16'd0;
-                kc_last <= kw == 16'd1;
-                kr_last_2 <= one_kernel_row;
-                c_last <= one_channel;
-                x_last <= cols == 16'd1;
-                y_last <= rows == 16'd1;
-                img_last <= images == 16'd1;
-                chunk_last <= next_last_chunk;
-                cgroup_last <= next_last_cgroup;
-                pass_last <= passes == 16'd1;
                 at_vector_first <= 1'b1;
                 at_group_first <= 1'b1;
                 at_first_group <= 1'b1;

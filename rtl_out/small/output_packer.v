@@ -38,10 +38,14 @@ module output_packer (
     reg  [47:0] magnitude_0;
     reg  [47:0] magnitude_1;
     reg  [47:0] magnitude_2;
-    reg  [47:0] magnitude_3;
-    reg  [47:0] magnitude_4;
-    reg  [47:0] magnitude_5;
-    reg  [47:0] magnitude_6;
+    wire [47:0] magnitude_3;
+    wire [47:0] magnitude_4;
+    wire [47:0] magnitude_5;
+    wire [47:0] magnitude_6;
+    reg  [47:0] lane_abs_0;
+    reg  [47:0] lane_abs_1;
+    reg  [47:0] lane_abs_2;
+    reg  [47:0] lane_abs_3;
     reg  [47:0] d3_max;
     reg  [47:0] max;
     reg  [2:0] count;
@@ -116,6 +120,10 @@ module output_packer (
     assign m_axis_tdata = out_data;
     assign m_axis_tlast = out_last;
     assign moves = !out_valid || m_axis_tready;
+    assign magnitude_3 = lane_abs_0;
+    assign magnitude_4 = lane_abs_1;
+    assign magnitude_5 = lane_abs_2;
+    assign magnitude_6 = lane_abs_3;
     assign raw_word_0 = $signed({{16{d3_value_0[47]}}, d3_value_0});
     assign raw_bits_0 = $unsigned(raw_word_0);
     assign raw_wide_0 = raw_bits_0;
@@ -127,41 +135,6 @@ module output_packer (
     assign lane_wide_1 = {48'd0, lane_word_1};
     assign lane_wide_2 = {48'd0, lane_word_2};
     assign lane_wide_3 = {48'd0, lane_word_3};
-
-    always @(*) begin
-        sticky_mask = 48'd0;
-        if (shift != 6'd0) begin
-            sticky_mask = (ONE << (shift - 6'd1)) - 48'd1;
-        end
-    end
-
-    always @(*) begin
-        magnitude_3 = $unsigned(value_0);
-        if (value_0 < 48'sd0) begin
-            magnitude_3 = $unsigned(-value_0);
-        end
-    end
-
-    always @(*) begin
-        magnitude_4 = $unsigned(value_1);
-        if (value_1 < 48'sd0) begin
-            magnitude_4 = $unsigned(-value_1);
-        end
-    end
-
-    always @(*) begin
-        magnitude_5 = $unsigned(value_2);
-        if (value_2 < 48'sd0) begin
-            magnitude_5 = $unsigned(-value_2);
-        end
-    end
-
-    always @(*) begin
-        magnitude_6 = $unsigned(value_3);
-        if (value_3 < 48'sd0) begin
-            magnitude_6 = $unsigned(-value_3);
-        end
-    end
 
     always @(*) begin
         magnitude_2 = magnitude_5;
@@ -223,17 +196,37 @@ module output_packer (
             d3_header <= 1'b0;
             d3_data <= 1'b0;
             d3_trailer <= 1'b0;
+            lane_abs_0 <= 48'd0;
+            lane_abs_1 <= 48'd0;
+            lane_abs_2 <= 48'd0;
+            lane_abs_3 <= 48'd0;
             d3_max <= 48'd0;
             max <= 48'd0;
             out_valid <= 1'b0;
             out_last <= 1'b0;
         end else begin
+            lane_abs_0 <= $unsigned(value_0);
+            if (value_0 < 48'sd0) begin
+                lane_abs_0 <= $unsigned(-value_0);
+            end
+            lane_abs_1 <= $unsigned(value_1);
+            if (value_1 < 48'sd0) begin
+                lane_abs_1 <= $unsigned(-value_1);
+            end
+            lane_abs_2 <= $unsigned(value_2);
+            if (value_2 < 48'sd0) begin
+                lane_abs_2 <= $unsigned(-value_2);
+            end
+            lane_abs_3 <= $unsigned(value_3);
+            if (value_3 < 48'sd0) begin
+                lane_abs_3 <= $unsigned(-value_3);
+            end
             if (moves) begin
                 d3_header <= header;
                 d3_data <= data;
                 d3_trailer <= trailer;
-                d3_max <= magnitude_0;
             end
+            d3_max <= magnitude_0;
             if (max < d3_max) begin
                 max <= d3_max;
             end
@@ -244,6 +237,10 @@ module output_packer (
             if (start) begin
                 max <= 48'd0;
                 d3_max <= 48'd0;
+                lane_abs_0 <= 48'd0;
+                lane_abs_1 <= 48'd0;
+                lane_abs_2 <= 48'd0;
+                lane_abs_3 <= 48'd0;
             end
             if (abort_job) begin
                 d3_header <= 1'b0;
@@ -257,10 +254,15 @@ module output_packer (
     initial begin
         d3_word = 64'd0;
         d3_value_0 = 48'sd0;
+        sticky_mask = 48'd0;
         out_data = 64'd0;
     end
 
     always @(posedge clk) begin
+        sticky_mask <= 48'd0;
+        if (shift != 6'd0) begin
+            sticky_mask <= (ONE << (shift - 6'd1)) - 48'd1;
+        end
         if (moves) begin
             d3_word <= word;
             d3_value_0 <= value_0;

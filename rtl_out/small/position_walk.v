@@ -4,6 +4,7 @@
 // Walks over image, row and column of a tile and gives the place of each position's first element.
 module position_walk (
     input  wire clk,
+    input  wire rst_n,
     input  wire load,
     input  wire advance,
     input  wire [15:0] images,
@@ -38,9 +39,15 @@ module position_walk (
     reg  [1:0] line_bank;
     reg  [15:0] line_addr;
     reg  [15:0] image_addr;
-    wire x_ends;
-    wire y_ends;
-    wire img_ends;
+    reg  x_ends;
+    reg  y_ends;
+    reg  img_ends;
+    reg  y_last;
+    reg  img_last;
+    reg  at_first;
+    reg  next_x_last;
+    reg  next_y_last;
+    reg  next_img_last;
     wire [2:0] bank_sum;
     reg  [1:0] next_bank;
     reg  [15:0] next_addr;
@@ -54,12 +61,36 @@ module position_walk (
     assign addr = now_addr;
     assign row = now_row;
     assign col = now_col;
-    assign first = i == 16'd0;
+    assign first = at_first;
     assign last = img_ends;
-    assign x_ends = (x + 16'd1) == cols;
-    assign y_ends = x_ends && ((y + 16'd1) == rows);
-    assign img_ends = y_ends && ((img + 16'd1) == images);
     assign bank_sum = {1'd0, line_bank} + {1'd0, y_bank};
+
+    always @(*) begin
+        next_x_last = (x + 16'd2) == cols;
+        if (x_ends || load) begin
+            next_x_last = cols == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        next_y_last = y_last;
+        if (x_ends) begin
+            next_y_last = (y + 16'd2) == rows;
+        end
+        if (y_ends || load) begin
+            next_y_last = rows == 16'd1;
+        end
+    end
+
+    always @(*) begin
+        next_img_last = img_last;
+        if (y_ends) begin
+            next_img_last = (img + 16'd2) == images;
+        end
+        if (load) begin
+            next_img_last = images == 16'd1;
+        end
+    end
 
     always @(*) begin
         if (load) begin
@@ -86,6 +117,26 @@ module position_walk (
             next_addr = now_addr + x_step;
             next_row = now_row;
             next_col = now_col + x_step;
+        end
+    end
+
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            x_ends <= 1'b0;
+            y_ends <= 1'b0;
+            img_ends <= 1'b0;
+            y_last <= 1'b0;
+            img_last <= 1'b0;
+            at_first <= 1'b0;
+        end else begin
+            if (load || advance) begin
+                y_last <= next_y_last;
+                img_last <= next_img_last;
+                x_ends <= next_x_last;
+                y_ends <= next_x_last && next_y_last;
+                img_ends <= next_x_last && next_y_last && next_img_last;
+                at_first <= load;
+            end
         end
     end
 

@@ -43,6 +43,10 @@ module psum_banks (
     reg  ended2_bank;
     reg  ended3_bank;
     reg  ended4_bank;
+    reg  [7:0] ended_rows;
+    reg  [2:0] ended_pes;
+    reg  [15:0] ended_tag;
+    reg  [15:0] ended_pass;
     reg  request0;
     reg  request1;
     reg  chosen;
@@ -126,16 +130,8 @@ module psum_banks (
                 ptr <= !ptr;
                 if (ptr) begin
                     busy1 <= 1'b1;
-                    rows1 <= pass_rows_m1;
-                    pes1 <= pass_pes;
-                    tag1 <= pass_tag;
-                    pass1 <= pass_number;
                 end else begin
                     busy0 <= 1'b1;
-                    rows0 <= pass_rows_m1;
-                    pes0 <= pass_pes;
-                    tag0 <= pass_tag;
-                    pass0 <= pass_number;
                 end
             end
             if (operand_loaded) begin
@@ -143,6 +139,19 @@ module psum_banks (
             end
             if (operand_used) begin
                 o_full <= 1'b0;
+            end
+            if (ended1) begin
+                if (ended1_bank) begin
+                    rows1 <= ended_rows;
+                    pes1 <= ended_pes;
+                    tag1 <= ended_tag;
+                    pass1 <= ended_pass;
+                end else begin
+                    rows0 <= ended_rows;
+                    pes0 <= ended_pes;
+                    tag0 <= ended_tag;
+                    pass0 <= ended_pass;
+                end
             end
             ended1 <= pass_ends;
             ended2 <= ended1;
@@ -181,5 +190,19 @@ module psum_banks (
                 request1 <= 1'b0;
             end
         end
+    end
+
+    initial begin
+        ended_rows = 8'd0;
+        ended_pes = 3'd0;
+        ended_tag = 16'd0;
+        ended_pass = 16'd0;
+    end
+
+    always @(posedge clk) begin
+        ended_rows <= pass_rows_m1;
+        ended_pes <= pass_pes;
+        ended_tag <= pass_tag;
+        ended_pass <= pass_number;
     end
 endmodule

@@ -62,7 +62,7 @@ module set_sequencer (
     input  wire [15:0] walk_pass_0,
     input  wire [7:0] walk_rows_m1_0,
     output wire tile_begins_0,
-    output wire [15:0] tile_passes_0,
+    output reg  [15:0] tile_passes_0,
     output wire tile_zero_0,
     output wire go_0,
     output wire no_tile,
@@ -101,6 +101,8 @@ module set_sequencer (
     output wire [15:0] drain_pass
 );
     reg  running;
+    reg  wgrad_q;
+    reg  stream_q;
     wire take;
     reg  begins;
     reg  input_ready;
@@ -118,6 +120,7 @@ module set_sequencer (
     reg  [15:0] pass_number;
     reg  [15:0] element;
     reg  [15:0] group_rows;
+    reg  [15:0] group_rows_m1;
     reg  [15:0] place;
     reg  [15:0] rows_m1;
     reg  reuses;
@@ -142,13 +145,10 @@ module set_sequencer (
     wire [15:0] tiles_in_cols;
     wire [1:0] tiles_start_bank;
     wire [15:0] tiles_start_addr;
+    wire [15:0] tiles_passes;
     wire [2:0] tiles_pes_last;
     wire [15:0] tiles_tag;
     wire tiles_drain;
-    reg  [15:0] nest_images;
-    reg  [15:0] nest_rows;
-    reg  [15:0] nest_cols;
-    reg  [15:0] nest_passes;
     wire nest_step_kr;
     wire nest_step_c;
     wire nest_step_x;
@@ -206,7 +206,7 @@ module set_sequencer (
         .in_cols(tiles_in_cols),
         .start_bank(tiles_start_bank),
         .start_addr(tiles_start_addr),
-        .passes(tile_passes_0),
+        .passes(tiles_passes),
         .pes_last(tiles_pes_last),
         .tag(tiles_tag),
         .zero(tile_zero_0),
@@ -225,10 +225,14 @@ module set_sequencer (
         .kw(kw),
         .chunks(chunks),
         .cgroups(cgroups),
-        .images(nest_images),
-        .rows(nest_rows),
-        .cols(nest_cols),
-        .passes(nest_passes),
+        .new_images(tiles_pending_images),
+        .new_rows(tiles_pending_rows),
+        .new_cols(tiles_pending_cols),
+        .new_passes(tiles_pending_passes),
+        .images(tiles_images),
+        .rows(tiles_rows),
+        .cols(tiles_cols),
+        .passes(tiles_passes),
         .step_kr(nest_step_kr),
         .step_c(nest_step_c),
         .step_x(nest_step_x),
@@ -312,6 +316,7 @@ module set_sequencer (
         .group_used(weights_group_used),
         .element(element),
         .group_rows(group_rows),
+        .group_rows_m1(group_rows_m1),
         .ready(weights_ready),
         .room(room_weights),
         .read_addr(weight_addr),
@@ -354,8 +359,8 @@ module set_sequencer (
     assign addr = agu_addr[10:0];
     assign position = nest_position[7:0];
     assign psum_addr = psum_index[7:0];
-    assign vector_first = wgrad || nest_vector_first;
-    assign psum_update = wgrad || nest_step_x;
+    assign vector_first = wgrad_q || nest_vector_first;
+    assign psum_update = wgrad_q || nest_step_x;
     assign pes_now = pes_in_pass;
     assign stall_features = stall_input && !reuses;
     assign stall_detect = stall_input && reuses;
@@ -364,22 +369,9 @@ module set_sequencer (
     assign take = tiles_pending_valid && !running;
     assign proceeds = running && ready;
     assign advance = proceeds && !reuses;
-    assign features_frees = stream_features || in_last_pass;
-    assign weights_group_used = group_ends && !wgrad;
+    assign features_frees = stream_q || in_last_pass;
+    assign weights_group_used = group_ends && !wgrad_q;
     assign banks_pass_ends = pass_ends && tiles_drain;
-
-    always @(*) begin
-        nest_images = tiles_images;
-        nest_rows = tiles_rows;
-        nest_cols = tiles_cols;
-        nest_passes = tile_passes_0;
-        if (take) begin
-            nest_images = tiles_pending_images;
-            nest_rows = tiles_pending_rows;
-            nest_cols = tiles_pending_cols;
-            nest_passes = tiles_pending_passes;
-        end
-    end
 
     always @(*) begin
         reuses = 1'b0;
@@ -391,6 +383,7 @@ module set_sequencer (
         pass_number = nest_pass;
         element = nest_k_index;
         group_rows = nest_k_index + 16'd1;
+        group_rows_m1 = nest_k_index;
         place = nest_position;
         rows_m1 = nest_position;
         if (reuse_0) begin
@@ -403,13 +396,14 @@ module set_sequencer (
             pass_number = walk_pass_0;
             element = {12'd0, walk_element_0};
             group_rows = {8'd0, walk_k_0};
+            group_rows_m1 = {8'd0, walk_k_0 - 8'd1};
             place = {8'd0, walk_position_0};
             rows_m1 = {8'd0, walk_rows_m1_0};
         end
         psum_index = place;
-        if (wgrad) begin
+        if (wgrad_q) begin
             psum_index = group_base + element;
-            rows_m1 = (group_base + group_rows) - 16'd1;
+            rows_m1 = group_base + group_rows_m1;
         end
     end
 
@@ -423,10 +417,10 @@ module set_sequencer (
             if (!input_ready) begin
                 ready = 1'b0;
                 stall_input = 1'b1;
-            end else if (!wgrad && !weights_ready) begin
+            end else if (!wgrad_q && !weights_ready) begin
                 ready = 1'b0;
                 stall_weights = 1'b1;
-            end else if (wgrad && !banks_operand_ready) begin
+            end else if (wgrad_q && !banks_operand_ready) begin
                 ready = 1'b0;
                 stall_operand = 1'b1;
             end else if (in_first_group && banks_accumulates_busy) begin
@@ -454,6 +448,13 @@ module set_sequencer (
     end
 
     always @(*) begin
+        tile_passes_0 = tiles_passes;
+        if (take) begin
+            tile_passes_0 = tiles_pending_passes;
+        end
+    end
+
+    always @(*) begin
         agu_start_bank = tiles_start_bank;
         agu_start_row = tiles_row_start;
         agu_start_col = tiles_col_start;
@@ -475,7 +476,7 @@ module set_sequencer (
 
     always @(*) begin
         psum_zero = tile_zero_0 && nest_in_first_group;
-        if (wgrad) begin
+        if (wgrad_q) begin
             psum_zero = tile_zero_0 && (nest_position == 16'd0);
         end
     end
@@ -483,8 +484,12 @@ module set_sequencer (
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
+            wgrad_q <= 1'b0;
+            stream_q <= 1'b0;
             group_base <= 16'd0;
         end else begin
+            wgrad_q <= wgrad;
+            stream_q <= stream_features;
             if (take) begin
                 running <= 1'b1;
             end

@@ -23,6 +23,7 @@ lut_ram_w2_d16.v
 lut_ram_w11_d16.v
 ram_w36_d128.v
 lut_ram_w1_d128.v
+lowest_bit.v
 item_walker.v
 set_reuse.v
 ram_w64_d512.v

@@ -12,6 +12,7 @@ module weight_ring (
     input  wire group_used,
     input  wire [15:0] element,
     input  wire [15:0] group_rows,
+    input  wire [15:0] group_rows_m1,
     output wire ready,
     output wire room,
     output wire [7:0] read_addr,
@@ -21,27 +22,13 @@ module weight_ring (
     reg  [8:0] w_used;
     reg  [7:0] w_base;
     reg  [7:0] w_write;
-    reg  [8:0] w_added;
-    reg  [8:0] w_freed;
+    reg  one_waits;
+    reg  two_wait;
 
-    assign ready = w_groups != 9'd0;
+    assign ready = one_waits;
     assign room = w_used < 9'd256;
     assign read_addr = w_base + element[7:0];
     assign write_addr = w_write;
-
-    always @(*) begin
-        w_added = 9'd0;
-        if (row_accepted) begin
-            w_added = 9'd1;
-        end
-    end
-
-    always @(*) begin
-        w_freed = 9'd0;
-        if (group_used) begin
-            w_freed = group_rows[8:0];
-        end
-    end
 
     always @(posedge clk) begin
         if (!rst_n) begin
@@ -49,22 +36,36 @@ module weight_ring (
             w_used <= 9'd0;
             w_base <= 8'd0;
             w_write <= 8'd0;
+            one_waits <= 1'b0;
+            two_wait <= 1'b0;
         end else begin
+            if (row_accepted) begin
+                w_used <= w_used + 9'd1;
+            end
             if (group_used) begin
+                w_used <= w_used - group_rows[8:0];
+                if (row_accepted) begin
+                    w_used <= w_used - group_rows_m1[8:0];
+                end
                 w_base <= w_base + group_rows[7:0];
             end
-            w_used <= (w_used + w_added) - w_freed;
             if (row_written) begin
                 w_write <= w_write + 8'd1;
             end
             if (group_loaded && !group_used) begin
                 w_groups <= w_groups + 9'd1;
+                one_waits <= 1'b1;
+                two_wait <= one_waits;
             end
             if (!group_loaded && group_used) begin
                 w_groups <= w_groups - 9'd1;
+                one_waits <= two_wait;
+                two_wait <= w_groups > 9'd2;
             end
             if (clear) begin
                 w_groups <= 9'd0;
+                one_waits <= 1'b0;
+                two_wait <= 1'b0;
                 w_used <= 9'd0;
                 w_base <= 8'd0;
                 w_write <= 8'd0;
@@ -73,5 +74,5 @@ module weight_ring (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, element[15:8], group_rows[15:9]};
+    wire unused = &{1'b0, element[15:8], group_rows[15:9], group_rows_m1[15:9]};
 endmodule

@@ -74,7 +74,7 @@ pub struct ItemWalker {
     pub wrap_addr: Sig<In>,
     /// A tile becomes active.
     pub tile_begins: Bit<In>,
-    /// Its passes, from the next cycle on.
+    /// Its passes, from that cycle on.
     pub passes: Sig<In>,
     /// Its psums start from zero, from the next cycle on.
     pub zero: Bit<In>,

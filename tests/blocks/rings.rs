@@ -59,6 +59,9 @@ fn feature_tiles(seed: u64, ring_slots: u64, slot_beats: u64, streams: bool) {
     let mut sim = sim(FeatureRing::new());
     set(&mut sim.ring_slots, ring_slots);
     set(&mut sim.slot_beats, slot_beats);
+    sim.clear.next = true;
+    sim.clock();
+    sim.clear.next = false;
     let base = |slot: u64| slot % ring_slots * slot_beats;
     // Slots ever loaded, released, and begun by the tile.
     let (mut loaded, mut released, mut tiles) = (0, 0, 0);

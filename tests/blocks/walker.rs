@@ -279,6 +279,8 @@ fn item_walker_issues_every_list() {
                 (bench.walker.tile_begins.next, bench.reader.tile_begins.next) = (takes, takes);
                 if cycle >= first_run {
                     bench.walker.zero.next = job.zero;
+                }
+                if cycle + 1 >= first_run {
                     set(&mut bench.walker.passes, job.passes as i128);
                     set(&mut bench.reader.passes, job.passes as i128);
                 }
