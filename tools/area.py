@@ -8,7 +8,7 @@ other. Results are kept in target/area/, keyed by the module's text and the vers
 configuration that shares modules with one measured before, is quick.
 
 The dense array is the same configuration with `reuse = false`; a block's overhead is what it takes beyond that. Designs for
-fully connected layers (crew, dense_fc) are measured as they are.
+fully connected layers (crew, dense_fc) and tensor cores (acrtc, dense_tc) are measured as they are.
 """
 import argparse
 import fcntl

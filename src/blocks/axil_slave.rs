@@ -23,7 +23,7 @@ pub use new::{field_at, job_index};
 /// nothing, for: an address without a register, a write to a read-only register, a write to a job register or START while
 /// busy. **Parameters** a register table that has CONTROL (START, ABORT, CLEAR_ERROR), STATUS (BUSY, DONE, HAS_ERROR) and ERROR.
 ///
-/// It is a [`Part`] of [`AxilRegs`](super::axil_regs::AxilRegs) and [`FcRegs`](super::crew::regs::FcRegs). The test
+/// It is a [`Part`] of [`AxilRegs`](super::axil_regs::AxilRegs), [`FcRegs`](super::crew::regs::FcRegs) and [`TcRegs`](super::acrtc::regs::TcRegs). The test
 /// `axil_regs_follow_the_table` writes and reads every job register of the first; the tests beside it in
 /// `tests/blocks/registers.rs` read all other registers, send every command, and write what is refused.
 #[derive(LogicBlock)]

@@ -3,7 +3,7 @@
 //! The RTL decoder, the planner, the driver, the C header ([`c_header`]), a Rust module ([`rust_module`]), SystemRDL ([`system_rdl`]) and the tables in `docs/regmap.md` and `docs/streams.md` ([`docs`]) are all made from what stands here; no address or bit position is
 //! typed anywhere else.
 //!
-//! [`words`] is the address map of MERCURY; [`fc`] has the registers of the designs for fully connected layers.
+//! [`words`] is the address map of MERCURY; [`fc`] has the registers of the designs for fully connected layers, [`tc`] those of the tensor cores.
 //!
 //! ```
 //! use mercury::regmap::{Access, words};
