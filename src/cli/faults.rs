@@ -1,13 +1,13 @@
 //! `mercury faults`: shows that co-simulation catches faults in the generated Verilog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::progress::Progress;
 use super::{Outcome, check_output, write_json};
 use crate::config::Config;
-use crate::cosim::faults::faults;
+use crate::cosim::faults::{Finding, faults};
 use crate::cosim::verilate::Builder;
 use crate::cosim::verilated;
 
@@ -55,38 +55,37 @@ impl Args {
                 findings.push(fault.run(&builder, &rtl, &config, self.jobs, self.seed)?);
             }
         }
-        println!("{:<52}{:<18}{:>6}  caught by", "fault", "file", "jobs");
-        for finding in &findings {
-            let caught = ending(finding.caught_by.as_deref().unwrap_or("MISSED"));
-            let stalls = if finding.p_stall > 0.0 {
-                " (with stalls)"
-            } else {
-                ""
-            };
-            println!(
-                "{:<52}{:<18}{:>6}  {caught}{stalls}",
-                finding.fault, finding.file, finding.jobs
-            );
-        }
-        let caught = findings
-            .iter()
-            .filter(|finding| finding.caught_by.is_some())
-            .count();
-        println!("{caught} of {} faults caught", findings.len());
-        if caught < findings.len() {
-            println!(
-                "a fault is missed when too few jobs meet it: try more --jobs (400 catch all on tiny)"
-            );
-        }
-        if let Some(path) = &self.json {
-            write_json(path, &findings)?;
-        }
-        Ok(if caught == findings.len() {
-            Outcome::Good
-        } else {
-            Outcome::Failed
-        })
+        let more = "--jobs (400 catch all on tiny)";
+        report(&findings, more, self.json.as_deref())
     }
+}
+
+/// Prints what was caught and what was not, and writes it as JSON; `more` is the option that runs longer.
+pub(super) fn report(findings: &[Finding], more: &str, json: Option<&Path>) -> Result<Outcome> {
+    println!("{:<52}{:<20}{:>6}  caught by", "fault", "file", "jobs");
+    for finding in findings {
+        let caught = ending(finding.caught_by.as_deref().unwrap_or("MISSED"));
+        let stalls = match finding.p_stall > 0.0 {
+            true => " (with stalls)",
+            false => "",
+        };
+        println!(
+            "{:<52}{:<20}{:>6}  {caught}{stalls}",
+            finding.fault, finding.file, finding.jobs
+        );
+    }
+    let caught = findings.iter().filter(|f| f.caught_by.is_some()).count();
+    println!("{caught} of {} faults caught", findings.len());
+    if caught < findings.len() {
+        println!("a fault is missed when too few jobs meet it: try more {more}");
+    }
+    if let Some(path) = json {
+        write_json(path, &findings)?;
+    }
+    Ok(match caught == findings.len() {
+        true => Outcome::Good,
+        false => Outcome::Failed,
+    })
 }
 
 /// The end of a long text: the values that differ stand there.

@@ -168,8 +168,12 @@ fn a_stale_document_is_refused_and_the_message_names_the_command() {
     let streams = include_str!("../../docs/streams.md").replace("payload beats", "payload words");
     std::fs::write(docs_dir.join("streams.md"), streams).unwrap();
     std::fs::write(docs_dir.join("regmap.md"), docs::regmap()).unwrap();
-    let crew = include_str!("../../docs/crew.md");
-    std::fs::write(docs_dir.join("crew.md"), crew).unwrap();
+    for (name, text) in [
+        ("crew.md", include_str!("../../docs/crew.md")),
+        ("acrtc.md", include_str!("../../docs/acrtc.md")),
+    ] {
+        std::fs::write(docs_dir.join(name), text).unwrap();
+    }
     let error = docs::check(dir.path()).unwrap_err().to_string();
     assert!(
         error.contains("docs/streams.md differs") && error.contains(docs::COMMAND),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::super::faults::report;
 use super::super::progress::Progress;
-use super::super::{Outcome, check_output, write_json};
+use super::super::{Outcome, check_output};
 use super::sizes;
 use crate::config::fc::FcConfig;
 use crate::cosim::fc;
@@ -57,33 +58,6 @@ impl Args {
                 )?);
             }
         }
-        println!("{:<52}{:<20}{:>6}  caught by", "fault", "file", "jobs");
-        for finding in &findings {
-            let stalls = if finding.p_stall > 0.0 {
-                " (with stalls)"
-            } else {
-                ""
-            };
-            println!(
-                "{:<52}{:<20}{:>6}  {}{stalls}",
-                finding.fault,
-                finding.file,
-                finding.jobs,
-                finding.caught_by.as_deref().unwrap_or("MISSED")
-            );
-        }
-        let caught = findings
-            .iter()
-            .filter(|finding| finding.caught_by.is_some())
-            .count();
-        println!("{caught} of {} faults caught", findings.len());
-        if let Some(path) = &self.json {
-            write_json(path, &findings)?;
-        }
-        Ok(if caught == findings.len() {
-            Outcome::Good
-        } else {
-            Outcome::Failed
-        })
+        report(&findings, "--layers", self.json.as_deref())
     }
 }
