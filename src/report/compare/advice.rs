@@ -1,5 +1,6 @@
 //! When to choose which: sentences that follow from the numbers.
 
+use super::super::page::points as in_points;
 use super::super::summary::{MARGIN_PP, Verdict};
 use super::area::{Area, CrewLayer, find};
 use super::{Cell, mean};
@@ -14,6 +15,7 @@ pub fn of(cells: &[Cell], areas: &[Area], crew: &[CrewLayer]) -> Vec<String> {
         all.extend(exact(&nets));
         all.extend(inexact(&nets));
         all.extend(reuse(class, &nets));
+        all.extend(bytes(class));
         all.extend(area(class[0].multipliers, class, areas));
     }
     all.extend(layers(crew));
@@ -33,7 +35,7 @@ pub fn name(cell: &Cell) -> String {
         Mode::Delta => "the tensor core, differences".into(),
         Mode::Crtc => "CRTC".into(),
         Mode::Acrtc => "ACRTC".into(),
-        mode => format!("MERCURY `{mode}`"),
+        mode => format!("MERCURY, {mode}"),
     }
 }
 
@@ -104,12 +106,7 @@ fn inexact(nets: &[&[Cell]]) -> Vec<String> {
     }
     if !open.is_empty() {
         let points = |c: &Cell| match c.delta() {
-            Some(d) => format!(
-                "{:+.2} ± {:.2} points on {}",
-                d.mean,
-                d.half.unwrap_or(f64::INFINITY),
-                c.net
-            ),
+            Some(d) => format!("{} points on {}", in_points(d), c.net),
             None => c.net.clone(),
         };
         let points: Vec<String> = open.iter().map(|c| points(c)).collect();
@@ -170,6 +167,19 @@ fn reuse(class: &[Cell], nets: &[&[Cell]]) -> Option<String> {
     })
 }
 
+/// What goes through the streams.
+fn bytes(class: &[Cell]) -> Option<String> {
+    let own = class
+        .iter()
+        .filter(|c| c.system == "tensor core" && c.mode == Mode::Dense);
+    let times = mean(own, |c| Some(c.bytes))?;
+    Some(format!(
+        "Bandwidth with {} multipliers: the tensor core moves {times:.2}× the bytes of the MERCURY array without skipping, because every row \
+         brings all elements of its patch; where memory is the limit, that decides.",
+        class[0].multipliers
+    ))
+}
+
 /// What it costs in look-up tables.
 fn area(multipliers: usize, class: &[Cell], areas: &[Area]) -> Option<String> {
     let of = |design: &'static str, reuse| find(areas, design, reuse, multipliers);
@@ -180,11 +190,13 @@ fn area(multipliers: usize, class: &[Cell], areas: &[Area]) -> Option<String> {
     let mut parts = vec![];
     if let Some(times) = overhead("mercury", "mercury") {
         parts.push(format!(
-            "MERCURY {times:.2}× the look-up tables of its array without reuse"
+            "MERCURY takes {times:.2}× the look-up tables of its array without reuse"
         ));
     }
     if let Some(times) = overhead("acrtc", "dense_tc") {
-        parts.push(format!("ACRTC {times:.2}× those of its core without reuse"));
+        parts.push(format!(
+            "ACRTC takes {times:.2}× the look-up tables of its core without reuse"
+        ));
     }
     if let (Some(mercury), Some(acrtc)) = (of("mercury", true), of("acrtc", true)) {
         let best = |system: &str| {

@@ -21,7 +21,7 @@ use super::summary::{Interval, Report, Row, Verdict, geometric_mean};
 use crate::config::TrainSizes;
 pub use area::{Area, CrewLayer};
 
-/// One system in one mode on one network: all seeds that the dense MERCURY array has, too.
+/// One system in one mode on one network: the seeds that the dense runs of both systems have, too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
     /// Network.
@@ -226,13 +226,14 @@ fn cells(rows: Vec<Row>) -> (Vec<Cell>, Vec<String>) {
 /// The cells of one network at one number of multipliers.
 fn of_net(rows: Vec<Row>, multipliers: usize) -> Vec<Cell> {
     let system = |row: &Row| place(&row.preset).map_or("", |p| p.1);
-    let reference = |seed: u64| {
-        let dense = |r: &&Row| r.mode == Mode::Dense && system(r) == "mercury" && r.seed == seed;
-        rows.iter().find(dense)
+    let dense = |name: &str, seed: u64| {
+        let own = |r: &&Row| r.mode == Mode::Dense && system(r) == name && r.seed == seed;
+        rows.iter().find(own)
     };
+    let reference = |seed: u64| dense("mercury", seed);
     let paired: Vec<Row> = rows
         .iter()
-        .filter(|row| reference(row.seed).is_some())
+        .filter(|r| reference(r.seed).is_some() && dense("tensor core", r.seed).is_some())
         .cloned()
         .collect();
     let summary = Report::of_rows(paired.clone(), &[]).summary;
