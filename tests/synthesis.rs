@@ -49,29 +49,32 @@ fn inferred(yosys: &Path, design: &Design, text: &str) -> (usize, usize) {
     (count("MULT18X18D"), count("DP16KD") + count("PDPW16KD"))
 }
 
-/// With reuse hardware and without, each PE has its multiplier and nothing else has one, and block RAMs are those of the estimate.
+/// Each PE has its multiplier and nothing else has one; block RAMs, with reuse hardware, are those of the estimate.
 #[test]
 fn multipliers_are_those_of_the_pes_and_memories_block_rams() {
     let Some(yosys) = yosys() else { return };
-    for reuse in [true, false] {
-        let config = Config {
-            reuse,
-            trace: false,
-            ..Config::preset("tiny").unwrap()
-        };
-        let estimate = config.estimate();
-        let wish = (config.sets * config.pes, estimate.blocks());
-        assert_eq!(estimate.multipliers, wish.0);
+    let count = |config: Config, spoil: &dyn Fn(String) -> String| {
+        let wish = (config.sets * config.pes, config.estimate().blocks());
         let design = Sizes::Mercury(config).print("test", "").unwrap();
-        let text = design.single_file();
-        assert_eq!(inferred(&yosys, &design, &text), wish, "reuse {reuse}");
-        if !reuse {
-            let wrong = text.replace("w_base + ", "w_base * ");
-            assert_ne!(wrong, text);
-            let (multipliers, _) = inferred(&yosys, &design, &wrong);
-            assert!(multipliers > wish.0, "a product in the weight ring");
-        }
-    }
+        let text = spoil(design.single_file());
+        (inferred(&yosys, &design, &text), wish)
+    };
+    let preset = |name, reuse| Config {
+        reuse,
+        trace: false,
+        ..Config::preset(name).unwrap()
+    };
+    let (found, wish) = count(preset("small", true), &|text| text);
+    assert_eq!(found, wish, "small, with reuse");
+    assert!(wish.1 > 0);
+    let (found, wish) = count(preset("tiny", false), &|text| text);
+    assert_eq!(found.0, wish.0, "tiny, without reuse");
+    let (found, wish) = count(preset("tiny", false), &|text| {
+        let wrong = text.replace("w_base + ", "w_base * ");
+        assert_ne!(wrong, text);
+        wrong
+    });
+    assert!(found.0 > wish.0, "a product in the weight ring");
 }
 
 /// The netlist of a block in the place of the block, co-simulated; a spoilt netlist is found.

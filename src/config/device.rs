@@ -209,7 +209,7 @@ impl Config {
                     "mcache.sets",
                     self.sets,
                     self.mcache.entries(),
-                    self.item_w(),
+                    self.flush_w(),
                 ),
             ]);
         }

@@ -168,6 +168,11 @@ impl Config {
         3 + self.tile_w() + self.mcache.entry_w() + self.bank_w() + self.feature_w() + self.k_max
     }
 
+    /// Bits of a word of a walker's flush list: entry, bank and word of the first element, non-zero mask.
+    pub fn flush_w(&self) -> usize {
+        self.mcache.entry_w() + self.bank_w() + self.feature_w() + self.k_max
+    }
+
     /// Bits of a projection p_j, signed: K_MAX full-scale elements never wrap it.
     pub fn projection_w(&self) -> usize {
         self.data_w + count_width(self.k_max)

@@ -22,7 +22,7 @@ impl ItemWalker {
         let addr_at = config.k_max;
         let bank_at = addr_at + config.feature_w();
         let entry_at = bank_at + config.bank_w();
-        let flush_w = entry_at + entry_w;
+        let flush_w = config.flush_w();
         ItemWalker {
             clear: Bit::new(),
             wgrad: Bit::new(),

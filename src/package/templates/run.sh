@@ -32,12 +32,14 @@ uart)
   board=$(sed 's|^|../board/|' ../board/ulx3s.f)
   "$verilator" --cc --exe --build -O3 -Wno-fatal --top-module ulx3s -Mdir ulx3s_build -o ulx3s $sources $board ulx3s_sim.cpp >build.log 2>&1 &&
     ${CC:-cc} -O -Wall -o forward_uart forward.c board_uart.c >>build.log 2>&1 || { tail -20 build.log; exit 1; }
+  rm -f line.log
   ulx3s_build/ulx3s until-hang-up >line.log &
   simulation=$!
   trap 'kill $simulation 2>/dev/null' EXIT
-  for second in 1 2 3 4 5 6 7 8 9 10; do
-    [ -s line.log ] && break
+  seconds=0
+  until [ -s line.log ] || [ $seconds -ge 60 ]; do
     sleep 1
+    seconds=$((seconds + 1))
   done
   MERCURY_UART=$(head -1 line.log) ./forward_uart | tee run.log
   ;;
