@@ -10,7 +10,7 @@
 //! | [`dense_rows`] | `dense_tc`: the elements of one lane; when a row is there |
 //! | [`sequencer`] | which item of which row and block is multiplied |
 //! | [`lane`] | one lane's weights and multipliers |
-//! | [`column`] | one column of sums: the shadow buffer |
+//! | [`mod@column`] | one column of sums: the shadow buffer |
 //! | [`drain`] | queue of results, requantised or raw; the trailer |
 
 pub mod column;
