@@ -55,7 +55,10 @@ impl TensorCore {
     }
 
     /// Mode and level of an operation.
-    fn settings(&self, reuse: &Reuse) -> Result<Settings> {
+    ///
+    /// # Errors
+    /// As [`check`].
+    pub(crate) fn settings(&self, reuse: &Reuse) -> Result<Settings> {
         check(reuse, &self.config)?;
         Ok(Settings {
             mode: reuse.rows.mode,
@@ -75,25 +78,16 @@ impl TensorCore {
             };
             own = own.with(&statistics);
         }
-        let (columns, bytes) = (self.config.columns as u64, self.config.bus_bytes() as u64);
-        Ok(OpStats {
-            cycles: own.cycles,
-            dense_cycles: dense.cycles,
-            compute_cycles: own.compute_busy,
-            macs: own.items * columns,
-            bytes_in: own.in_beats * bytes,
-            bytes_out: own.out_beats * bytes,
-            rows: RowStats {
-                plain: own.rows_plain,
-                delta: own.rows_delta,
-                fallback_shorter: own.fallback_shorter,
-                fallback_range: own.fallback_range,
-                stall_weights: own.stall_weights,
-                stall_input: own.stall_input,
-                stall_output: own.stall_output,
-            },
-            ..OpStats::default()
-        })
+        Ok(op_stats(&own, dense.cycles, &self.config))
+    }
+
+    /// Cycles of an operation on `dense_tc`, all its jobs.
+    pub(crate) fn dense_cycles(&mut self, op: &Op) -> Result<u64> {
+        let products = Product::all(op.geometry, op.pass, op.reuse.rows.order);
+        let cycles = products
+            .iter()
+            .map(|product| Ok(self.dense(product, op.drain)?.cycles));
+        cycles.sum()
     }
 
     /// The same of `dense_tc`.
@@ -213,8 +207,31 @@ pub fn check(reuse: &Reuse, config: &TcConfig) -> Result<()> {
     Ok(())
 }
 
+/// What an operation cost, of the counters of all its jobs; `max_abs` and `saturations` stay 0.
+pub(crate) fn op_stats(sum: &Statistics, dense_cycles: u64, config: &TcConfig) -> OpStats {
+    let (columns, bytes) = (config.columns as u64, config.bus_bytes() as u64);
+    OpStats {
+        cycles: sum.cycles,
+        dense_cycles,
+        compute_cycles: sum.compute_busy,
+        macs: sum.items * columns,
+        bytes_in: sum.in_beats * bytes,
+        bytes_out: sum.out_beats * bytes,
+        rows: RowStats {
+            plain: sum.rows_plain,
+            delta: sum.rows_delta,
+            fallback_shorter: sum.fallback_shorter,
+            fallback_range: sum.fallback_range,
+            stall_weights: sum.stall_weights,
+            stall_input: sum.stall_input,
+            stall_output: sum.stall_output,
+        },
+        ..OpStats::default()
+    }
+}
+
 /// A drain of the product in units of 2^`level`; what would be shifted left leaves raw.
-fn in_units(drain: Drain, level: u8) -> Drain {
+pub(crate) fn in_units(drain: Drain, level: u8) -> Drain {
     match drain {
         Drain::Shift(shift) if shift >= u32::from(level) => Drain::Shift(shift - u32::from(level)),
         _ => Drain::Raw,

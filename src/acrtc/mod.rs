@@ -11,7 +11,7 @@
 //! Nothing here sees hardware: the RTL in `blocks::acrtc` is written from the same contract.
 
 mod count;
-mod engine;
+pub(crate) mod engine;
 pub mod golden;
 pub mod job;
 pub mod model;

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use rayon::ThreadPoolBuilder;
 
 use crate::acrtc::TensorCore;
+use crate::config::tc::TcConfig;
 use crate::config::{Config, TrainSizes};
+use crate::cosim::tc::{self, TensorDevice};
 use crate::cosim::verilated::{self, Accelerator};
 use crate::engine::{Checked, Engine};
 
@@ -73,20 +75,28 @@ impl EngineArgs {
     /// [`EngineArgs::open`] for sizes of whichever design.
     ///
     /// # Errors
-    /// As [`EngineArgs::open`], or an engine that there is not for a tensor core.
+    /// As [`EngineArgs::open`].
     pub fn open_any(&self, sizes: &TrainSizes) -> Result<Box<dyn Engine>> {
         match sizes {
             TrainSizes::Mercury(config) => self.open(config),
-            TrainSizes::Tc(config) => {
-                ensure!(
-                    self.engine == EngineKind::Golden && !self.check,
-                    "networks train on {} with the golden engine alone: leave --engine and --check out",
-                    config.name
-                );
-                self.use_threads();
-                Ok(Box::new(TensorCore::new(config)))
-            }
+            TrainSizes::Tc(config) => self.open_tensor_core(config),
         }
+    }
+
+    fn open_tensor_core(&self, config: &TcConfig) -> Result<Box<dyn Engine>> {
+        self.use_threads();
+        let golden = || Box::new(TensorCore::new(config));
+        let engine: Box<dyn Engine> = match self.engine {
+            EngineKind::Golden => golden(),
+            EngineKind::Verilated => {
+                let folder = self.rtl.clone().unwrap_or_else(|| tc::default_rtl(config));
+                Box::new(TensorDevice::new(tc::open(&folder, config)?, config))
+            }
+        };
+        Ok(match self.check {
+            true => Box::new(Checked::new(engine, golden())?),
+            false => engine,
+        })
     }
 
     fn use_threads(&self) {

@@ -1,7 +1,7 @@
 //! The generated Verilog of the smallest presets against golden model and cycle model, as a user runs it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use mercury::config::tc::TcConfig;
@@ -90,17 +90,22 @@ fn other_sizes_agree() {
     }
 }
 
-/// Wrong arithmetic ends with exit code 1 and a command that repeats it.
-#[test]
-fn a_wrong_product_is_found_and_repeated() {
-    let (_folder, rtl) = generated("acrtc-tiny");
-    let (verilog, _) = Rtl::read::<TcConfig>(&rtl).unwrap();
+/// Puts the first fault with such a name into the Verilog of `acrtc-tiny`.
+fn spoil(rtl: &Path, name: &str) {
+    let (verilog, _) = Rtl::read::<TcConfig>(rtl).unwrap();
     let fault = faults(&config("acrtc-tiny"))
-        .find(|fault| fault.name.starts_with("sign"))
+        .find(|fault| fault.name.starts_with(name))
         .unwrap();
     for (name, text) in fault.apply(&verilog).unwrap().sources {
         fs::write(rtl.join(name), text).unwrap();
     }
+}
+
+/// Wrong arithmetic ends with exit code 1 and a command that repeats it.
+#[test]
+fn a_wrong_product_is_found_and_repeated() {
+    let (_folder, rtl) = generated("acrtc-tiny");
+    spoil(&rtl, "sign");
     let run = cosim("acrtc-tiny", &rtl, &["--seed", "3"]).assert().code(1);
     let text = String::from_utf8(run.get_output().stdout.clone()).unwrap();
     let number = text
@@ -114,6 +119,47 @@ fn a_wrong_product_is_found_and_repeated() {
         .assert()
         .code(1)
         .stdout(predicate::str::contains("MISMATCH"));
+}
+
+/// Every product of a training by the Verilog: results, counts and cycles are golden's; with a wrong sign they are not.
+#[test]
+fn a_network_trains_on_the_verilog() {
+    let (_folder, rtl) = generated("acrtc-tiny");
+    let train = |rows: &[&str]| {
+        let mut command = Command::cargo_bin("mercury").unwrap();
+        let sizes = [
+            "--train-images",
+            "32",
+            "--test-images",
+            "8",
+            "--epochs",
+            "1",
+        ];
+        command.args(["train", "--preset", "acrtc-tiny", "--engine", "verilated"]);
+        command.args(["--check", "--rtl"]).arg(&rtl);
+        command.args(sizes).args(rows).assert()
+    };
+    for rows in [
+        &[][..],
+        &["--rows", "elements", "--level", "4"],
+        &["--rows", "delta"],
+        &[
+            "--rows",
+            "delta",
+            "--level",
+            "8",
+            "--row-order",
+            "serpentine",
+        ],
+    ] {
+        train(rows).success().stdout(predicate::str::contains(
+            "results, decisions and counts equal on verilated and golden",
+        ));
+    }
+    spoil(&rtl, "sign");
+    train(&["--rows", "delta"])
+        .code(1)
+        .stderr(predicate::str::contains("mismatch in forward"));
 }
 
 /// `mercury acrtc faults` would not run with a pattern that the generated text does not contain.

@@ -1,10 +1,13 @@
 //! Co-simulation of the tensor cores: driver, campaigns of random products, spoilt jobs, faults.
 
 pub mod campaign;
+mod engine;
 pub mod faults;
 pub mod spoil;
 
 use std::path::{Path, PathBuf};
+
+pub use engine::TensorDevice;
 
 use anyhow::Result;
 use ndarray::Array2;
