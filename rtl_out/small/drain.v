@@ -67,7 +67,7 @@ module drain (
     reg  set;
     reg  bank;
     reg  [7:0] rows_m1;
-    reg  [2:0] pes;
+    reg  [3:0] pes;
     reg  [15:0] tag;
     reg  [15:0] pass;
     reg  [7:0] row;
@@ -109,8 +109,7 @@ module drain (
     reg  signed [47:0] d2_value_1;
     reg  signed [47:0] d2_value_2;
     reg  signed [47:0] d2_value_3;
-    wire [2:0] last_beat_difference;
-    wire [2:0] last_beat_shifted;
+    wire [3:0] last_beat_difference;
 
     output_packer packer (
         .clk(clk),
@@ -136,8 +135,7 @@ module drain (
         .m_axis_tlast(m_axis_tlast)
     );
 
-    assign last_beat_difference = pes - 3'd1;
-    assign last_beat_shifted = (pes - 3'd1) >> 2;
+    assign last_beat_difference = pes - 4'd1;
     assign read_bank = d1_bank;
     assign addressed_0 = push_last && (set == 1'b0);
     assign addressed_1 = push_last && (set == 1'b1);
@@ -187,7 +185,7 @@ module drain (
     always @(*) begin
         last_beat = last_beat_difference[1:0];
         if (shift_mode) begin
-            last_beat = last_beat_shifted[1:0];
+            last_beat = last_beat_difference[3:2];
         end
     end
 
@@ -310,7 +308,7 @@ module drain (
         set = 1'b0;
         bank = 1'b0;
         rows_m1 = 8'd0;
-        pes = 3'd0;
+        pes = 4'd0;
         tag = 16'd0;
         pass = 16'd0;
         row = 8'd0;
@@ -340,14 +338,14 @@ module drain (
                     if (pick == 1'b0) begin
                         bank <= request_bank_0;
                         rows_m1 <= request_rows_m1_0;
-                        pes <= request_pes_0;
+                        pes <= {1'd0, request_pes_0};
                         tag <= request_tag_0;
                         pass <= request_pass_0;
                     end
                     if (pick == 1'b1) begin
                         bank <= request_bank_1;
                         rows_m1 <= request_rows_m1_1;
-                        pes <= request_pes_1;
+                        pes <= {1'd0, request_pes_1};
                         tag <= request_tag_1;
                         pass <= request_pass_1;
                     end
@@ -379,24 +377,24 @@ module drain (
             d1_lane_3 <= 1'b0;
             if (push_data && shift_mode) begin
                 if (beat == 2'd0) begin
-                    d1_lane_0 <= pes > 3'd0;
-                    d1_lane_1 <= pes > 3'd1;
-                    d1_lane_2 <= pes > 3'd2;
-                    d1_lane_3 <= pes > 3'd3;
+                    d1_lane_0 <= pes > 4'd0;
+                    d1_lane_1 <= pes > 4'd1;
+                    d1_lane_2 <= pes > 4'd2;
+                    d1_lane_3 <= pes > 4'd3;
                 end
             end
             if (push_data && !shift_mode) begin
                 if (beat == 2'd0) begin
-                    d1_lane_0 <= pes > 3'd0;
+                    d1_lane_0 <= pes > 4'd0;
                 end
                 if (beat == 2'd1) begin
-                    d1_lane_0 <= pes > 3'd1;
+                    d1_lane_0 <= pes > 4'd1;
                 end
                 if (beat == 2'd2) begin
-                    d1_lane_0 <= pes > 3'd2;
+                    d1_lane_0 <= pes > 4'd2;
                 end
                 if (beat == 2'd3) begin
-                    d1_lane_0 <= pes > 3'd3;
+                    d1_lane_0 <= pes > 4'd3;
                 end
             end
             d1_beat <= beat;
@@ -425,7 +423,4 @@ module drain (
             end
         end
     end
-
-    // Bits that are not needed here.
-    wire unused = &{1'b0, last_beat_difference[2], last_beat_shifted[2]};
 endmodule

@@ -211,7 +211,8 @@ impl Drain {
             set: Reg::unsigned(config.set_w()).without_reset(),
             bank: BitReg::new().without_reset(),
             rows_m1: Reg::unsigned(config.tile_w()).without_reset(),
-            pes: Reg::unsigned(config.pe_count_w()).without_reset(),
+            // A bit more than the count needs: the lanes of the last beat may lie beyond it.
+            pes: Reg::unsigned(config.pe_count_w() + 1).without_reset(),
             tag: Reg::unsigned(COUNT_W).without_reset(),
             pass: Reg::unsigned(COUNT_W).without_reset(),
             row: Reg::unsigned(config.tile_w()).without_reset(),
@@ -328,7 +329,7 @@ impl Logic for Drain {
                         if self.pick.val() == s {
                             self.bank.next = self.request_bank[s].val();
                             self.rows_m1.next = self.request_rows_m1[s].val();
-                            self.pes.next = self.request_pes[s].val();
+                            self.pes.next = unsigned_cast(self.request_pes[s].val());
                             self.tag.next = self.request_tag[s].val();
                             self.pass.next = self.request_pass[s].val();
                         }
