@@ -77,6 +77,14 @@ module loop_nest (
     reg  next_chunk_last;
     reg  next_cgroup_last;
     reg  next_pass_last;
+    wire next_c_steps;
+    wire next_x_steps;
+    wire next_y_steps;
+    wire next_img_steps;
+    wire next_chunk_steps;
+    wire next_cgroup_steps;
+    wire next_pass_steps;
+    wire next_tile_steps;
     reg  at_vector_first;
     reg  at_group_first;
     reg  at_first_group;
@@ -101,6 +109,14 @@ module loop_nest (
     assign k_index = k_count;
     assign position = position_count;
     assign pass = pass_count;
+    assign next_c_steps = next_kc_last && next_kr_last;
+    assign next_x_steps = next_c_steps && next_c_last;
+    assign next_y_steps = next_x_steps && next_x_last;
+    assign next_img_steps = next_y_steps && next_y_last;
+    assign next_chunk_steps = next_img_steps && next_img_last;
+    assign next_cgroup_steps = next_chunk_steps && next_chunk_last;
+    assign next_pass_steps = next_cgroup_steps && next_cgroup_last;
+    assign next_tile_steps = next_pass_steps && next_pass_last;
 
     always @(*) begin
         kernel_rows = kr;
@@ -255,14 +271,14 @@ module loop_nest (
                 chunk_last <= next_chunk_last;
                 cgroup_last <= next_cgroup_last;
                 pass_last <= next_pass_last;
-                c_steps <= next_kc_last && next_kr_last;
-                x_steps <= next_kc_last && next_kr_last && next_c_last;
-                y_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last;
-                img_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last;
-                chunk_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last;
-                cgroup_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last;
-                pass_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last && next_cgroup_last;
-                tile_steps <= next_kc_last && next_kr_last && next_c_last && next_x_last && next_y_last && next_img_last && next_chunk_last && next_cgroup_last && next_pass_last;
+                c_steps <= next_c_steps;
+                x_steps <= next_x_steps;
+                y_steps <= next_y_steps;
+                img_steps <= next_img_steps;
+                chunk_steps <= next_chunk_steps;
+                cgroup_steps <= next_cgroup_steps;
+                pass_steps <= next_pass_steps;
+                tile_steps <= next_tile_steps;
             end
             if (advance) begin
                 kc_count <= kc_count + 16'd1;

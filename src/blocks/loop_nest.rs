@@ -116,6 +116,14 @@ pub struct LoopNest {
     next_chunk_last: Bit<Local>,
     next_cgroup_last: Bit<Local>,
     next_pass_last: Bit<Local>,
+    next_c_steps: Bit<Local>,
+    next_x_steps: Bit<Local>,
+    next_y_steps: Bit<Local>,
+    next_img_steps: Bit<Local>,
+    next_chunk_steps: Bit<Local>,
+    next_cgroup_steps: Bit<Local>,
+    next_pass_steps: Bit<Local>,
+    next_tile_steps: Bit<Local>,
     at_vector_first: BitReg,
     at_group_first: BitReg,
     at_first_group: BitReg,
@@ -197,6 +205,14 @@ impl LoopNest {
             next_chunk_last: Bit::new(),
             next_cgroup_last: Bit::new(),
             next_pass_last: Bit::new(),
+            next_c_steps: Bit::new(),
+            next_x_steps: Bit::new(),
+            next_y_steps: Bit::new(),
+            next_img_steps: Bit::new(),
+            next_chunk_steps: Bit::new(),
+            next_cgroup_steps: Bit::new(),
+            next_pass_steps: Bit::new(),
+            next_tile_steps: Bit::new(),
             at_vector_first: BitReg::new(),
             at_group_first: BitReg::new(),
             at_first_group: BitReg::new(),
@@ -323,6 +339,15 @@ impl Logic for LoopNest {
             self.next_x_last.next = self.new_cols.val() == 1;
             self.next_pass_last.next = self.new_passes.val() == 1;
         }
+        // A level steps when all levels inside of it are at their last count.
+        self.next_c_steps.next = self.next_kc_last.val() && self.next_kr_last.val();
+        self.next_x_steps.next = self.next_c_steps.val() && self.next_c_last.val();
+        self.next_y_steps.next = self.next_x_steps.val() && self.next_x_last.val();
+        self.next_img_steps.next = self.next_y_steps.val() && self.next_y_last.val();
+        self.next_chunk_steps.next = self.next_img_steps.val() && self.next_img_last.val();
+        self.next_cgroup_steps.next = self.next_chunk_steps.val() && self.next_chunk_last.val();
+        self.next_pass_steps.next = self.next_cgroup_steps.val() && self.next_cgroup_last.val();
+        self.next_tile_steps.next = self.next_pass_steps.val() && self.next_pass_last.val();
         if self.advance.val() || self.load.val() {
             self.kc_last.next = self.next_kc_last.val();
             self.kr_last.next = self.next_kr_last.val();
@@ -333,48 +358,14 @@ impl Logic for LoopNest {
             self.chunk_last.next = self.next_chunk_last.val();
             self.cgroup_last.next = self.next_cgroup_last.val();
             self.pass_last.next = self.next_pass_last.val();
-            self.c_steps.next = self.next_kc_last.val() && self.next_kr_last.val();
-            self.x_steps.next =
-                self.next_kc_last.val() && self.next_kr_last.val() && self.next_c_last.val();
-            self.y_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val();
-            self.img_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val()
-                && self.next_y_last.val();
-            self.chunk_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val()
-                && self.next_y_last.val()
-                && self.next_img_last.val();
-            self.cgroup_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val()
-                && self.next_y_last.val()
-                && self.next_img_last.val()
-                && self.next_chunk_last.val();
-            self.pass_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val()
-                && self.next_y_last.val()
-                && self.next_img_last.val()
-                && self.next_chunk_last.val()
-                && self.next_cgroup_last.val();
-            self.tile_steps.next = self.next_kc_last.val()
-                && self.next_kr_last.val()
-                && self.next_c_last.val()
-                && self.next_x_last.val()
-                && self.next_y_last.val()
-                && self.next_img_last.val()
-                && self.next_chunk_last.val()
-                && self.next_cgroup_last.val()
-                && self.next_pass_last.val();
+            self.c_steps.next = self.next_c_steps.val();
+            self.x_steps.next = self.next_x_steps.val();
+            self.y_steps.next = self.next_y_steps.val();
+            self.img_steps.next = self.next_img_steps.val();
+            self.chunk_steps.next = self.next_chunk_steps.val();
+            self.cgroup_steps.next = self.next_cgroup_steps.val();
+            self.pass_steps.next = self.next_pass_steps.val();
+            self.tile_steps.next = self.next_tile_steps.val();
         }
 
         if self.advance.val() {

@@ -5,6 +5,7 @@
 mod acrtc;
 mod adapt;
 mod bench;
+mod campaign;
 mod compare;
 mod cosim;
 mod crew;

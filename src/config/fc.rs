@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ConfigError;
 use super::check::{BUS_WIDTHS, illegal, name, one_of, power_of_two};
+use super::{ConfigError, from_toml, preset_text};
 
 /// Which of the two designs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +97,7 @@ impl FcConfig {
     /// # Errors
     /// [`ConfigError::UnknownPreset`], naming the presets there are.
     pub fn preset(name: &str) -> Result<FcConfig, ConfigError> {
-        let found = PRESETS.iter().find(|(n, _)| *n == name);
-        let (_, text) = found.ok_or_else(|| ConfigError::UnknownPreset {
-            name: name.into(),
-            known: FcConfig::preset_names().collect::<Vec<_>>().join(", "),
-        })?;
+        let text = preset_text(&PRESETS, name)?;
         FcConfig::parse(text, &format!("preset {name}"))
     }
 
@@ -110,10 +106,7 @@ impl FcConfig {
     /// # Errors
     /// Bad syntax, missing or unknown key, value outside of its limit.
     pub fn parse(text: &str, origin: &str) -> Result<FcConfig, ConfigError> {
-        let config: FcConfig = toml::from_str(text).map_err(|e| ConfigError::Syntax {
-            origin: origin.into(),
-            reason: e.to_string().trim_end().into(),
-        })?;
+        let config: FcConfig = from_toml(text, origin)?;
         config.check()?;
         Ok(config)
     }

@@ -15,6 +15,7 @@ pub use device::{Device, Estimate, Memory};
 pub use train::TrainSizes;
 pub use widths::{count_width, index_width};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
@@ -158,6 +159,26 @@ pub enum ConfigError {
     },
 }
 
+/// The text of the preset called `name` among (name, text).
+fn preset_text(presets: &[(&str, &'static str)], name: &str) -> Result<&'static str, ConfigError> {
+    let found = presets.iter().find(|(known, _)| *known == name);
+    let names = presets.iter().map(|(known, _)| *known);
+    found
+        .map(|(_, text)| *text)
+        .ok_or_else(|| ConfigError::UnknownPreset {
+            name: name.into(),
+            known: names.collect::<Vec<_>>().join(", "),
+        })
+}
+
+/// Sizes of whichever design from TOML text, not checked yet; `origin` names it in messages.
+fn from_toml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|e| ConfigError::Syntax {
+        origin: origin.into(),
+        reason: e.to_string().trim_end().into(),
+    })
+}
+
 /// The embedded TOML files, in order of size.
 const PRESETS: [(&str, &str); 4] = [
     ("tiny", include_str!("../../configs/tiny.toml")),
@@ -186,14 +207,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError::UnknownPreset`], naming the presets there are.
     pub fn preset(name: &str) -> Result<Config, ConfigError> {
-        let text = PRESETS
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, text)| text);
-        let text = text.ok_or_else(|| ConfigError::UnknownPreset {
-            name: name.into(),
-            known: Config::preset_names().collect::<Vec<_>>().join(", "),
-        })?;
+        let text = preset_text(&PRESETS, name)?;
         Config::parse(text, &format!("preset {name}"))
     }
 
@@ -214,10 +228,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text).map_err(|e| ConfigError::Syntax {
-            origin: origin.into(),
-            reason: e.to_string().trim_end().into(),
-        })?;
+        let config: Config = from_toml(text, origin)?;
         config.check()?;
         Ok(config)
     }

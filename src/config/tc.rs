@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ConfigError;
 use super::check::{
     BUS_WIDTHS, OPERAND_WIDTHS, illegal, name, one_of, power_of_two, range as within,
 };
+use super::{ConfigError, from_toml, preset_text};
 use crate::numeric;
 
 /// Which of the two designs.
@@ -111,11 +111,7 @@ impl TcConfig {
     /// # Errors
     /// [`ConfigError::UnknownPreset`], naming the presets there are.
     pub fn preset(name: &str) -> Result<TcConfig, ConfigError> {
-        let found = PRESETS.iter().find(|(n, _)| *n == name);
-        let (_, text) = found.ok_or_else(|| ConfigError::UnknownPreset {
-            name: name.into(),
-            known: TcConfig::preset_names().collect::<Vec<_>>().join(", "),
-        })?;
+        let text = preset_text(&PRESETS, name)?;
         TcConfig::parse(text, &format!("preset {name}"))
     }
 
@@ -124,10 +120,7 @@ impl TcConfig {
     /// # Errors
     /// Bad syntax, missing or unknown key, value outside of its limit.
     pub fn parse(text: &str, origin: &str) -> Result<TcConfig, ConfigError> {
-        let config: TcConfig = toml::from_str(text).map_err(|e| ConfigError::Syntax {
-            origin: origin.into(),
-            reason: e.to_string().trim_end().into(),
-        })?;
+        let config: TcConfig = from_toml(text, origin)?;
         config.check()?;
         Ok(config)
     }

@@ -1,4 +1,4 @@
-//! What the drivers of CREW and of the tensor cores share: registers, commands, a job from START to its trailer.
+//! What the drivers of CREW and of the tensor cores share: registers, commands, a job from START to its trailer, what became of a spoilt one.
 
 use std::marker::PhantomData;
 
@@ -7,6 +7,17 @@ use anyhow::{Context, Result, ensure};
 use super::bus::{ANSWER_LIMIT, Bus, BusError};
 use super::driver::header_word;
 use crate::regmap::{Error, Register, fc, tc, trailer_error};
+
+/// What became of a job that was spoilt on purpose.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct SpoiltJob {
+    /// How it was spoilt.
+    pub name: &'static str,
+    /// Error that it must end with.
+    pub expected: &'static str,
+    /// What went wrong, if anything.
+    pub failure: Option<String>,
+}
 
 /// Keys of a register table that has CONTROL (START, ABORT, CLEAR_ERROR), STATUS (BUSY, DONE, HAS_ERROR) and ERROR.
 pub trait Key: Copy + 'static {

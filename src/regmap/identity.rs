@@ -1,23 +1,12 @@
 //! Values of the read-only identity registers.
 
 use super::Reg;
+use super::table::word;
 use crate::config::Config;
 
 /// Value that an [`Access::Identity`](super::Access::Identity) register shows for a configuration; `None` for all other registers.
 pub fn identity(reg: Reg, config: &Config) -> Option<u32> {
-    let word = |values: &[usize]| {
-        let fields = reg.register().fields;
-        assert_eq!(fields.len(), values.len(), "one value a field");
-        fields.iter().zip(values).fold(0, |word, (field, &value)| {
-            assert!(
-                value >> field.bits == 0,
-                "{value} does not fit the {} bits of {}",
-                field.bits,
-                field.name
-            );
-            word | field.place(value as i64) as u32
-        })
-    };
+    let word = |values: &[usize]| word(reg.register().fields, values);
     Some(match reg {
         Reg::Id => u32::from_be_bytes(*b"MCRY"),
         Reg::Version => 2,

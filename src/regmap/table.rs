@@ -1,5 +1,7 @@
 //! A register table: written once, everything that software and hardware need to know of it derived.
 
+use super::Field;
+
 /// Writes the table once and derives the key of every register, the struct of job fields and that of statistics.
 macro_rules! registers {
     (
@@ -207,4 +209,21 @@ pub struct Word<R: 'static = super::Reg> {
     pub register: &'static super::Register<R>,
     /// Bit of the register that is bit 0 of the word: 0 or 32.
     pub shift: u32,
+}
+
+/// The word of a register whose fields hold `values`, in the order of the table.
+///
+/// # Panics
+/// Not one value a field, or a value beyond its field: the configuration check keeps sizes below.
+pub(super) fn word(fields: &[Field], values: &[usize]) -> u32 {
+    assert_eq!(fields.len(), values.len(), "one value a field");
+    fields.iter().zip(values).fold(0, |word, (field, &value)| {
+        assert!(
+            value >> field.bits == 0,
+            "{value} does not fit the {} bits of {}",
+            field.bits,
+            field.name
+        );
+        word | field.place(value as i64) as u32
+    })
 }

@@ -21,6 +21,34 @@ fn keys_name_their_own_entry_and_addresses_ascend_by_four() {
     );
 }
 
+/// The same of a table of CREW or of the tensor cores, and that exactly its identity registers have a value.
+macro_rules! table_is_consistent {
+    ($test:ident, $map:ident, $config:ty) => {
+        #[test]
+        fn $test() {
+            for (i, word) in $map::words().enumerate() {
+                assert_eq!(word.offset as usize, 4 * i);
+                assert!(word.offset < 1 << $map::ADDRESS_BITS);
+            }
+            for (i, register) in $map::REGISTERS.iter().enumerate() {
+                assert_eq!(register.reg as usize, i);
+                assert!(!register.doc.is_empty() && !register.fields.is_empty());
+            }
+            for preset in <$config>::preset_names() {
+                let config = <$config>::preset(preset).unwrap();
+                for register in $map::REGISTERS {
+                    let shown = $map::identity(register.reg, &config).is_some();
+                    let name = register.name;
+                    assert_eq!(shown, register.access == Access::Identity, "{name}");
+                }
+            }
+        }
+    };
+}
+
+table_is_consistent!(the_table_of_crew, fc, crate::config::fc::FcConfig);
+table_is_consistent!(the_table_of_tensor_cores, tc, crate::config::tc::TcConfig);
+
 #[test]
 fn fields_are_documented_do_not_overlap_and_fit_their_word() {
     let check = |owner: &str, fields: &[Field], width: u32| {

@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
-use serde::Serialize;
+use anyhow::Result;
 
+use super::super::campaign::{Findings, Options, sizes_option};
 use super::super::progress::Progress;
-use super::super::{Outcome, check_output, grouped, write_json};
+use super::super::{Outcome, grouped};
 use super::sizes;
 use crate::cosim::tc::campaign::{self, Campaign};
 use crate::cosim::tc::{self, spoil};
-use crate::regmap::tc::Statistics;
 
 /// Run random products on the Verilated core and compare everything with the golden model
 ///
@@ -33,62 +32,23 @@ pub struct Args {
     /// Products to run
     #[arg(long, default_value_t = 200)]
     products: u64,
-    /// Seed of products and stalls
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Probability of a pause of the host, in each cycle of a stream and before each step of a register access
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
-    p_stall: f64,
-    /// Run only the product of this number
-    #[arg(long, value_name = "NUMBER")]
-    only: Option<u64>,
-    /// Folder of the generated Verilog [default: rtl_out/NAME]
-    #[arg(long, value_name = "DIR")]
-    rtl: Option<PathBuf>,
-    /// Write the result as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-}
-
-/// What `--json` holds.
-#[derive(Serialize)]
-struct Json<'a> {
-    preset: &'a str,
-    config_hash: String,
-    products: u64,
-    jobs: u64,
-    results: u64,
-    seed: u64,
-    p_stall: f64,
-    stalled: u64,
-    mismatches: u64,
-    mismatch: Option<String>,
-    totals: Statistics,
-    error_paths: &'a [spoil::Path],
+    #[command(flatten)]
+    options: Options,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Outcome> {
         let config = sizes(&self.preset, self.config.as_deref())?;
-        ensure!(
-            self.products > 0,
-            "--products is 0: nothing would be compared; ask for at least 1"
-        );
-        ensure!(
-            (0.0..1.0).contains(&self.p_stall),
-            "--p-stall is {}, must be at least 0 and below 1: use 0.3 for example",
-            self.p_stall
-        );
-        if let Some(json) = &self.json {
-            check_output(json)?;
-        }
-        let rtl = self.rtl.clone().unwrap_or_else(|| tc::default_rtl(&config));
+        let options = &self.options;
+        options.check("--products", self.products)?;
+        let rtl = options.rtl.clone();
+        let rtl = rtl.unwrap_or_else(|| tc::default_rtl(&config));
         let mut driver = tc::open(&rtl, &config)?;
         let campaign = Campaign {
             products: self.products,
-            seed: self.seed,
-            p_stall: self.p_stall,
-            only: self.only,
+            seed: options.seed,
+            p_stall: options.p_stall,
+            only: options.only,
         };
         let report = {
             let mut progress = Progress::new(self.products, "products");
@@ -99,88 +59,47 @@ impl Args {
                 );
             })?
         };
-        let paths = match (&report.mismatch, self.only) {
-            (None, None) => spoil::run(&mut driver, &config, self.seed)?,
+        let spoilt = match (&report.mismatch, options.only) {
+            (None, None) => spoil::run(&mut driver, &config, options.seed)?,
             _ => vec![],
         };
-        self.print(&config.name, &report, &paths);
-        let failed = paths.iter().filter(|path| path.failure.is_some()).count() as u64;
-        let mismatches = u64::from(report.mismatch.is_some()) + failed;
-        if let Some(path) = &self.json {
-            let json = Json {
-                preset: &config.name,
-                config_hash: config.hash(),
-                products: report.products,
-                jobs: report.jobs,
-                results: report.results,
-                seed: self.seed,
-                p_stall: self.p_stall,
-                stalled: report.stalled,
-                mismatches,
-                mismatch: report.mismatch.as_ref().map(|(_, text)| text.clone()),
-                totals: report.totals,
-                error_paths: &paths,
-            };
-            write_json(path, &json)?;
-        }
-        Ok(match mismatches {
-            0 => Outcome::Good,
-            _ => Outcome::Failed,
-        })
+        let sizes = sizes_option(&self.preset, self.config.as_deref());
+        let found = Findings {
+            item: "product",
+            command: format!("mercury acrtc cosim {sizes}"),
+            preset: &config.name,
+            config_hash: config.hash(),
+            report: &report,
+            mismatch: report.mismatch.as_ref(),
+            spoilt: &spoilt,
+        };
+        options.conclude(&found, &self.counts(&config.name, &report))
     }
 
-    fn print(&self, name: &str, report: &campaign::Report, paths: &[spoil::Path]) {
-        if let Some((number, text)) = &report.mismatch {
-            println!("\nMISMATCH in product {number}: {text}");
-            let sizes = match &self.config {
-                Some(path) => format!("--config {}", path.display()),
-                None => format!("--preset {}", self.preset),
-            };
-            println!(
-                "  repeat: mercury acrtc cosim {sizes} --seed {} --p-stall {} --only {number}",
-                self.seed, self.p_stall
-            );
-        }
-        if !paths.is_empty() {
-            println!("jobs spoilt on purpose, each followed by a good one");
-        }
-        for path in paths {
-            println!(
-                "  {:<48}{:<14}{}",
-                path.name,
-                path.expected,
-                path.failure.as_deref().unwrap_or("ok")
-            );
-        }
+    /// What was run, in words.
+    fn counts(&self, name: &str, report: &campaign::Report) -> String {
         let totals = &report.totals;
-        println!(
-            "\n{name}: {} products in {} jobs, seed {}, stall probability {}",
+        let run = format!(
+            "{name}: {} products in {} jobs, seed {}, stall probability {}",
             grouped(report.products),
             grouped(report.jobs),
-            self.seed,
-            self.p_stall
+            self.options.seed,
+            self.options.p_stall
         );
-        println!(
-            "  {} results, {} cycles, {} beats in, {} out",
+        let traffic = format!(
+            "{} results, {} cycles, {} beats in, {} out",
             grouped(report.results),
             grouped(totals.cycles),
             grouped(totals.in_beats),
             grouped(totals.out_beats)
         );
-        println!(
-            "  {} rows from differences, {} anew: {} shorter so, {} with a difference beyond an operand",
+        let rows = format!(
+            "{} rows from differences, {} anew: {} shorter so, {} with a difference beyond an operand",
             grouped(totals.rows_delta),
             grouped(totals.rows_plain),
             grouped(totals.fallback_shorter),
             grouped(totals.fallback_range)
         );
-        let cycles = match self.p_stall > 0.0 {
-            true => "cycles within their bound",
-            false => "cycles and stalls as modelled",
-        };
-        match &report.mismatch {
-            None => println!("  no mismatch; {cycles}"),
-            Some(_) => println!("  MISMATCH"),
-        }
+        format!("{run}\n  {traffic}\n  {rows}")
     }
 }

@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// Result of a campaign.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Report {
     /// Layers run.
     pub layers: u64,
@@ -37,6 +37,7 @@ pub struct Report {
     /// Cycles in which the host's pauses held up a stream.
     pub stalled: u64,
     /// First difference: number of the layer, and what differs. The campaign ends there.
+    #[serde(skip)]
     pub mismatch: Option<(u64, String)>,
 }
 

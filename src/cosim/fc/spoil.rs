@@ -8,6 +8,7 @@ use super::Driver;
 use super::campaign::{expected, limit};
 use crate::config::fc::{Design, FcConfig};
 use crate::cosim::bus::{Bus, BusError};
+use crate::cosim::core::SpoiltJob;
 use crate::cosim::pump::{Pump, Stalls};
 use crate::crew::{Job, Layer, random};
 use crate::regmap::Error;
@@ -18,17 +19,6 @@ struct Spoiler {
     name: &'static str,
     error: Error,
     spoil: fn(&mut Job, &FcConfig, &mut ChaCha8Rng),
-}
-
-/// What became of a spoilt job.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Path {
-    /// How it was spoilt.
-    pub name: &'static str,
-    /// Error that it must end with.
-    pub expected: &'static str,
-    /// What went wrong, if anything.
-    pub failure: Option<String>,
 }
 
 /// Header slice of the first stripe, changed.
@@ -148,7 +138,7 @@ const CREW: [Spoiler; 5] = [
 ///
 /// # Errors
 /// A layer that cannot be made into jobs.
-pub fn run(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<Vec<Path>> {
+pub fn run(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<Vec<SpoiltJob>> {
     let own = if config.design == Design::Crew {
         &CREW[..]
     } else {
@@ -171,7 +161,7 @@ pub fn run(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<Ve
             let spoilt = attempt(driver, &job, spoiler.error);
             failure = failure.or(spoilt.and_then(|()| follow_up(driver, config, seed)).err());
         }
-        paths.push(Path {
+        paths.push(SpoiltJob {
             name: spoiler.name,
             expected: spoiler.error.name(),
             failure: failure.map(|e| format!("{e:#}")),
@@ -179,7 +169,7 @@ pub fn run(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<Ve
     }
     driver.bus().set_stalls(Stalls::default())?;
     let aborted = abort(driver, config, seed);
-    paths.push(Path {
+    paths.push(SpoiltJob {
         name: "abort in the middle of a job",
         expected: Error::Aborted.name(),
         failure: aborted.err().map(|e| format!("{e:#}")),

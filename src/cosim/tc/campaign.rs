@@ -26,7 +26,7 @@ pub struct Campaign {
 }
 
 /// Result of a campaign.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Report {
     /// Products run.
     pub products: u64,
@@ -39,6 +39,7 @@ pub struct Report {
     /// Cycles in which the host's pauses held up a stream.
     pub stalled: u64,
     /// First difference: number of the product, and what differs. The campaign ends there.
+    #[serde(skip)]
     pub mismatch: Option<(u64, String)>,
 }
 

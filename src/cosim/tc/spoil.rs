@@ -8,6 +8,7 @@ use super::Driver;
 use super::campaign::{expected, good_job, limit};
 use crate::config::tc::TcConfig;
 use crate::cosim::bus::{Bus, BusError};
+use crate::cosim::core::SpoiltJob;
 use crate::cosim::pump::{Pump, Stalls};
 use crate::regmap::Error;
 use crate::regmap::tc::{JobRegs, Reg};
@@ -20,17 +21,6 @@ struct Spoiler {
     name: &'static str,
     error: Error,
     spoil: fn(&mut Job, &TcConfig, &mut ChaCha8Rng),
-}
-
-/// What became of a spoilt job.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Path {
-    /// How it was spoilt.
-    pub name: &'static str,
-    /// Error that it must end with.
-    pub expected: &'static str,
-    /// What went wrong, if anything.
-    pub failure: Option<String>,
 }
 
 const SPOILERS: [Spoiler; 11] = [
@@ -106,7 +96,7 @@ const SPOILERS: [Spoiler; 11] = [
 ///
 /// # Errors
 /// A product that cannot be made into jobs.
-pub fn run(driver: &mut Driver<Pump>, config: &TcConfig, seed: u64) -> Result<Vec<Path>> {
+pub fn run(driver: &mut Driver<Pump>, config: &TcConfig, seed: u64) -> Result<Vec<SpoiltJob>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut paths = Vec::new();
     for spoiler in &SPOILERS {
@@ -124,7 +114,7 @@ pub fn run(driver: &mut Driver<Pump>, config: &TcConfig, seed: u64) -> Result<Ve
             let spoilt = attempt(driver, &job, spoiler.error);
             failure = failure.or(spoilt.and_then(|()| follow_up(driver, config, seed)).err());
         }
-        paths.push(Path {
+        paths.push(SpoiltJob {
             name: spoiler.name,
             expected: spoiler.error.name(),
             failure: failure.map(|e| format!("{e:#}")),
@@ -132,7 +122,7 @@ pub fn run(driver: &mut Driver<Pump>, config: &TcConfig, seed: u64) -> Result<Ve
     }
     driver.bus().set_stalls(Stalls::default())?;
     let aborted = abort(driver, config, seed);
-    paths.push(Path {
+    paths.push(SpoiltJob {
         name: "abort in the middle of a job",
         expected: Error::Aborted.name(),
         failure: aborted.err().map(|e| format!("{e:#}")),
