@@ -38,6 +38,8 @@ pub struct FeatureRing {
     pub frees: Bit<In>,
     /// The slot to be used is complete.
     pub ready: Bit<Out>,
+    /// `ready` of the next cycle.
+    pub next_ready: Bit<Out>,
     /// A slot is free.
     pub room: Bit<Out>,
     /// Beat address of the slot that is used next: by the tile that begins, or after the slot in use.
@@ -83,6 +85,7 @@ impl FeatureRing {
             last_of_pass: Bit::new(),
             frees: Bit::new(),
             ready: Bit::new(),
+            next_ready: Bit::new(),
             room: Bit::new(),
             start_base: Sig::unsigned(ADDR_W),
             write_base: Sig::unsigned(ADDR_W),
@@ -161,13 +164,14 @@ impl Logic for FeatureRing {
         }
 
         // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
+        self.next_ready.next = self.waits.val();
         if self.slot_used.val() {
-            self.waits.next = self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
+            self.next_ready.next = self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
             if self.last_of_pass.val() && !self.frees.val() {
-                self.waits.next = true;
+                self.next_ready.next = true;
             }
         } else if self.slot_loaded.val() {
-            self.waits.next = true;
+            self.next_ready.next = true;
         }
         if self.slot_loaded.val() && !(self.slot_used.val() && self.frees.val()) {
             self.f_avail.next = self.f_avail.val() + 1;
@@ -181,7 +185,7 @@ impl Logic for FeatureRing {
         if self.clear.val() {
             self.f_avail.next = 0.into();
             self.f_pos.next = 0.into();
-            self.waits.next = false;
+            self.next_ready.next = false;
             self.full.next = self.ring_slots.val() == 0;
             self.fill_slot.next = 0.into();
             self.fill_base.next = 0.into();
@@ -191,6 +195,7 @@ impl Logic for FeatureRing {
             self.after_base.next = self.slot_beats.val();
         }
 
+        self.waits.next = self.next_ready.val();
         self.ready.next = self.waits.val();
         self.room.next = !self.full.val();
         self.start_base.next = self.next_base.val();

@@ -118,6 +118,10 @@ pub struct ItemWalker {
     pub consume: Bit<Out>,
     /// An item is needed and not there.
     pub waits: Bit<Out>,
+    /// `waits` of the next cycle.
+    pub next_waits: Bit<Out>,
+    /// `begins` of the next cycle.
+    pub next_begins: Bit<Out>,
     /// The cycle is the first of a group.
     pub begins: Bit<Out>,
     /// The cycle is the last of a group.
@@ -170,6 +174,8 @@ pub struct ItemWalker {
     pub step_tile: Bit<Out>,
     /// The first group of a pass.
     pub in_first_group: Bit<Out>,
+    /// `in_first_group` of the next cycle.
+    pub next_first_group: Bit<Out>,
     /// Within the last pass.
     pub in_last_pass: Bit<Out>,
     /// Pass of the tile.
@@ -204,15 +210,27 @@ pub struct ItemWalker {
     rest_single: BitReg,
     kept: BitReg,
     wgrad_q: BitReg,
+    zeroes: BitReg,
+    walks_all: BitReg,
+    redetect_q: BitReg,
+    one_chunk: BitReg,
+    short: BitReg,
+    short_cg_last: BitReg,
+    short_kr_last: BitReg,
+    macs: BitReg,
+    sums: BitReg,
+    keeps: BitReg,
     of_token: LowestBit,
     of_flush: LowestBit,
     of_now: LowestBit,
     of_rest: LowestBit,
     flushing: Bit<Local>,
-    macs: Bit<Local>,
     zeroing: Bit<Local>,
-    sums: Bit<Local>,
-    keeps: Bit<Local>,
+    short_now: Bit<Local>,
+    whole: Bit<Local>,
+    next_items: Bit<Local>,
+    next_valid: Bit<Local>,
+    next_begun: Bit<Local>,
     overwrites: Bit<Local>,
     ones: Sig<Local>,
     walk: Sig<Local>,
@@ -249,7 +267,15 @@ pub struct ItemWalker {
 impl Logic for ItemWalker {
     #[hdl_gen]
     fn update(&mut self) {
+        // Constants of the job, and of the tile, in registers; what the number of elements is compared with as well.
         self.wgrad_q.next = self.wgrad.val();
+        self.zeroes.next = self.wgrad.val() && self.zero.val();
+        self.walks_all.next = !self.elem_skip.val();
+        self.redetect_q.next = self.redetect.val();
+        self.one_chunk.next = self.chunks.val() == 1;
+        self.short.next = self.group_k.val() < 2;
+        self.short_cg_last.next = self.k_cg_last.val() < 2;
+        self.short_kr_last.next = self.k_kr_last.val() < 2;
 
         // Groups of the tile.
         self.nest.load.next = self.tile_begins.val();
@@ -261,32 +287,26 @@ impl Logic for ItemWalker {
         self.step_pass.next = self.nest.step_pass.val();
         self.step_tile.next = self.nest.step_tile.val();
         self.in_first_group.next = self.nest.in_first_group.val();
+        self.next_first_group.next = self.nest.next_first_group.val();
         self.in_last_pass.next = self.nest.in_last_pass.val();
         self.pass.next = self.nest.pass.val();
         self.k_now.next = self.group_k.val();
-        if self.chunks.val() == 1 {
+        self.short_now.next = self.short.val();
+        if self.one_chunk.val() {
             if self.nest.in_last_cgroup.val() {
                 self.k_now.next = self.k_cg_last.val();
+                self.short_now.next = self.short_cg_last.val();
             }
         } else if self.nest.step_cgroup.val() {
             self.k_now.next = self.k_kr_last.val();
+            self.short_now.next = self.short_kr_last.val();
         }
 
-        // What the current item is: products, zeros for an empty list, a sum of dY, or one cycle of something else.
+        // What the current item is: products (macs), zeros for an empty list, a sum of dY (sums), or one cycle of something
+        // else. Registers know it from the cycle on in which the item is taken.
         self.flushing.next = self.state.val() == WalkerState::Flush;
-        self.macs.next = !self.empty.val()
-            && (self.flushing.val()
-                || (self.kind.val() == self.mnu_kind.val())
-                || ((self.kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
-        self.zeroing.next = self.empty.val() && self.wgrad_q.val() && self.zero.val();
-        self.keeps.next = !self.empty.val() && (self.kind.val() == self.mau_kind.val());
-        self.sums.next = self.wgrad_q.val()
-            && !self.flushing.val()
-            && !self.empty.val()
-            && ((self.kind.val() == self.hit_kind.val())
-                || (self.kind.val() == self.mau_kind.val()));
-        self.overwrites.next =
-            self.wgrad_q.val() && self.zero.val() && self.macs.val() && !self.overwritten.val();
+        self.zeroing.next = self.empty.val() && self.zeroes.val();
+        self.overwrites.next = self.zeroes.val() && self.macs.val() && !self.overwritten.val();
 
         // Its elements, lowest first. The first cycle of a round chooses among all, none and those of the mask; what the mask
         // begins with, what is left after this cycle, and whether a single element is left, stands in registers.
@@ -294,20 +314,17 @@ impl Logic for ItemWalker {
         self.walk.next = self.mask.val();
         self.first_number.next = self.mask_number.val();
         self.first_single.next = self.mask_single.val();
-        if !self.elem_skip.val() || self.overwrites.val() {
-            self.walk.next = self.ones.val();
-            self.first_number.next = 0.into();
-            self.first_single.next = self.k_now.val() < 2;
-        }
+        self.whole.next = self.zeroing.val()
+            || (self.macs.val() && (self.walks_all.val() || self.overwrites.val()));
         if !self.macs.val() {
             self.walk.next = 1.into();
             self.first_number.next = 0.into();
             self.first_single.next = true;
         }
-        if self.zeroing.val() {
+        if self.whole.val() {
             self.walk.next = self.ones.val();
             self.first_number.next = 0.into();
-            self.first_single.next = self.k_now.val() < 2;
+            self.first_single.next = self.short_now.val();
         }
         self.of_now.word.next = self.rest.val();
         self.element_now.next = self.rest_number.val();
@@ -348,11 +365,10 @@ impl Logic for ItemWalker {
         self.consume.next = self.takes.val();
         self.ends.next = self.group_ends.val();
         self.released.next =
-            self.group_ends.val() && (self.redetect.val() || self.nest.in_last_pass.val());
+            self.group_ends.val() && (self.redetect_q.val() || self.nest.in_last_pass.val());
 
         // The next cycle.
         if self.work.val() {
-            self.begun.next = true;
             self.fresh.next = self.round_last.val();
             self.rest.next = self.of_now.rest.val();
             self.rest_number.next = self.of_rest.number.val();
@@ -364,11 +380,16 @@ impl Logic for ItemWalker {
                 }
             }
         }
-        if self.item_ends.val() {
-            self.valid.next = false;
-        }
         if self.takes.val() {
-            self.valid.next = true;
+            self.macs.next = !self.token_empty.val()
+                && ((self.item_kind.val() == self.mnu_kind.val())
+                    || ((self.item_kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
+            self.keeps.next =
+                !self.token_empty.val() && (self.item_kind.val() == self.mau_kind.val());
+            self.sums.next = self.wgrad_q.val()
+                && !self.token_empty.val()
+                && ((self.item_kind.val() == self.hit_kind.val())
+                    || (self.item_kind.val() == self.mau_kind.val()));
             self.empty.next = self.token_empty.val();
             self.last.next = self.token_last.val();
             self.kind.next = self.item_kind.val();
@@ -393,7 +414,8 @@ impl Logic for ItemWalker {
         }
         if self.flush_loads.val() {
             self.state.next = WalkerState::Flush;
-            self.valid.next = true;
+            self.macs.next = !self.empty.val();
+            self.sums.next = false;
             self.flush_index.next = self.flush_index.val() + 1;
             self.entry_q.next = unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
             self.bank_q.next = unsigned_cast(self.flush.read_data.val() >> self.bank_at.val());
@@ -428,16 +450,32 @@ impl Logic for ItemWalker {
 
         if self.group_ends.val() || self.clear.val() {
             self.state.next = WalkerState::Items;
-            self.begun.next = false;
             self.overwritten.next = false;
             self.flush_count.next = 0.into();
             self.kept.next = false;
             self.flush_index.next = 0.into();
             self.high.next = false;
         }
-        if self.clear.val() {
-            self.valid.next = false;
+
+        // Whether an item is there in the next cycle, and its group begun: of that the next `go` depends.
+        self.next_valid.next = (self.valid.val() && !self.item_ends.val())
+            || self.takes.val()
+            || self.flush_loads.val();
+        self.next_begun.next = self.begun.val() || self.work.val();
+        self.next_items.next =
+            (self.state.val() == WalkerState::Items) && !self.flushes.val();
+        if self.group_ends.val() || self.clear.val() {
+            self.next_begun.next = false;
+            self.next_items.next = true;
         }
+        if self.clear.val() {
+            self.next_valid.next = false;
+        }
+        self.valid.next = self.next_valid.val();
+        self.begun.next = self.next_begun.val();
+        self.next_waits.next = self.next_items.val() && !self.next_valid.val();
+        self.next_begins.next =
+            self.next_items.val() && self.next_valid.val() && !self.next_begun.val();
 
         // Where the element lies.
         self.table_bank.write_enable.next = self.element_write.val();

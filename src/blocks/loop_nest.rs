@@ -71,6 +71,10 @@ pub struct LoopNest {
     pub group_first: Bit<Out>,
     /// Within the first group of a pass.
     pub in_first_group: Bit<Out>,
+    /// `group_first` of the next cycle.
+    pub next_group_first: Bit<Out>,
+    /// `in_first_group` of the next cycle.
+    pub next_first_group: Bit<Out>,
     /// Within the last pass.
     pub in_last_pass: Bit<Out>,
     /// Element k of the vector.
@@ -164,6 +168,8 @@ impl LoopNest {
             vector_first: Bit::new(),
             group_first: Bit::new(),
             in_first_group: Bit::new(),
+            next_group_first: Bit::new(),
+            next_first_group: Bit::new(),
             in_last_pass: Bit::new(),
             k_index: output(),
             position: output(),
@@ -252,6 +258,20 @@ impl Logic for LoopNest {
         self.vector_first.next = self.at_vector_first.val();
         self.group_first.next = self.at_group_first.val();
         self.in_first_group.next = self.at_first_group.val();
+        self.next_group_first.next = self.at_group_first.val();
+        self.next_first_group.next = self.at_first_group.val();
+        if self.advance.val() {
+            self.next_group_first.next = self.chunk_steps.val();
+            if self.chunk_steps.val() {
+                self.next_first_group.next = self.pass_steps.val();
+            }
+        }
+        if self.load.val() {
+            self.next_group_first.next = true;
+            self.next_first_group.next = true;
+        }
+        self.at_group_first.next = self.next_group_first.val();
+        self.at_first_group.next = self.next_first_group.val();
         self.k_index.next = self.k_count.val();
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_count.val();
@@ -372,7 +392,6 @@ impl Logic for LoopNest {
             self.kc_count.next = self.kc_count.val() + 1;
             self.k_count.next = self.k_count.val() + 1;
             self.at_vector_first.next = self.x_steps.val();
-            self.at_group_first.next = self.chunk_steps.val();
             if self.kc_last.val() {
                 self.kc_count.next = 0.into();
                 self.kr_count.next = self.kr_count.val() + 1;
@@ -399,7 +418,6 @@ impl Logic for LoopNest {
                 self.img_count.next = 0.into();
                 self.position_count.next = 0.into();
                 self.chunk_count.next = self.chunk_count.val() + 1;
-                self.at_first_group.next = self.pass_steps.val();
             }
             if self.cgroup_steps.val() {
                 self.chunk_count.next = 0.into();
@@ -423,8 +441,6 @@ impl Logic for LoopNest {
             self.k_count.next = 0.into();
             self.position_count.next = 0.into();
             self.at_vector_first.next = true;
-            self.at_group_first.next = true;
-            self.at_first_group.next = true;
         }
     }
 }

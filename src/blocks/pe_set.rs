@@ -191,6 +191,7 @@ pub struct PeSet {
     pub detect_x: Vec<Sig<Out>>,
     sequencer: SetSequencer,
     reuse: Vec<SetReuse>,
+    reuse_q: Vec<BitReg>,
     wide: Bit<Local>,
     x: Sig<Local>,
     parts: Param,
@@ -346,7 +347,7 @@ impl Logic for PeSet {
             self.reuse[r].slot_beats.next = self.slot_beats.val();
             self.reuse[r].ring_slots.next = self.ring_slots.val();
             self.reuse[r].tile_write.next =
-                self.load_selected.val() && self.load_tile.val() && self.job.reuse.val().any();
+                self.load_selected.val() && self.load_tile.val() && self.reuse_q[r].val();
             self.reuse[r].tile_data.next = unsigned_cast(self.load_data.val());
             self.reuse[r].tile_last.next = self.load_last.val();
             self.reuse[r].slot_loaded.next = self.slot_loaded.val();
@@ -393,6 +394,9 @@ impl Logic for PeSet {
             self.sequencer.walk_step_pass[r].next = self.reuse[r].walk_step_pass.val();
             self.sequencer.walk_step_tile[r].next = self.reuse[r].walk_step_tile.val();
             self.sequencer.walk_first_group[r].next = self.reuse[r].walk_first_group.val();
+            self.sequencer.walk_next_waits[r].next = self.reuse[r].walk_next_waits.val();
+            self.sequencer.walk_next_begins[r].next = self.reuse[r].walk_next_begins.val();
+            self.sequencer.walk_next_first[r].next = self.reuse[r].walk_next_first.val();
             self.sequencer.walk_last_pass[r].next = self.reuse[r].walk_last_pass.val();
             self.sequencer.walk_pass[r].next = self.reuse[r].walk_pass.val();
             self.sequencer.walk_rows_m1[r].next = self.reuse[r].walk_rows_m1.val();
@@ -400,7 +404,8 @@ impl Logic for PeSet {
             self.reuse[r].tile_passes.next = self.sequencer.tile_passes[r].val();
             self.reuse[r].tile_zero.next = self.sequencer.tile_zero[r].val();
             self.reuse[r].go.next = self.sequencer.go[r].val();
-            if self.job.reuse.val().any() {
+            self.reuse_q[r].next = self.job.reuse.val().any();
+            if self.reuse_q[r].val() {
                 self.features.bank.next = self.reuse[r].bank.val();
                 self.features.addr.next = self.reuse[r].addr.val();
                 self.features.in_image.next = self.reuse[r].nonzero.val();

@@ -50,10 +50,14 @@ pub struct PsumBanks {
     pub accumulates: Bit<Out>,
     /// That bank is not free yet.
     pub accumulates_busy: Bit<Out>,
+    /// `accumulates_busy` of the next cycle.
+    pub next_busy: Bit<Out>,
     /// No bank waits for the drain or is read by it.
     pub all_free: Bit<Out>,
     /// The operand is there.
     pub operand_ready: Bit<Out>,
+    /// `operand_ready` of the next cycle.
+    pub next_operand: Bit<Out>,
     /// The operand may be written.
     pub room_operand: Bit<Out>,
     /// A bank waits for the drain.
@@ -72,6 +76,7 @@ pub struct PsumBanks {
     busy0: BitReg,
     busy1: BitReg,
     o_full: BitReg,
+    bank_next: Bit<Local>,
     other_busy: Bit<Local>,
     ended1: BitReg,
     ended2: BitReg,
@@ -117,8 +122,10 @@ impl PsumBanks {
             drain_addressed: Bit::new(),
             accumulates: Bit::new(),
             accumulates_busy: Bit::new(),
+            next_busy: Bit::new(),
             all_free: Bit::new(),
             operand_ready: Bit::new(),
+            next_operand: Bit::new(),
             room_operand: Bit::new(),
             drain_request: Bit::new(),
             drain_bank: Bit::new(),
@@ -130,6 +137,7 @@ impl PsumBanks {
             busy0: BitReg::new(),
             busy1: BitReg::new(),
             o_full: BitReg::new(),
+            bank_next: Bit::new(),
             other_busy: Bit::new(),
             ended1: BitReg::new(),
             ended2: BitReg::new(),
@@ -167,6 +175,7 @@ impl Logic for PsumBanks {
     #[hdl_gen]
     fn update(&mut self) {
         // Which bank is which.
+        self.bank_next.next = self.ptr.val() ^ self.pass_ends.val();
         if self.bank0_release.val() {
             self.busy0.next = false;
         }
@@ -188,15 +197,26 @@ impl Logic for PsumBanks {
             self.accumulates_busy.next = self.busy1.val();
             self.other_busy.next = self.busy0.val();
         }
+        // When a pass ends, the other bank accumulates next; it is not the one that becomes busy.
+        self.next_busy.next = (self.busy0.val() && !self.bank0_release.val() && !self.bank_next.val())
+            || (self.busy1.val() && !self.bank1_release.val() && self.bank_next.val());
+        if self.reset.val() {
+            self.next_busy.next = false;
+        }
         self.all_free.next = !self.busy0.val() && !self.busy1.val();
 
         // Operand.
+        self.next_operand.next = self.o_full.val();
         if self.operand_loaded.val() {
-            self.o_full.next = true;
+            self.next_operand.next = true;
         }
         if self.operand_used.val() {
-            self.o_full.next = false;
+            self.next_operand.next = false;
         }
+        if self.clear.val() {
+            self.next_operand.next = false;
+        }
+        self.o_full.next = self.next_operand.val();
         self.operand_ready.next = self.o_full.val();
         self.room_operand.next = !self.o_full.val() && !self.other_busy.val();
 
@@ -261,9 +281,6 @@ impl Logic for PsumBanks {
             self.drain_pass.next = self.pass1.val();
         }
 
-        if self.clear.val() {
-            self.o_full.next = false;
-        }
         if self.reset.val() {
             self.ptr.next = false;
             self.busy0.next = false;

@@ -150,6 +150,12 @@ pub struct SetReuse {
     pub walk_step_tile: Bit<Out>,
     /// … the group is the first of the pass.
     pub walk_first_group: Bit<Out>,
+    /// `walk_waits` of the next cycle.
+    pub walk_next_waits: Bit<Out>,
+    /// `walk_begins` of the next cycle.
+    pub walk_next_begins: Bit<Out>,
+    /// `walk_first_group` of the next cycle.
+    pub walk_next_first: Bit<Out>,
     /// … the pass is the tile's last.
     pub walk_last_pass: Bit<Out>,
     /// … number of the pass.
@@ -359,6 +365,9 @@ impl Logic for SetReuse {
         self.walk_pass.next = self.walker.pass.val();
         self.walk_k.next = self.walker.k_now.val();
         self.walk_first_group.next = self.walker.in_first_group.val();
+        self.walk_next_waits.next = self.walker.next_waits.val();
+        self.walk_next_begins.next = self.walker.next_begins.val();
+        self.walk_next_first.next = self.walker.next_first_group.val();
         self.walk_last_pass.next = self.walker.in_last_pass.val();
         self.bank.next = self.walker.bank.val();
         self.addr.next = self.walker.addr.val();

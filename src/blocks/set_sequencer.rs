@@ -97,6 +97,12 @@ pub struct SetSequencer {
     pub walk_step_tile: Vec<Bit<In>>,
     /// Walker: the group is the first of the pass.
     pub walk_first_group: Vec<Bit<In>>,
+    /// With reuse: `walk_waits` of the next cycle.
+    pub walk_next_waits: Vec<Bit<In>>,
+    /// With reuse: `walk_begins` of the next cycle.
+    pub walk_next_begins: Vec<Bit<In>>,
+    /// With reuse: `walk_first_group` of the next cycle.
+    pub walk_next_first: Vec<Bit<In>>,
     /// Walker: the pass is the tile's last.
     pub walk_last_pass: Vec<Bit<In>>,
     /// Walker: number of the pass.
@@ -186,14 +192,20 @@ pub struct SetSequencer {
     weights: WeightRing,
     banks: PsumBanks,
     running: BitReg,
+    may_issue: BitReg,
+    reuse_q: Vec<BitReg>,
     wgrad_q: BitReg,
     stream_q: BitReg,
     take: Bit<Local>,
     begins: Bit<Local>,
     input_ready: Bit<Local>,
     stall_input: Bit<Local>,
-    ready: Bit<Local>,
-    proceeds: Bit<Local>,
+    next_running: Bit<Local>,
+    next_begins: Bit<Local>,
+    next_input: Bit<Local>,
+    next_operand: Bit<Local>,
+    next_bank: Bit<Local>,
+    next_first: Bit<Local>,
     advance: Bit<Local>,
     group_ends: Bit<Local>,
     slot_ends: Bit<Local>,
@@ -250,6 +262,9 @@ impl Logic for SetSequencer {
 
         // Where the loops are: the nest knows it of every element, the walker of every item.
         self.reuses.next = false;
+        self.next_begins.next = self.nest.next_group_first.val();
+        self.next_first.next = self.nest.next_first_group.val();
+        self.next_input.next = self.features.next_ready.val();
         self.begins.next = self.nest.group_first.val();
         self.input_ready.next = self.features.ready.val();
         self.steps_pass.next = self.nest.step_pass.val();
@@ -262,7 +277,14 @@ impl Logic for SetSequencer {
         self.place.next = self.nest.position.val();
         self.rows_m1.next = self.nest.position.val();
         for r in 0..self.reuse_count.val() {
+            self.reuse_q[r].next = self.reuse[r].val();
             if self.reuse[r].val() {
+                self.next_begins.next =
+                    self.walk_next_begins[r].val() || self.walk_next_waits[r].val();
+                self.next_first.next = self.walk_next_first[r].val();
+                self.next_input.next = !self.walk_next_waits[r].val();
+            }
+            if self.reuse_q[r].val() {
                 self.reuses.next = true;
                 self.begins.next = self.walk_begins[r].val() || self.walk_waits[r].val();
                 self.input_ready.next = !self.walk_waits[r].val();
@@ -278,31 +300,25 @@ impl Logic for SetSequencer {
             }
         }
 
-        // What a group needs before its first element issues.
-        self.ready.next = true;
+        // What a group needs before its first element issues, and waits for.
         self.stall_input.next = false;
         self.stall_weights.next = false;
         self.stall_operand.next = false;
         self.stall_bank.next = false;
         if self.running.val() && self.begins.val() {
             if !self.input_ready.val() {
-                self.ready.next = false;
                 self.stall_input.next = true;
             } else if !self.wgrad_q.val() && !self.weights.ready.val() {
-                self.ready.next = false;
                 self.stall_weights.next = true;
             } else if self.wgrad_q.val() && !self.banks.operand_ready.val() {
-                self.ready.next = false;
                 self.stall_operand.next = true;
             } else if self.in_first_group.val() && self.banks.accumulates_busy.val() {
-                self.ready.next = false;
                 self.stall_bank.next = true;
             }
         }
         self.stall_features.next = self.stall_input.val() && !self.reuses.val();
         self.stall_detect.next = self.stall_input.val() && self.reuses.val();
-        self.proceeds.next = self.running.val() && self.ready.val();
-        self.advance.next = self.proceeds.val() && !self.reuses.val();
+        self.advance.next = self.may_issue.val() && !self.reuses.val();
         self.group_ends.next = self.advance.val() && self.nest.step_chunk.val();
         self.slot_ends.next = self.advance.val() && self.nest.step_cgroup.val();
         self.pass_ends.next = self.advance.val() && self.nest.step_pass.val();
@@ -316,8 +332,8 @@ impl Logic for SetSequencer {
                 self.tile_passes[r].next = self.tiles.pending_passes.val();
             }
             self.tile_zero[r].next = self.tiles.zero.val();
-            self.go[r].next = self.proceeds.val() && self.reuses.val();
-            if self.reuse[r].val() {
+            self.go[r].next = self.may_issue.val() && self.reuses.val();
+            if self.reuse_q[r].val() {
                 self.group_ends.next = self.walk_ends[r].val();
                 self.slot_ends.next = self.walk_ends[r].val() && self.walk_step_cgroup[r].val();
                 self.pass_ends.next = self.walk_ends[r].val() && self.walk_step_pass[r].val();
@@ -327,15 +343,24 @@ impl Logic for SetSequencer {
             }
         }
 
+        self.next_running.next = self.running.val();
         if self.take.val() {
-            self.running.next = true;
+            self.next_running.next = true;
         }
-        if self.tile_ends.val() {
-            self.running.next = false;
+        if self.tile_ends.val() || self.clear.val() {
+            self.next_running.next = false;
         }
-        if self.clear.val() {
-            self.running.next = false;
+        self.running.next = self.next_running.val();
+
+        // Whether an element issues in the next cycle: all that steps with it is enabled by this register.
+        self.next_operand.next = self.weights.next_ready.val();
+        if self.wgrad.val() {
+            self.next_operand.next = self.banks.next_operand.val();
         }
+        self.next_bank.next = !(self.next_first.val() && self.banks.next_busy.val());
+        self.may_issue.next = self.next_running.val()
+            && (!self.next_begins.val()
+                || (self.next_input.val() && self.next_operand.val() && self.next_bank.val()));
 
         // Feature ring: a resident slot stays until the tile's last pass.
         self.features.clear.next = self.clear.val();

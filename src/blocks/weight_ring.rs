@@ -37,6 +37,8 @@ pub struct WeightRing {
     pub group_rows_m1: Sig<In>,
     /// A complete group waits.
     pub ready: Bit<Out>,
+    /// `ready` of the next cycle.
+    pub next_ready: Bit<Out>,
     /// A word is free.
     pub room: Bit<Out>,
     /// Address of the element's weight.
@@ -66,6 +68,7 @@ impl WeightRing {
             group_rows: Sig::unsigned(COUNT_W),
             group_rows_m1: Sig::unsigned(COUNT_W),
             ready: Bit::new(),
+            next_ready: Bit::new(),
             room: Bit::new(),
             read_addr: Sig::unsigned(config.weight_w()),
             write_addr: Sig::unsigned(config.weight_w()),
@@ -103,26 +106,28 @@ impl Logic for WeightRing {
         }
 
         // Groups. Whether one waits, and whether another one behind it, stands in registers.
+        self.next_ready.next = self.one_waits.val();
         if self.group_loaded.val() && !self.group_used.val() {
             self.w_groups.next = self.w_groups.val() + 1;
-            self.one_waits.next = true;
+            self.next_ready.next = true;
             self.two_wait.next = self.one_waits.val();
         }
         if !self.group_loaded.val() && self.group_used.val() {
             self.w_groups.next = self.w_groups.val() - 1;
-            self.one_waits.next = self.two_wait.val();
+            self.next_ready.next = self.two_wait.val();
             self.two_wait.next = self.w_groups.val() > 2;
         }
 
         if self.clear.val() {
             self.w_groups.next = 0.into();
-            self.one_waits.next = false;
+            self.next_ready.next = false;
             self.two_wait.next = false;
             self.w_used.next = 0.into();
             self.w_base.next = 0.into();
             self.w_write.next = 0.into();
         }
 
+        self.one_waits.next = self.next_ready.val();
         self.ready.next = self.one_waits.val();
         self.room.next = self.w_used.val() < self.weight_words.val();
         self.read_addr.next = self.w_base.val() + unsigned_cast(self.element.val());

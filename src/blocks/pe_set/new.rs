@@ -113,6 +113,7 @@ impl PeSet {
                 .collect(),
             sequencer: SetSequencer::new(config),
             reuse: (0..parts).map(|_| SetReuse::new(config)).collect(),
+            reuse_q: (0..parts).map(|_| BitReg::new()).collect(),
             wide: Bit::new(),
             x: Sig::signed(config.data_w),
             parts: Param::new(parts),
