@@ -188,7 +188,9 @@ fn output_packer() {
 
 #[test]
 fn feature_buffer() {
-    Gate::new("feature_buffer_gate").check(FeatureBuffer::new(&tiny()));
+    Gate::new("feature_buffer_gate")
+        .keeping_collisions()
+        .check(FeatureBuffer::new(&tiny()));
 }
 
 #[test]
@@ -314,12 +316,28 @@ fn patch_agu() {
 
 #[test]
 fn pe() {
-    // A word of the MCACHE data that is written is not read in the same cycle.
+    // A word that is written is not read in the same cycle.
+    let memories = [
+        (&["cache_write_0"][..], "cache_waddr_0", "cache_raddr_0"),
+        (&["weight_we"], "weight_waddr", "weight_raddr"),
+        (
+            &["bank0_accumulate", "bank0_load"],
+            "bank0_waddr",
+            "bank0_raddr",
+        ),
+        (
+            &["bank1_accumulate", "bank1_load"],
+            "bank1_waddr",
+            "bank1_raddr",
+        ),
+    ];
     Gate::new("pe_gate")
-        .stimulus(|_, _, inputs| {
-            if inputs["cache_write_0"].any() {
-                let other = inputs["cache_waddr_0"].clone() + 1;
-                inputs.insert("cache_raddr_0".into(), other);
+        .stimulus(move |_, _, inputs| {
+            for (writes, written, read) in memories {
+                if writes.iter().any(|w| inputs[*w].any()) {
+                    let other = inputs[written].clone() + 1;
+                    inputs.insert(read.into(), other);
+                }
             }
         })
         .check(pe::Pe::new(&tiny()));
@@ -361,6 +379,7 @@ fn pe_set_without_reuse() {
     };
     let mut kept = Inputs::new();
     Gate::new("pe_set_dense_gate")
+        .keeping_collisions()
         .cycles(20_000)
         .stimulus(move |rng, cycle, inputs| {
             set_noise(rng, &mut kept, cycle, inputs);
@@ -376,6 +395,7 @@ fn pe_set_without_reuse() {
 fn pe_set() {
     let mut kept = Inputs::new();
     Gate::new("pe_set_gate")
+        .keeping_collisions()
         .cycles(40_000)
         .stimulus(move |rng, cycle, inputs| {
             set_noise(rng, &mut kept, cycle, inputs);

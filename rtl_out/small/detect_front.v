@@ -55,9 +55,17 @@ module detect_front (
     localparam [1:0] FRONT_STATE_READY = 2'd1;
 
     reg  [1:0] state;
-    reg  [15:0] chunk;
-    reg  [15:0] cgroup;
-    reg  [15:0] pass;
+    reg  first_pass;
+    reg  redetect_q;
+    reg  one_chunk;
+    reg  slot_waits;
+    reg  list_free;
+    reg  at_last;
+    reg  tile_at_last;
+    reg  [15:0] after_base;
+    reg  [15:0] tile_after;
+    reg  next_last;
+    reg  [15:0] next_after;
     reg  [15:0] d_avail;
     reg  [7:0] lists_used;
     reg  [15:0] slot;
@@ -95,6 +103,11 @@ module detect_front (
     wire [15:0] tiles_tag;
     wire tiles_zero;
     wire tiles_drain;
+    reg  [15:0] nest_passes;
+    wire nest_step_tile;
+    wire nest_next_first_group;
+    wire nest_in_last_pass;
+    wire [15:0] nest_pass;
     wire [2:0] bank_difference;
 
     tile_queue tiles (
@@ -130,43 +143,70 @@ module detect_front (
         .drain(tiles_drain)
     );
 
+    group_nest nest (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(take),
+        .advance(done),
+        .chunks(chunks),
+        .cgroups(cgroups),
+        .passes(nest_passes),
+        .step_cgroup(last_chunk),
+        .step_pass(det_last_group),
+        .step_tile(nest_step_tile),
+        .in_first_group(det_first_group),
+        .next_first_group(nest_next_first_group),
+        .in_last_cgroup(last_cgroup),
+        .in_last_pass(nest_in_last_pass),
+        .pass(nest_pass)
+    );
+
     assign bank_difference = bank_sum - 3'd3;
     assign room_tile = !tiles_pending_valid;
     assign idle = (state == FRONT_STATE_IDLE) && !tiles_pending_valid;
-    assign det_request = (state == FRONT_STATE_READY) && (!needs_slot || (|d_avail)) && (lists_used < list_slots);
+    assign det_request = (state == FRONT_STATE_READY) && (!needs_slot || slot_waits) && list_free;
     assign det_bank = bank;
     assign det_addr = addr;
     assign det_row = row;
-    assign det_first_group = (chunk == 16'd0) && (cgroup == 16'd0);
-    assign det_last_group = last_chunk && last_cgroup;
     assign det_zero = tiles_zero && !wgrad;
     assign take = tiles_pending_valid && (state == FRONT_STATE_IDLE);
     assign granted = det_grant && (state == FRONT_STATE_READY);
     assign done = det_done && (state == FRONT_STATE_BUSY);
-    assign last_chunk = (chunk + 16'd1) == chunks;
-    assign last_cgroup = (cgroup + 16'd1) == cgroups;
-    assign last_pass = !redetect || ((pass + 16'd1) == tiles_passes);
+    assign last_pass = !redetect_q || nest_in_last_pass;
     assign slot_ends = done && last_chunk;
-    assign needs_slot = stream_features || (pass == 16'd0);
+    assign needs_slot = stream_features || first_pass;
     assign bank_sum = {1'd0, bank} + {1'd0, chunk_bank};
 
     always @(*) begin
+        nest_passes = tiles_passes;
+        if (take) begin
+            nest_passes = tiles_pending_passes;
+        end
+    end
+
+    always @(*) begin
         next_slot = slot + 16'd1;
-        next_base = slot_base + slot_beats;
-        if ((slot + 16'd1) == ring_slots) begin
+        next_base = after_base;
+        next_last = (slot + 16'd2) == ring_slots;
+        next_after = after_base + slot_beats;
+        if (at_last) begin
             next_slot = 16'd0;
             next_base = 16'd0;
+            next_last = ring_slots == 16'd1;
+            next_after = slot_beats;
         end
         if (last_cgroup && !last_pass && !stream_features) begin
             next_slot = tile_slot;
             next_base = tile_base;
+            next_last = tile_at_last;
+            next_after = tile_after;
         end
     end
 
     always @(*) begin
         det_k = group_k;
         det_steps = steps;
-        if (chunks == 16'd1) begin
+        if (one_chunk) begin
             if (last_cgroup) begin
                 det_k = k_cg_last;
                 det_steps = steps_cg_last;
@@ -180,9 +220,15 @@ module detect_front (
     always @(posedge clk) begin
         if (!rst_n) begin
             state <= FRONT_STATE_IDLE;
-            chunk <= 16'd0;
-            cgroup <= 16'd0;
-            pass <= 16'd0;
+            first_pass <= 1'b0;
+            redetect_q <= 1'b0;
+            one_chunk <= 1'b0;
+            slot_waits <= 1'b0;
+            list_free <= 1'b0;
+            at_last <= 1'b0;
+            tile_at_last <= 1'b0;
+            after_base <= 16'd0;
+            tile_after <= 16'd0;
             d_avail <= 16'd0;
             lists_used <= 8'd0;
             slot <= 16'd0;
@@ -193,43 +239,43 @@ module detect_front (
             addr <= 16'd0;
             row <= 16'd0;
         end else begin
+            redetect_q <= redetect;
+            one_chunk <= chunks == 16'd1;
             if (take) begin
                 state <= FRONT_STATE_READY;
-                chunk <= 16'd0;
-                cgroup <= 16'd0;
-                pass <= 16'd0;
+                first_pass <= 1'b1;
             end
             if (granted) begin
                 state <= FRONT_STATE_BUSY;
             end
             if (done) begin
                 state <= FRONT_STATE_READY;
-                chunk <= chunk + 16'd1;
-                if (last_chunk) begin
-                    chunk <= 16'd0;
-                    cgroup <= cgroup + 16'd1;
-                    if (last_cgroup) begin
-                        cgroup <= 16'd0;
-                        pass <= pass + 16'd1;
-                        if (last_pass) begin
-                            state <= FRONT_STATE_IDLE;
-                        end
+                if (det_last_group) begin
+                    first_pass <= 1'b0;
+                    if (last_pass) begin
+                        state <= FRONT_STATE_IDLE;
                     end
                 end
             end
             if (slot_loaded && !(slot_ends && needs_slot)) begin
                 d_avail <= d_avail + 16'd1;
+                slot_waits <= 1'b1;
             end
             if (!slot_loaded && slot_ends && needs_slot) begin
                 d_avail <= d_avail - 16'd1;
+                slot_waits <= d_avail != 16'd1;
             end
             if (slot_ends) begin
+                at_last <= next_last;
+                after_base <= next_after;
                 slot <= next_slot;
                 slot_base <= next_base;
             end
             if (take) begin
                 tile_slot <= slot;
                 tile_base <= slot_base;
+                tile_at_last <= at_last;
+                tile_after <= after_base;
             end
             if (take) begin
                 bank <= tiles_pending_bank;
@@ -250,20 +296,26 @@ module detect_front (
             end
             if (granted && !list_released) begin
                 lists_used <= lists_used + 8'd1;
+                list_free <= (lists_used + 8'd1) < list_slots;
             end
             if (!granted && list_released) begin
                 lists_used <= lists_used - 8'd1;
+                list_free <= (lists_used - 8'd1) < list_slots;
             end
             if (clear) begin
                 state <= FRONT_STATE_IDLE;
                 d_avail <= 16'd0;
+                slot_waits <= 1'b0;
                 lists_used <= 8'd0;
+                list_free <= |list_slots;
                 slot <= 16'd0;
                 slot_base <= 16'd0;
+                at_last <= ring_slots == 16'd1;
+                after_base <= slot_beats;
             end
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pending_passes, tiles_pes_last, tiles_tag, tiles_drain, bank_difference[2]};
+    wire unused = &{1'b0, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_pass, bank_difference[2]};
 endmodule

@@ -104,7 +104,7 @@ module detector (
     wire last_group_now;
     wire zero_now;
     reg  [3:0] step;
-    wire last_step;
+    reg  last_step;
     wire group_ends;
     reg  taken;
     reg  collides;
@@ -372,7 +372,6 @@ module detector (
     assign first_group_now = first_group_0;
     assign last_group_now = last_group_0;
     assign zero_now = zero_0;
-    assign last_step = ({4'd0, step} + 8'd1) == steps_now;
     assign group_ends = running && last_step && walk_last;
     assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_now} << 22);
     assign record = info_4;
@@ -521,12 +520,17 @@ module detector (
         if (!rst_n) begin
             running <= 1'b0;
             served <= 1'b0;
+            last_step <= 1'b0;
             p1_step <= 1'b0;
             p2_step <= 1'b0;
         end else begin
             if (begins) begin
                 running <= 1'b1;
                 served <= set;
+            end
+            last_step <= ({4'd0, step} + 8'd2) == steps_now;
+            if (begins || last_step) begin
+                last_step <= steps_now == 8'd1;
             end
             if (group_ends) begin
                 running <= 1'b0;

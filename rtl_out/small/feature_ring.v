@@ -15,6 +15,7 @@ module feature_ring (
     input  wire last_of_pass,
     input  wire frees,
     output wire ready,
+    output reg  next_ready,
     output wire room,
     output reg  [15:0] start_base,
     output wire [15:0] write_base
@@ -46,6 +47,21 @@ module feature_ring (
         end
         if (last_of_pass && !frees) begin
             next_base = tile_base;
+        end
+    end
+
+    always @(*) begin
+        next_ready = waits;
+        if (slot_used) begin
+            next_ready = slot_loaded || ((f_pos + 16'd1) < f_avail);
+            if (last_of_pass && !frees) begin
+                next_ready = 1'b1;
+            end
+        end else if (slot_loaded) begin
+            next_ready = 1'b1;
+        end
+        if (clear) begin
+            next_ready = 1'b0;
         end
     end
 
@@ -109,14 +125,6 @@ module feature_ring (
                 tile_at_last <= at_last;
                 tile_after <= after_base;
             end
-            if (slot_used) begin
-                waits <= slot_loaded || ((f_pos + 16'd1) < f_avail);
-                if (last_of_pass && !frees) begin
-                    waits <= 1'b1;
-                end
-            end else if (slot_loaded) begin
-                waits <= 1'b1;
-            end
             if (slot_loaded && !(slot_used && frees)) begin
                 f_avail <= f_avail + 16'd1;
                 full <= (f_avail + 16'd1) == ring_slots;
@@ -128,7 +136,6 @@ module feature_ring (
             if (clear) begin
                 f_avail <= 16'd0;
                 f_pos <= 16'd0;
-                waits <= 1'b0;
                 full <= ring_slots == 16'd0;
                 fill_slot <= 16'd0;
                 fill_base <= 16'd0;
@@ -137,6 +144,7 @@ module feature_ring (
                 at_last <= ring_slots == 16'd1;
                 after_base <= slot_beats;
             end
+            waits <= next_ready;
         end
     end
 endmodule

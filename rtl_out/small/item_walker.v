@@ -39,6 +39,8 @@ module item_walker (
     input  wire wide_value,
     output wire consume,
     output wire waits,
+    output wire next_waits,
+    output wire next_begins,
     output wire begins,
     output wire ends,
     output wire released,
@@ -65,6 +67,7 @@ module item_walker (
     output wire step_pass,
     output wire step_tile,
     output wire in_first_group,
+    output wire next_first_group,
     output wire in_last_pass,
     output wire [15:0] pass
 );
@@ -73,6 +76,8 @@ module item_walker (
     localparam [1:0] WALKER_STATE_GAP = 2'd1;
     localparam [1:0] WALKER_STATE_ITEMS = 2'd0;
 
+    reg  wide_q;
+    wire [6:0] flush_entry;
     reg  [1:0] state;
     reg  [2:0] gap;
     reg  begun;
@@ -98,11 +103,23 @@ module item_walker (
     reg  rest_single;
     reg  kept;
     reg  wgrad_q;
+    reg  zeroes;
+    reg  walks_all;
+    reg  redetect_q;
+    reg  one_chunk;
+    reg  short;
+    reg  short_cg_last;
+    reg  short_kr_last;
+    reg  macs;
+    reg  whole;
+    reg  sums;
+    reg  keeps;
     wire flushing;
-    wire macs;
     wire zeroing;
-    wire sums;
-    wire keeps;
+    reg  short_now;
+    reg  next_items;
+    reg  next_valid;
+    reg  next_begun;
     wire overwrites;
     wire [15:0] ones;
     reg  [15:0] walk;
@@ -112,10 +129,16 @@ module item_walker (
     wire work;
     wire again;
     wire item_ends;
-    wire list_ends;
+    wire may_flush;
+    wire flush_ends;
+    reg  ends_group;
+    reg  ends_in_items;
+    wire leaves;
+    wire token_macs;
+    reg  next_overwritten;
     wire flushes;
-    reg  flush_loads;
-    reg  group_ends;
+    wire flush_loads;
+    wire group_ends;
     wire takes;
     reg  [3:0] element_now;
     wire [2:0] bank_sum;
@@ -159,6 +182,7 @@ module item_walker (
         .step_pass(step_pass),
         .step_tile(step_tile),
         .in_first_group(in_first_group),
+        .next_first_group(next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
         .in_last_pass(in_last_pass),
         .pass(pass)
@@ -197,7 +221,7 @@ module item_walker (
         .write_enable(wide_write),
         .write_address(wide_entry),
         .write_data(wide_value),
-        .read_address(entry_q),
+        .read_address(flush_entry),
         .read_data(wide_read_data)
     );
 
@@ -237,9 +261,11 @@ module item_walker (
     assign bank_difference = bank_sum - 3'd3;
     assign consume = takes;
     assign waits = (state == WALKER_STATE_ITEMS) && !valid;
+    assign next_waits = next_items && !next_valid;
+    assign next_begins = next_items && next_valid && !next_begun;
     assign begins = (state == WALKER_STATE_ITEMS) && valid && !begun;
     assign ends = group_ends;
-    assign released = group_ends && (redetect || in_last_pass);
+    assign released = group_ends && (redetect_q || in_last_pass);
     assign issue = work && (!empty || zeroing);
     assign mac = work && macs;
     assign nonzero = macs && (|(mask & of_now_lowest));
@@ -253,31 +279,37 @@ module item_walker (
     assign use_cache = flushing;
     assign cache_low = again;
     assign cache_high = high;
+    assign flush_entry = flush_read_data[35:29];
     assign flushing = state == WALKER_STATE_FLUSH;
-    assign macs = !empty && (flushing || (kind == 2'd2) || ((kind == 2'd1) && !wgrad_q));
-    assign zeroing = empty && wgrad_q && zero;
-    assign sums = wgrad_q && !flushing && !empty && ((kind == 2'd0) || (kind == 2'd1));
-    assign keeps = !empty && (kind == 2'd1);
-    assign overwrites = wgrad_q && zero && macs && !overwritten;
+    assign zeroing = empty && zeroes;
+    assign overwrites = zeroes && macs && !overwritten;
     assign ones = ~(ALL_ONES << k_now);
     assign work = valid && go;
-    assign again = flushing && !high && wide_read_data;
-    assign item_ends = work && round_last && !again;
-    assign list_ends = item_ends && !flushing && last;
-    assign flushes = list_ends && wgrad_q && (keeps || kept);
-    assign takes = token && (waits || group_ends || (item_ends && !flushing && !flushes));
+    assign again = flushing && !high && wide_q;
+    assign item_ends = leaves && round_last;
+    assign may_flush = wgrad_q && (keeps || kept);
+    assign flush_ends = flush_index == flush_count;
+    assign leaves = work && !again;
+    assign token_macs = !token_empty && ((item_kind == 2'd2) || ((item_kind == 2'd1) && !wgrad_q));
+    assign flushes = item_ends && !flushing && last && may_flush;
+    assign flush_loads = ((state == WALKER_STATE_GAP) && (gap == 3'd4)) || (item_ends && flushing && !flush_ends);
+    assign group_ends = item_ends && ends_group;
+    assign takes = token && (waits || (item_ends && ends_in_items));
     assign bank_sum = {1'd0, bank_q} + {1'd0, table_bank_read_data};
     assign flush_word = ({29'd0, entry_q} << 29) | ({34'd0, bank_q} << 27) | ({25'd0, addr_q} << 16) | {20'd0, mask};
     assign flush_write_enable = work && sums && keeps;
 
     always @(*) begin
         k_now = group_k;
-        if (chunks == 16'd1) begin
+        short_now = short;
+        if (one_chunk) begin
             if (nest_in_last_cgroup) begin
                 k_now = k_cg_last;
+                short_now = short_cg_last;
             end
         end else if (step_cgroup) begin
             k_now = k_kr_last;
+            short_now = short_kr_last;
         end
     end
 
@@ -285,20 +317,14 @@ module item_walker (
         walk = mask;
         first_number = mask_number;
         first_single = mask_single;
-        if (!elem_skip || overwrites) begin
-            walk = ones;
-            first_number = 4'd0;
-            first_single = k_now < 8'd2;
-        end
         if (!macs) begin
             walk = 16'd1;
             first_number = 4'd0;
-            first_single = 1'b1;
         end
-        if (zeroing) begin
+        if (whole) begin
             walk = ones;
             first_number = 4'd0;
-            first_single = k_now < 8'd2;
+            first_single = short_now;
         end
     end
 
@@ -314,14 +340,18 @@ module item_walker (
     end
 
     always @(*) begin
-        group_ends = list_ends && !flushes;
-        flush_loads = (state == WALKER_STATE_GAP) && (gap == 3'd4);
-        if (item_ends && flushing) begin
-            if (flush_index == flush_count) begin
-                group_ends = 1'b1;
-            end else begin
-                flush_loads = 1'b1;
-            end
+        ends_group = last && !may_flush;
+        ends_in_items = !(last && may_flush);
+        if (flushing) begin
+            ends_group = flush_ends;
+            ends_in_items = flush_ends;
+        end
+    end
+
+    always @(*) begin
+        next_overwritten = overwritten || (work && round_last && macs);
+        if (group_ends || clear) begin
+            next_overwritten = 1'b0;
         end
     end
 
@@ -329,6 +359,22 @@ module item_walker (
         flush_read_address = flush_index[6:0];
         if (flush_loads) begin
             flush_read_address = flush_read_address_sum[6:0];
+        end
+    end
+
+    always @(*) begin
+        next_valid = (valid && !item_ends) || takes || flush_loads;
+        if (clear) begin
+            next_valid = 1'b0;
+        end
+    end
+
+    always @(*) begin
+        next_begun = begun || work;
+        next_items = (state == WALKER_STATE_ITEMS) && !flushes;
+        if (group_ends || clear) begin
+            next_begun = 1'b0;
+            next_items = 1'b1;
         end
     end
 
@@ -364,23 +410,28 @@ module item_walker (
             valid <= 1'b0;
             kept <= 1'b0;
             wgrad_q <= 1'b0;
+            zeroes <= 1'b0;
+            walks_all <= 1'b0;
+            redetect_q <= 1'b0;
+            one_chunk <= 1'b0;
+            short <= 1'b0;
+            short_cg_last <= 1'b0;
+            short_kr_last <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
+            zeroes <= wgrad && zero;
+            walks_all <= !elem_skip;
+            redetect_q <= redetect;
+            one_chunk <= chunks == 16'd1;
+            short <= group_k < 8'd2;
+            short_cg_last <= k_cg_last < 8'd2;
+            short_kr_last <= k_kr_last < 8'd2;
             if (work) begin
-                begun <= 1'b1;
                 if (round_last) begin
                     high <= again;
-                    if (macs) begin
-                        overwritten <= 1'b1;
-                    end
                 end
             end
-            if (item_ends) begin
-                valid <= 1'b0;
-            end
-            if (takes) begin
-                valid <= 1'b1;
-            end
+            overwritten <= next_overwritten;
             gap <= 3'd0;
             if (flushes) begin
                 state <= WALKER_STATE_GAP;
@@ -390,7 +441,6 @@ module item_walker (
             end
             if (flush_loads) begin
                 state <= WALKER_STATE_FLUSH;
-                valid <= 1'b1;
                 flush_index <= flush_index + 8'd1;
             end
             if (work && sums && keeps) begin
@@ -399,20 +449,18 @@ module item_walker (
             end
             if (group_ends || clear) begin
                 state <= WALKER_STATE_ITEMS;
-                begun <= 1'b0;
-                overwritten <= 1'b0;
                 flush_count <= 8'd0;
                 kept <= 1'b0;
                 flush_index <= 8'd0;
                 high <= 1'b0;
             end
-            if (clear) begin
-                valid <= 1'b0;
-            end
+            valid <= next_valid;
+            begun <= next_begun;
         end
     end
 
     initial begin
+        wide_q = 1'b0;
         empty = 1'b0;
         last = 1'b0;
         kind = 2'd0;
@@ -428,6 +476,10 @@ module item_walker (
         rest = 16'd0;
         rest_number = 4'd0;
         rest_single = 1'b0;
+        macs = 1'b0;
+        whole = 1'b0;
+        sums = 1'b0;
+        keeps = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -437,7 +489,14 @@ module item_walker (
             rest_number <= of_rest_number;
             rest_single <= of_rest_single;
         end
+        if (work && round_last && again) begin
+            whole <= macs && walks_all;
+        end
         if (takes) begin
+            macs <= token_macs;
+            whole <= (token_empty && zeroes) || (token_macs && (walks_all || (zeroes && !next_overwritten)));
+            keeps <= !token_empty && (item_kind == 2'd1);
+            sums <= wgrad_q && !token_empty && ((item_kind == 2'd0) || (item_kind == 2'd1));
             empty <= token_empty;
             last <= token_last;
             kind <= item_kind;
@@ -448,17 +507,26 @@ module item_walker (
             addr_q <= item_addr;
             mask <= item_mask;
             mask_number <= of_token_number;
-            mask_single <= of_token_single;
+            mask_single <= !token_macs || of_token_single;
             fresh <= 1'b1;
         end
         if (flush_loads) begin
-            entry_q <= flush_read_data[35:29];
+            macs <= !empty;
+            whole <= !empty && (walks_all || (zeroes && !next_overwritten));
+            sums <= 1'b0;
+            entry_q <= flush_entry;
             bank_q <= flush_read_data[28:27];
             addr_q <= flush_read_data[26:16];
             mask <= flush_read_data[15:0];
             mask_number <= of_flush_number;
-            mask_single <= of_flush_single;
+            mask_single <= empty || of_flush_single;
             fresh <= 1'b1;
+        end
+        if (flush_loads) begin
+            wide_q <= wide_read_data;
+            if (wide_write && (wide_entry == flush_entry)) begin
+                wide_q <= wide_value;
+            end
         end
     end
 

@@ -26,7 +26,8 @@ module list_reader (
     output wire [7:0] rows_m1
 );
     reg  [8:0] l_avail;
-    reg  [8:0] l_pos;
+    reg  [8:0] l_waiting;
+    reg  one_waits;
     reg  [7:0] fill_slot;
     reg  [7:0] slot;
     reg  [11:0] base;
@@ -42,6 +43,7 @@ module list_reader (
     wire take;
     wire take_empty;
     wire take_last;
+    wire may_end;
     wire ends;
     wire rewinds;
     wire [11:0] address;
@@ -49,6 +51,7 @@ module list_reader (
     wire nest_step_pass;
     wire nest_step_tile;
     wire nest_in_first_group;
+    wire nest_next_first_group;
     wire nest_in_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
@@ -66,6 +69,7 @@ module list_reader (
         .step_pass(nest_step_pass),
         .step_tile(nest_step_tile),
         .in_first_group(nest_in_first_group),
+        .next_first_group(nest_next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
@@ -85,10 +89,11 @@ module list_reader (
     assign empty = empty_q;
     assign last = last_q;
     assign rows_m1 = rows_q;
-    assign take = active && (l_pos < l_avail) && (!token_q || consume);
+    assign take = active && one_waits && (!token_q || consume);
     assign take_empty = item_count == 9'd0;
     assign take_last = take_empty || ((index + 9'd1) == item_count);
-    assign ends = take && take_last;
+    assign may_end = active && one_waits && take_last;
+    assign ends = may_end && (!token_q || consume);
     assign rewinds = nest_step_pass && !nest_in_last_pass && !redetect;
     assign address = base + {3'd0, index};
 
@@ -102,7 +107,8 @@ module list_reader (
     always @(posedge clk) begin
         if (!rst_n) begin
             l_avail <= 9'd0;
-            l_pos <= 9'd0;
+            l_waiting <= 9'd0;
+            one_waits <= 1'b0;
             fill_slot <= 8'd0;
             slot <= 8'd0;
             base <= 12'd0;
@@ -150,14 +156,20 @@ module list_reader (
             if (!list_done && released) begin
                 l_avail <= l_avail - 9'd1;
             end
-            if (ends && !released) begin
-                l_pos <= l_pos + 9'd1;
+            if (list_done && !ends) begin
+                l_waiting <= l_waiting + 9'd1;
+                one_waits <= 1'b1;
             end
-            if (!ends && released) begin
-                l_pos <= l_pos - 9'd1;
+            if (!list_done && ends) begin
+                l_waiting <= l_waiting - 9'd1;
+                one_waits <= l_waiting != 9'd1;
             end
             if (ends && rewinds) begin
-                l_pos <= 9'd0;
+                l_waiting <= l_avail;
+                if (list_done) begin
+                    l_waiting <= l_avail + 9'd1;
+                end
+                one_waits <= 1'b1;
             end
             if (list_done) begin
                 fill_slot <= fill_slot + 8'd1;
@@ -167,7 +179,8 @@ module list_reader (
             end
             if (clear) begin
                 l_avail <= 9'd0;
-                l_pos <= 9'd0;
+                l_waiting <= 9'd0;
+                one_waits <= 1'b0;
                 fill_slot <= 8'd0;
                 slot <= 8'd0;
                 base <= 12'd0;
@@ -191,5 +204,5 @@ module list_reader (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_in_last_cgroup, nest_pass};
+    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_next_first_group, nest_in_last_cgroup, nest_pass};
 endmodule

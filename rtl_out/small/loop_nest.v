@@ -35,6 +35,8 @@ module loop_nest (
     output wire vector_first,
     output wire group_first,
     output wire in_first_group,
+    output reg  next_group_first,
+    output reg  next_first_group,
     output wire in_last_pass,
     output wire [15:0] k_index,
     output wire [15:0] position,
@@ -117,6 +119,21 @@ module loop_nest (
     assign next_cgroup_steps = next_chunk_steps && next_chunk_last;
     assign next_pass_steps = next_cgroup_steps && next_cgroup_last;
     assign next_tile_steps = next_pass_steps && next_pass_last;
+
+    always @(*) begin
+        next_group_first = at_group_first;
+        next_first_group = at_first_group;
+        if (advance) begin
+            next_group_first = chunk_steps;
+            if (chunk_steps) begin
+                next_first_group = pass_steps;
+            end
+        end
+        if (load) begin
+            next_group_first = 1'b1;
+            next_first_group = 1'b1;
+        end
+    end
 
     always @(*) begin
         kernel_rows = kr;
@@ -261,6 +278,8 @@ module loop_nest (
             at_group_first <= 1'b0;
             at_first_group <= 1'b0;
         end else begin
+            at_group_first <= next_group_first;
+            at_first_group <= next_first_group;
             if (advance || load) begin
                 kc_last <= next_kc_last;
                 kr_last_2 <= next_kr_last;
@@ -284,7 +303,6 @@ module loop_nest (
                 kc_count <= kc_count + 16'd1;
                 k_count <= k_count + 16'd1;
                 at_vector_first <= x_steps;
-                at_group_first <= chunk_steps;
                 if (kc_last) begin
                     kc_count <= 16'd0;
                     kr_count <= kr_count + 16'd1;
@@ -311,7 +329,6 @@ module loop_nest (
                     img_count <= 16'd0;
                     position_count <= 16'd0;
                     chunk_count <= chunk_count + 16'd1;
-                    at_first_group <= pass_steps;
                 end
                 if (cgroup_steps) begin
                     chunk_count <= 16'd0;
@@ -335,8 +352,6 @@ module loop_nest (
                 k_count <= 16'd0;
                 position_count <= 16'd0;
                 at_vector_first <= 1'b1;
-                at_group_first <= 1'b1;
-                at_first_group <= 1'b1;
             end
         end
     end

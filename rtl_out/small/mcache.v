@@ -18,6 +18,8 @@ module mcache (
     output wire [6:0] entry,
     output wire [47:0] tag
 );
+    localparam [7:0] FIRST_WAY = 8'd1;
+
     reg  [3:0] index;
     wire valid_now;
     wire last_now;
@@ -30,6 +32,9 @@ module mcache (
     wire empties;
     wire [7:0] fill;
     reg  [3:0] filled;
+    reg  [7:0] held;
+    wire full;
+    wire current;
     wire found;
     wire [6:0] found_entry;
     wire insert;
@@ -56,6 +61,10 @@ module mcache (
     reg  fills_write_enable;
     reg  [3:0] fills_write_address;
     reg  [7:0] fills_write_data;
+    reg  helds_write_enable;
+    reg  [3:0] helds_write_address;
+    reg  [7:0] helds_write_data;
+    wire [7:0] helds_read_data;
     wire [2:0] comparator_hit_way;
 
     lut_ram_w48_d16 lut_tags_0 (
@@ -139,6 +148,15 @@ module mcache (
         .read_data(fill)
     );
 
+    lut_ram_w8_d16 helds (
+        .clk(clk),
+        .write_enable(helds_write_enable),
+        .write_address(helds_write_address),
+        .write_data(helds_write_data),
+        .read_address(index_now),
+        .read_data(helds_read_data)
+    );
+
     signature_comparator comparator (
         .signature(signature_now),
         .tag_0(lut_tags_0_read_data),
@@ -149,7 +167,7 @@ module mcache (
         .tag_5(lut_tags_5_read_data),
         .tag_6(lut_tags_6_read_data),
         .tag_7(lut_tags_7_read_data),
-        .held(filled),
+        .held(held),
         .hit(found),
         .hit_way(comparator_hit_way)
     );
@@ -165,16 +183,18 @@ module mcache (
     assign signature_now = signature;
     assign index_now = index;
     assign empties = ended || !emptied;
+    assign full = held[7];
+    assign current = fill[7:4] == epoch;
     assign found_entry = ({3'd0, index_now} << 3) | {4'd0, comparator_hit_way};
-    assign insert = valid_now && looks_up && !zero_now && !found && !empties && (filled < 4'd8);
-    assign lut_tags_0_write_enable = insert && (filled == 4'd0);
-    assign lut_tags_1_write_enable = insert && (filled == 4'd1);
-    assign lut_tags_2_write_enable = insert && (filled == 4'd2);
-    assign lut_tags_3_write_enable = insert && (filled == 4'd3);
-    assign lut_tags_4_write_enable = insert && (filled == 4'd4);
-    assign lut_tags_5_write_enable = insert && (filled == 4'd5);
-    assign lut_tags_6_write_enable = insert && (filled == 4'd6);
-    assign lut_tags_7_write_enable = insert && (filled == 4'd7);
+    assign insert = valid_now && looks_up && !zero_now && !found && !empties && !full;
+    assign lut_tags_0_write_enable = valid_now && !held[0];
+    assign lut_tags_1_write_enable = valid_now && !held[1] && held[0];
+    assign lut_tags_2_write_enable = valid_now && !held[2] && held[1];
+    assign lut_tags_3_write_enable = valid_now && !held[3] && held[2];
+    assign lut_tags_4_write_enable = valid_now && !held[4] && held[3];
+    assign lut_tags_5_write_enable = valid_now && !held[5] && held[4];
+    assign lut_tags_6_write_enable = valid_now && !held[6] && held[5];
+    assign lut_tags_7_write_enable = valid_now && !held[7] && held[6];
 
     always @(*) begin
         index = 4'd0;
@@ -194,8 +214,10 @@ module mcache (
 
     always @(*) begin
         filled = 4'd0;
-        if (fill[7:4] == epoch) begin
+        held = 8'd0;
+        if (current) begin
             filled = fill[3:0];
+            held = helds_read_data;
         end
     end
 
@@ -203,10 +225,16 @@ module mcache (
         fills_write_enable = insert;
         fills_write_address = index_now;
         fills_write_data = ({4'd0, epoch} << 4) | {4'd0, filled + 4'd1};
+        helds_write_enable = insert;
+        helds_write_address = index_now;
+        helds_write_data = (held << 1) | FIRST_WAY;
         if (empties) begin
             fills_write_enable = 1'b1;
             fills_write_address = epoch;
             fills_write_data = 8'd0;
+            helds_write_enable = 1'b1;
+            helds_write_address = epoch;
+            helds_write_data = 8'd0;
         end
     end
 
@@ -246,7 +274,7 @@ module mcache (
                 if (found) begin
                     state_out <= 2'd1;
                     entry_out <= found_entry;
-                end else if (filled < 4'd8) begin
+                end else if (!full) begin
                     state_out <= 2'd2;
                     entry_out <= ({3'd0, index_now} << 3) | {3'd0, filled};
                 end

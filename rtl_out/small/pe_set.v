@@ -131,6 +131,7 @@ module pe_set (
 );
     localparam signed [15:0] ONE_WORD = 16'sd1;
 
+    reg  reuse_q_0;
     reg  wide;
     reg  signed [15:0] x;
     wire operand_write;
@@ -210,6 +211,9 @@ module pe_set (
     wire reuse_0_walk_step_pass;
     wire reuse_0_walk_step_tile;
     wire reuse_0_walk_first_group;
+    wire reuse_0_walk_next_waits;
+    wire reuse_0_walk_next_begins;
+    wire reuse_0_walk_next_first;
     wire reuse_0_walk_last_pass;
     wire [15:0] reuse_0_walk_pass;
     wire [7:0] reuse_0_walk_rows_m1;
@@ -307,6 +311,9 @@ module pe_set (
         .walk_step_pass_0(reuse_0_walk_step_pass),
         .walk_step_tile_0(reuse_0_walk_step_tile),
         .walk_first_group_0(reuse_0_walk_first_group),
+        .walk_next_waits_0(reuse_0_walk_next_waits),
+        .walk_next_begins_0(reuse_0_walk_next_begins),
+        .walk_next_first_0(reuse_0_walk_next_first),
         .walk_last_pass_0(reuse_0_walk_last_pass),
         .walk_pass_0(reuse_0_walk_pass),
         .walk_rows_m1_0(reuse_0_walk_rows_m1),
@@ -449,6 +456,9 @@ module pe_set (
         .walk_step_pass(reuse_0_walk_step_pass),
         .walk_step_tile(reuse_0_walk_step_tile),
         .walk_first_group(reuse_0_walk_first_group),
+        .walk_next_waits(reuse_0_walk_next_waits),
+        .walk_next_begins(reuse_0_walk_next_begins),
+        .walk_next_first(reuse_0_walk_next_first),
         .walk_last_pass(reuse_0_walk_last_pass),
         .walk_pass(reuse_0_walk_pass),
         .walk_rows_m1(reuse_0_walk_rows_m1),
@@ -645,7 +655,7 @@ module pe_set (
     assign sequencer_weights_loaded = row_we && load_last;
     assign sequencer_weight_row_written = row_we && load_row_last;
     assign sequencer_operand_loaded = operand_write && load_last;
-    assign reuse_0_tile_write = load_selected && load_tile && (|reuse);
+    assign reuse_0_tile_write = load_selected && load_tile && reuse_q_0;
     assign reuse_0_read_write = load_selected && load_reads;
     assign features_write = load_selected && load_features;
     assign pe_0_weight_we = row_we && (load_row_beat == 1'b0);
@@ -668,7 +678,7 @@ module pe_set (
         features_bank = sequencer_bank;
         features_addr = sequencer_addr;
         features_in_image = sequencer_in_image;
-        if (|reuse) begin
+        if (reuse_q_0) begin
             features_bank = reuse_0_bank;
             features_addr = reuse_0_addr;
             features_in_image = reuse_0_nonzero;
@@ -737,6 +747,7 @@ module pe_set (
 
     always @(posedge clk) begin
         if (!rst_n) begin
+            reuse_q_0 <= 1'b0;
             p1_valid <= 1'b0;
             p2_valid <= 1'b0;
             p3_update <= 1'b0;
@@ -746,6 +757,7 @@ module pe_set (
             p2_valid <= p1_valid;
             p3_update <= p2_update && p2_valid;
             p4_update <= p3_update;
+            reuse_q_0 <= |reuse;
         end
     end
 
@@ -793,7 +805,7 @@ module pe_set (
         p4_zero <= p3_zero;
         p4_bank <= p3_bank;
         p4_forward <= p4_update && (p4_bank == p3_bank) && (p4_psum_addr == p3_psum_addr);
-        if (|reuse) begin
+        if (reuse_q_0) begin
             p1_first <= reuse_0_vector_first;
             p1_update <= reuse_0_psum_update;
             p1_zero <= reuse_0_psum_zero;

@@ -20,8 +20,10 @@ module psum_banks (
     input  wire drain_addressed,
     output wire accumulates,
     output reg  accumulates_busy,
+    output reg  next_busy,
     output wire all_free,
     output wire operand_ready,
+    output reg  next_operand,
     output wire room_operand,
     output wire drain_request,
     output wire drain_bank,
@@ -34,6 +36,7 @@ module psum_banks (
     reg  busy0;
     reg  busy1;
     reg  o_full;
+    wire bank_next;
     reg  other_busy;
     reg  ended1;
     reg  ended2;
@@ -65,6 +68,7 @@ module psum_banks (
     assign room_operand = !o_full && !other_busy;
     assign drain_request = request0 || request1;
     assign drain_bank = chosen;
+    assign bank_next = ptr ^ pass_ends;
 
     always @(*) begin
         accumulates_busy = busy0;
@@ -72,6 +76,26 @@ module psum_banks (
         if (ptr) begin
             accumulates_busy = busy1;
             other_busy = busy0;
+        end
+    end
+
+    always @(*) begin
+        next_busy = (busy0 && !bank0_release && !bank_next) || (busy1 && !bank1_release && bank_next);
+        if (reset) begin
+            next_busy = 1'b0;
+        end
+    end
+
+    always @(*) begin
+        next_operand = o_full;
+        if (operand_loaded) begin
+            next_operand = 1'b1;
+        end
+        if (operand_used) begin
+            next_operand = 1'b0;
+        end
+        if (clear) begin
+            next_operand = 1'b0;
         end
     end
 
@@ -134,12 +158,7 @@ module psum_banks (
                     busy0 <= 1'b1;
                 end
             end
-            if (operand_loaded) begin
-                o_full <= 1'b1;
-            end
-            if (operand_used) begin
-                o_full <= 1'b0;
-            end
+            o_full <= next_operand;
             if (ended1) begin
                 if (ended1_bank) begin
                     rows1 <= ended_rows;
@@ -174,9 +193,6 @@ module psum_banks (
                 end else begin
                     request0 <= 1'b1;
                 end
-            end
-            if (clear) begin
-                o_full <= 1'b0;
             end
             if (reset) begin
                 ptr <= 1'b0;

@@ -11,6 +11,7 @@ module ram_w16_d256 (
     input  wire [7:0] read_address,
     output wire signed [15:0] read_data
 );
+    (* no_rw_check *)
     reg [15:0] mem [0:255];
     reg [15:0] word;
 

@@ -11,6 +11,7 @@ module ram_w48_d256 (
     input  wire [7:0] read_address,
     output wire signed [47:0] read_data
 );
+    (* no_rw_check *)
     reg [47:0] mem [0:255];
     reg [47:0] word;
 

@@ -11,6 +11,7 @@ module ram_w64_d512 (
     input  wire [8:0] read_address,
     output wire [63:0] read_data
 );
+    (* no_rw_check *)
     reg [63:0] mem [0:511];
     reg [63:0] word;
 

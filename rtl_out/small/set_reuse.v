@@ -102,6 +102,9 @@ module set_reuse (
     output wire walk_step_pass,
     output wire walk_step_tile,
     output wire walk_first_group,
+    output wire walk_next_waits,
+    output wire walk_next_begins,
+    output wire walk_next_first,
     output wire walk_last_pass,
     output wire [15:0] walk_pass,
     output wire [7:0] walk_rows_m1,
@@ -318,6 +321,8 @@ module set_reuse (
         .wide_value(wide),
         .consume(walker_consume),
         .waits(walk_waits),
+        .next_waits(walk_next_waits),
+        .next_begins(walk_next_begins),
         .begins(walk_begins),
         .ends(walk_ends),
         .released(walker_released),
@@ -344,6 +349,7 @@ module set_reuse (
         .step_pass(walk_step_pass),
         .step_tile(walk_step_tile),
         .in_first_group(walk_first_group),
+        .next_first_group(walk_next_first),
         .in_last_pass(walk_last_pass),
         .pass(walk_pass)
     );

@@ -58,6 +58,9 @@ module set_sequencer (
     input  wire walk_step_pass_0,
     input  wire walk_step_tile_0,
     input  wire walk_first_group_0,
+    input  wire walk_next_waits_0,
+    input  wire walk_next_begins_0,
+    input  wire walk_next_first_0,
     input  wire walk_last_pass_0,
     input  wire [15:0] walk_pass_0,
     input  wire [7:0] walk_rows_m1_0,
@@ -101,14 +104,20 @@ module set_sequencer (
     output wire [15:0] drain_pass
 );
     reg  running;
+    reg  may_issue;
+    reg  reuse_q_0;
     reg  wgrad_q;
     reg  stream_q;
     wire take;
     reg  begins;
     reg  input_ready;
     reg  stall_input;
-    reg  ready;
-    wire proceeds;
+    reg  next_running;
+    reg  next_begins;
+    reg  next_input;
+    reg  next_operand;
+    wire next_bank;
+    reg  next_first;
     wire advance;
     reg  group_ends;
     reg  slot_ends;
@@ -161,6 +170,8 @@ module set_sequencer (
     wire nest_vector_first;
     wire nest_group_first;
     wire nest_in_first_group;
+    wire nest_next_group_first;
+    wire nest_next_first_group;
     wire nest_in_last_pass;
     wire [15:0] nest_k_index;
     wire [15:0] nest_position;
@@ -172,13 +183,17 @@ module set_sequencer (
     wire [15:0] agu_addr;
     wire features_frees;
     wire features_ready;
+    wire features_next_ready;
     wire [15:0] features_start_base;
     wire weights_group_used;
     wire weights_ready;
+    wire weights_next_ready;
     wire banks_pass_ends;
     wire banks_accumulates_busy;
+    wire banks_next_busy;
     wire banks_all_free;
     wire banks_operand_ready;
+    wire banks_next_operand;
 
     tile_queue tiles (
         .clk(clk),
@@ -245,6 +260,8 @@ module set_sequencer (
         .vector_first(nest_vector_first),
         .group_first(nest_group_first),
         .in_first_group(nest_in_first_group),
+        .next_group_first(nest_next_group_first),
+        .next_first_group(nest_next_first_group),
         .in_last_pass(nest_in_last_pass),
         .k_index(nest_k_index),
         .position(nest_position),
@@ -301,6 +318,7 @@ module set_sequencer (
         .last_of_pass(steps_pass),
         .frees(features_frees),
         .ready(features_ready),
+        .next_ready(features_next_ready),
         .room(room_features),
         .start_base(features_start_base),
         .write_base(slot_write_base)
@@ -318,6 +336,7 @@ module set_sequencer (
         .group_rows(group_rows),
         .group_rows_m1(group_rows_m1),
         .ready(weights_ready),
+        .next_ready(weights_next_ready),
         .room(room_weights),
         .read_addr(weight_addr),
         .write_addr(weight_write_addr)
@@ -340,8 +359,10 @@ module set_sequencer (
         .drain_addressed(drain_addressed),
         .accumulates(psum_bank),
         .accumulates_busy(banks_accumulates_busy),
+        .next_busy(banks_next_busy),
         .all_free(banks_all_free),
         .operand_ready(banks_operand_ready),
+        .next_operand(banks_next_operand),
         .room_operand(room_operand),
         .drain_request(drain_request),
         .drain_bank(drain_bank),
@@ -352,7 +373,7 @@ module set_sequencer (
     );
 
     assign tile_begins_0 = take;
-    assign go_0 = proceeds && reuses;
+    assign go_0 = may_issue && reuses;
     assign no_tile = !running && !tiles_pending_valid;
     assign room_tile = !tiles_pending_valid;
     assign operand_write_bank = !psum_bank;
@@ -367,8 +388,8 @@ module set_sequencer (
     assign idle = no_tile && banks_all_free;
     assign range_error = (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
     assign take = tiles_pending_valid && !running;
-    assign proceeds = running && ready;
-    assign advance = proceeds && !reuses;
+    assign next_bank = !(next_first && banks_next_busy);
+    assign advance = may_issue && !reuses;
     assign features_frees = stream_q || in_last_pass;
     assign weights_group_used = group_ends && !wgrad_q;
     assign banks_pass_ends = pass_ends && tiles_drain;
@@ -386,7 +407,7 @@ module set_sequencer (
         group_rows_m1 = nest_k_index;
         place = nest_position;
         rows_m1 = nest_position;
-        if (reuse_0) begin
+        if (reuse_q_0) begin
             reuses = 1'b1;
             begins = walk_begins_0 || walk_waits_0;
             input_ready = !walk_waits_0;
@@ -408,23 +429,29 @@ module set_sequencer (
     end
 
     always @(*) begin
-        ready = 1'b1;
+        next_begins = nest_next_group_first;
+        next_first = nest_next_first_group;
+        next_input = features_next_ready;
+        if (reuse_0) begin
+            next_begins = walk_next_begins_0 || walk_next_waits_0;
+            next_first = walk_next_first_0;
+            next_input = !walk_next_waits_0;
+        end
+    end
+
+    always @(*) begin
         stall_input = 1'b0;
         stall_weights = 1'b0;
         stall_operand = 1'b0;
         stall_bank = 1'b0;
         if (running && begins) begin
             if (!input_ready) begin
-                ready = 1'b0;
                 stall_input = 1'b1;
             end else if (!wgrad_q && !weights_ready) begin
-                ready = 1'b0;
                 stall_weights = 1'b1;
             end else if (wgrad_q && !banks_operand_ready) begin
-                ready = 1'b0;
                 stall_operand = 1'b1;
             end else if (in_first_group && banks_accumulates_busy) begin
-                ready = 1'b0;
                 stall_bank = 1'b1;
             end
         end
@@ -437,7 +464,7 @@ module set_sequencer (
         tile_ends = advance && nest_step_tile;
         issue = advance;
         mac = advance;
-        if (reuse_0) begin
+        if (reuse_q_0) begin
             group_ends = walk_ends_0;
             slot_ends = walk_ends_0 && walk_step_cgroup_0;
             pass_ends = walk_ends_0 && walk_step_pass_0;
@@ -451,6 +478,23 @@ module set_sequencer (
         tile_passes_0 = tiles_passes;
         if (take) begin
             tile_passes_0 = tiles_pending_passes;
+        end
+    end
+
+    always @(*) begin
+        next_running = running;
+        if (take) begin
+            next_running = 1'b1;
+        end
+        if (tile_ends || clear) begin
+            next_running = 1'b0;
+        end
+    end
+
+    always @(*) begin
+        next_operand = weights_next_ready;
+        if (wgrad) begin
+            next_operand = banks_next_operand;
         end
     end
 
@@ -484,21 +528,17 @@ module set_sequencer (
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
+            may_issue <= 1'b0;
+            reuse_q_0 <= 1'b0;
             wgrad_q <= 1'b0;
             stream_q <= 1'b0;
             group_base <= 16'd0;
         end else begin
             wgrad_q <= wgrad;
             stream_q <= stream_features;
-            if (take) begin
-                running <= 1'b1;
-            end
-            if (tile_ends) begin
-                running <= 1'b0;
-            end
-            if (clear) begin
-                running <= 1'b0;
-            end
+            reuse_q_0 <= reuse_0;
+            running <= next_running;
+            may_issue <= next_running && (!next_begins || (next_input && next_operand && next_bank));
             if (group_ends) begin
                 group_base <= group_base + group_rows;
             end

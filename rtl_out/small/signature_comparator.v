@@ -12,7 +12,7 @@ module signature_comparator (
     input  wire [47:0] tag_5,
     input  wire [47:0] tag_6,
     input  wire [47:0] tag_7,
-    input  wire [3:0] held,
+    input  wire [7:0] held,
     output reg  hit,
     output reg  [2:0] hit_way
 );
@@ -45,35 +45,35 @@ module signature_comparator (
     always @(*) begin
         hit = 1'b0;
         hit_way = 3'd0;
-        if (equal_0[16] && (held > 4'd0)) begin
+        if (equal_0[16] && held[0]) begin
             hit = 1'b1;
             hit_way = 3'd0;
         end
-        if (equal_1[16] && (held > 4'd1)) begin
+        if (equal_1[16] && held[1]) begin
             hit = 1'b1;
             hit_way = 3'd1;
         end
-        if (equal_2[16] && (held > 4'd2)) begin
+        if (equal_2[16] && held[2]) begin
             hit = 1'b1;
             hit_way = 3'd2;
         end
-        if (equal_3[16] && (held > 4'd3)) begin
+        if (equal_3[16] && held[3]) begin
             hit = 1'b1;
             hit_way = 3'd3;
         end
-        if (equal_4[16] && (held > 4'd4)) begin
+        if (equal_4[16] && held[4]) begin
             hit = 1'b1;
             hit_way = 3'd4;
         end
-        if (equal_5[16] && (held > 4'd5)) begin
+        if (equal_5[16] && held[5]) begin
             hit = 1'b1;
             hit_way = 3'd5;
         end
-        if (equal_6[16] && (held > 4'd6)) begin
+        if (equal_6[16] && held[6]) begin
             hit = 1'b1;
             hit_way = 3'd6;
         end
-        if (equal_7[16] && (held > 4'd7)) begin
+        if (equal_7[16] && held[7]) begin
             hit = 1'b1;
             hit_way = 3'd7;
         end

@@ -11,12 +11,12 @@ feature_ring.v
 weight_ring.v
 psum_banks.v
 set_sequencer.v
+group_nest.v
 detect_front.v
 ram_w47_d4096.v
 lut_ram_w9_d256.v
 lut_ram_w1_d256.v
 hitmap.v
-group_nest.v
 lut_ram_w8_d256.v
 list_reader.v
 lut_ram_w2_d16.v

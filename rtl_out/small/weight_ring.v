@@ -14,6 +14,7 @@ module weight_ring (
     input  wire [15:0] group_rows,
     input  wire [15:0] group_rows_m1,
     output wire ready,
+    output reg  next_ready,
     output wire room,
     output wire [7:0] read_addr,
     output wire [7:0] write_addr
@@ -29,6 +30,19 @@ module weight_ring (
     assign room = w_used < 9'd256;
     assign read_addr = w_base + element[7:0];
     assign write_addr = w_write;
+
+    always @(*) begin
+        next_ready = one_waits;
+        if (group_loaded && !group_used) begin
+            next_ready = 1'b1;
+        end
+        if (!group_loaded && group_used) begin
+            next_ready = two_wait;
+        end
+        if (clear) begin
+            next_ready = 1'b0;
+        end
+    end
 
     always @(posedge clk) begin
         if (!rst_n) begin
@@ -54,22 +68,20 @@ module weight_ring (
             end
             if (group_loaded && !group_used) begin
                 w_groups <= w_groups + 9'd1;
-                one_waits <= 1'b1;
                 two_wait <= one_waits;
             end
             if (!group_loaded && group_used) begin
                 w_groups <= w_groups - 9'd1;
-                one_waits <= two_wait;
                 two_wait <= w_groups > 9'd2;
             end
             if (clear) begin
                 w_groups <= 9'd0;
-                one_waits <= 1'b0;
                 two_wait <= 1'b0;
                 w_used <= 9'd0;
                 w_base <= 8'd0;
                 w_write <= 8'd0;
             end
+            one_waits <= next_ready;
         end
     end
 

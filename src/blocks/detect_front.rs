@@ -1,5 +1,6 @@
 //! The detection side of a PE set: which group of which tile is to be detected next, and when.
 
+use super::group_nest::GroupNest;
 use super::hitmap::LIST_SLOT_W;
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
@@ -120,9 +121,18 @@ pub struct DetectFront {
     pub det_zero: Bit<Out>,
     tiles: TileQueue,
     state: Reg<FrontState>,
-    chunk: Reg,
-    cgroup: Reg,
-    pass: Reg,
+    nest: GroupNest,
+    first_pass: BitReg,
+    redetect_q: BitReg,
+    one_chunk: BitReg,
+    slot_waits: BitReg,
+    list_free: BitReg,
+    at_last: BitReg,
+    tile_at_last: BitReg,
+    after_base: Reg,
+    tile_after: Reg,
+    next_last: Bit<Local>,
+    next_after: Sig<Local>,
     d_avail: Reg,
     lists_used: Reg,
     slot: Reg,
@@ -205,9 +215,18 @@ impl DetectFront {
             det_zero: Bit::new(),
             tiles: TileQueue::new(config),
             state: Reg::new(),
-            chunk: Reg::unsigned(COUNT_W),
-            cgroup: Reg::unsigned(COUNT_W),
-            pass: Reg::unsigned(COUNT_W),
+            nest: GroupNest::new(),
+            first_pass: BitReg::new(),
+            redetect_q: BitReg::new(),
+            one_chunk: BitReg::new(),
+            slot_waits: BitReg::new(),
+            list_free: BitReg::new(),
+            at_last: BitReg::new(),
+            tile_at_last: BitReg::new(),
+            after_base: Reg::unsigned(ADDR_W),
+            tile_after: Reg::unsigned(ADDR_W),
+            next_last: Bit::new(),
+            next_after: Sig::unsigned(ADDR_W),
             d_avail: Reg::unsigned(COUNT_W),
             lists_used: Reg::unsigned(LIST_SLOT_W),
             slot: Reg::unsigned(COUNT_W),
@@ -255,61 +274,75 @@ impl Logic for DetectFront {
         self.done.next = self.det_done.val() && (self.state.val() == FrontState::Busy);
 
         // Groups.
-        self.last_chunk.next = self.chunk.val() + 1 == self.chunks.val();
-        self.last_cgroup.next = self.cgroup.val() + 1 == self.cgroups.val();
-        self.last_pass.next =
-            !self.redetect.val() || (self.pass.val() + 1 == self.tiles.passes.val());
+        self.redetect_q.next = self.redetect.val();
+        self.one_chunk.next = self.chunks.val() == 1;
+        self.nest.load.next = self.take.val();
+        self.nest.advance.next = self.done.val();
+        self.nest.chunks.next = self.chunks.val();
+        self.nest.cgroups.next = self.cgroups.val();
+        self.nest.passes.next = self.tiles.passes.val();
+        if self.take.val() {
+            self.nest.passes.next = self.tiles.pending_passes.val();
+        }
+        self.last_chunk.next = self.nest.step_cgroup.val();
+        self.last_cgroup.next = self.nest.in_last_cgroup.val();
+        self.last_pass.next = !self.redetect_q.val() || self.nest.in_last_pass.val();
         self.slot_ends.next = self.done.val() && self.last_chunk.val();
         if self.take.val() {
             self.state.next = FrontState::Ready;
-            self.chunk.next = 0.into();
-            self.cgroup.next = 0.into();
-            self.pass.next = 0.into();
+            self.first_pass.next = true;
         }
         if self.granted.val() {
             self.state.next = FrontState::Busy;
         }
         if self.done.val() {
             self.state.next = FrontState::Ready;
-            self.chunk.next = self.chunk.val() + 1;
-            if self.last_chunk.val() {
-                self.chunk.next = 0.into();
-                self.cgroup.next = self.cgroup.val() + 1;
-                if self.last_cgroup.val() {
-                    self.cgroup.next = 0.into();
-                    self.pass.next = self.pass.val() + 1;
-                    if self.last_pass.val() {
-                        self.state.next = FrontState::Idle;
-                    }
+            if self.nest.step_pass.val() {
+                self.first_pass.next = false;
+                if self.last_pass.val() {
+                    self.state.next = FrontState::Idle;
                 }
             }
         }
 
         // Slots: filled in order, gone through in order; without streaming again from the tile's first in each pass.
-        self.needs_slot.next = self.stream_features.val() || (self.pass.val() == 0);
+        // Whether one waits, whether the slot is the ring's last, and the address behind it, stand in registers.
+        self.needs_slot.next = self.stream_features.val() || self.first_pass.val();
         if self.slot_loaded.val() && !(self.slot_ends.val() && self.needs_slot.val()) {
             self.d_avail.next = self.d_avail.val() + 1;
+            self.slot_waits.next = true;
         }
         if !self.slot_loaded.val() && self.slot_ends.val() && self.needs_slot.val() {
             self.d_avail.next = self.d_avail.val() - 1;
+            self.slot_waits.next = self.d_avail.val() != 1;
         }
         self.next_slot.next = self.slot.val() + 1;
-        self.next_base.next = self.slot_base.val() + self.slot_beats.val();
-        if self.slot.val() + 1 == self.ring_slots.val() {
+        self.next_base.next = self.after_base.val();
+        self.next_last.next = self.slot.val() + 2 == self.ring_slots.val();
+        self.next_after.next = self.after_base.val() + self.slot_beats.val();
+        if self.at_last.val() {
             self.next_slot.next = 0.into();
             self.next_base.next = 0.into();
+            self.next_last.next = self.ring_slots.val() == 1;
+            self.next_after.next = self.slot_beats.val();
         }
         if self.last_cgroup.val() && !self.last_pass.val() && !self.stream_features.val() {
             self.next_slot.next = self.tile_slot.val();
             self.next_base.next = self.tile_base.val();
+            self.next_last.next = self.tile_at_last.val();
+            self.next_after.next = self.tile_after.val();
         }
         if self.slot_ends.val() {
+            self.at_last.next = self.next_last.val();
+            self.after_base.next = self.next_after.val();
             self.slot.next = self.next_slot.val();
             self.slot_base.next = self.next_base.val();
         }
         if self.take.val() {
             self.tile_slot.next = self.slot.val();
             self.tile_base.next = self.slot_base.val();
+            self.tile_at_last.next = self.at_last.val();
+            self.tile_after.next = self.after_base.val();
         }
 
         // First element of the group.
@@ -339,24 +372,30 @@ impl Logic for DetectFront {
         // Lists.
         if self.granted.val() && !self.list_released.val() {
             self.lists_used.next = self.lists_used.val() + 1;
+            self.list_free.next = self.lists_used.val() + 1 < self.list_slots.val();
         }
         if !self.granted.val() && self.list_released.val() {
             self.lists_used.next = self.lists_used.val() - 1;
+            self.list_free.next = self.lists_used.val() - 1 < self.list_slots.val();
         }
 
         if self.clear.val() {
             self.state.next = FrontState::Idle;
             self.d_avail.next = 0.into();
+            self.slot_waits.next = false;
             self.lists_used.next = 0.into();
+            self.list_free.next = self.list_slots.val().any();
             self.slot.next = 0.into();
             self.slot_base.next = 0.into();
+            self.at_last.next = self.ring_slots.val() == 1;
+            self.after_base.next = self.slot_beats.val();
         }
 
         self.room_tile.next = !self.tiles.pending_valid.val();
         self.idle.next = (self.state.val() == FrontState::Idle) && !self.tiles.pending_valid.val();
         self.det_request.next = (self.state.val() == FrontState::Ready)
-            && (!self.needs_slot.val() || self.d_avail.val().any())
-            && (self.lists_used.val() < self.list_slots.val());
+            && (!self.needs_slot.val() || self.slot_waits.val())
+            && self.list_free.val();
         self.det_images.next = self.tiles.images.val();
         self.det_rows.next = self.tiles.rows.val();
         self.det_cols.next = self.tiles.cols.val();
@@ -368,7 +407,7 @@ impl Logic for DetectFront {
         self.det_col.next = self.tiles.col_start.val();
         self.det_k.next = self.group_k.val();
         self.det_steps.next = self.steps.val();
-        if self.chunks.val() == 1 {
+        if self.one_chunk.val() {
             if self.last_cgroup.val() {
                 self.det_k.next = self.k_cg_last.val();
                 self.det_steps.next = self.steps_cg_last.val();
@@ -377,8 +416,8 @@ impl Logic for DetectFront {
             self.det_k.next = self.k_kr_last.val();
             self.det_steps.next = self.steps_kr_last.val();
         }
-        self.det_first_group.next = (self.chunk.val() == 0) && (self.cgroup.val() == 0);
-        self.det_last_group.next = self.last_chunk.val() && self.last_cgroup.val();
+        self.det_first_group.next = self.nest.in_first_group.val();
+        self.det_last_group.next = self.nest.step_pass.val();
         self.det_zero.next = self.tiles.zero.val() && !self.wgrad.val();
     }
 }

@@ -164,7 +164,7 @@ pub struct Detector {
     zero_now: Bit<Local>,
     // Steps.
     step: Reg,
-    last_step: Bit<Local>,
+    last_step: BitReg,
     group_ends: Bit<Local>,
     taken: Bit<Local>,
     collides: Bit<Local>,
@@ -302,13 +302,14 @@ impl Logic for Detector {
             }
         }
 
-        // Steps.
-        self.last_step.next =
-            bit_cast_w(self.step.val(), self.k_count_w.val()) + 1 == self.steps_now.val();
+        // Steps. Whether one is the vector's last stands in a register.
         self.group_ends.next = self.running.val() && self.last_step.val() && self.walk.last.val();
         self.step.next = self.step.val() + 1;
+        self.last_step.next =
+            bit_cast_w(self.step.val(), self.k_count_w.val()) + 2 == self.steps_now.val();
         if self.begins.val() || self.last_step.val() {
             self.step.next = 0.into();
+            self.last_step.next = self.steps_now.val() == 1;
         }
         if self.group_ends.val() {
             self.running.next = false;

@@ -66,7 +66,7 @@ impl FeatureBuffer {
     /// The buffer of this configuration.
     pub fn new(config: &Config) -> Self {
         let copies = if config.reuse { config.l } else { 0 };
-        let bank = || Ram::unsigned(config.bus_w, config.bank_depth());
+        let bank = || Ram::unsigned(config.bus_w, config.bank_depth()).ignoring_collisions();
         FeatureBuffer {
             write: Bit::new(),
             write_bank: Sig::unsigned(config.bank_w()),

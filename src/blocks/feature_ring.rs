@@ -166,7 +166,8 @@ impl Logic for FeatureRing {
         // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
         self.next_ready.next = self.waits.val();
         if self.slot_used.val() {
-            self.next_ready.next = self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
+            self.next_ready.next =
+                self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
             if self.last_of_pass.val() && !self.frees.val() {
                 self.next_ready.next = true;
             }

@@ -1,37 +1,12 @@
 //! What a PE set issues for the items of a Hitmap list.
 
+mod kinds;
 mod new;
 
 use super::group_nest::GroupNest;
 use super::lowest_bit::LowestBit;
 use crate::hdl::prelude::*;
-
-/// Bits of an item's kind.
-pub const KIND_W: usize = 2;
-/// Kind of an item: the entry's result is reused.
-pub const HIT: usize = 0;
-/// Kind of an item: computed, and kept in its entry.
-pub const MAU: usize = 1;
-/// Kind of an item: computed.
-pub const MNU: usize = 2;
-/// Kind of an item: the psum becomes 0.
-pub const CLEAR: usize = 3;
-/// Bits of the number of elements of a group, as in the register GROUP_K.
-pub const GROUP_K_W: usize = 8;
-
-/// Cycles between the last item of a group and its flush: then the last sum of dY is in the MCACHE data.
-const GAP: usize = 5;
-
-/// What the walker issues in a cycle.
-#[derive(Clone, Copy, Debug, PartialEq, LogicState)]
-pub enum WalkerState {
-    /// Items of the list.
-    Items,
-    /// Nothing: the sums of dY are still being added.
-    Gap,
-    /// The entries of the group, multiplied by their sums of dY.
-    Flush,
-}
+pub use kinds::{CLEAR, GROUP_K_W, HIT, KIND_W, MAU, MNU, WalkerState};
 
 /// Walks the items of a PE set's Hitmap lists: one element, or one reused result, a cycle.
 ///
@@ -185,6 +160,8 @@ pub struct ItemWalker {
     table_addr: LutRam,
     flush: Ram,
     wide: LutRam,
+    wide_q: BitReg,
+    flush_entry: Sig<Local>,
     state: Reg<WalkerState>,
     gap: Reg,
     begun: BitReg,
@@ -218,6 +195,7 @@ pub struct ItemWalker {
     short_cg_last: BitReg,
     short_kr_last: BitReg,
     macs: BitReg,
+    whole: BitReg,
     sums: BitReg,
     keeps: BitReg,
     of_token: LowestBit,
@@ -227,7 +205,6 @@ pub struct ItemWalker {
     flushing: Bit<Local>,
     zeroing: Bit<Local>,
     short_now: Bit<Local>,
-    whole: Bit<Local>,
     next_items: Bit<Local>,
     next_valid: Bit<Local>,
     next_begun: Bit<Local>,
@@ -240,7 +217,13 @@ pub struct ItemWalker {
     work: Bit<Local>,
     again: Bit<Local>,
     item_ends: Bit<Local>,
-    list_ends: Bit<Local>,
+    may_flush: Bit<Local>,
+    flush_ends: Bit<Local>,
+    ends_group: Bit<Local>,
+    ends_in_items: Bit<Local>,
+    leaves: Bit<Local>,
+    token_macs: Bit<Local>,
+    next_overwritten: Bit<Local>,
     flushes: Bit<Local>,
     flush_loads: Bit<Local>,
     group_ends: Bit<Local>,
@@ -314,12 +297,9 @@ impl Logic for ItemWalker {
         self.walk.next = self.mask.val();
         self.first_number.next = self.mask_number.val();
         self.first_single.next = self.mask_single.val();
-        self.whole.next = self.zeroing.val()
-            || (self.macs.val() && (self.walks_all.val() || self.overwrites.val()));
         if !self.macs.val() {
             self.walk.next = 1.into();
             self.first_number.next = 0.into();
-            self.first_single.next = true;
         }
         if self.whole.val() {
             self.walk.next = self.ones.val();
@@ -341,27 +321,26 @@ impl Logic for ItemWalker {
         self.begins.next =
             (self.state.val() == WalkerState::Items) && self.valid.val() && !self.begun.val();
         self.work.next = self.valid.val() && self.go.val();
-        self.wide.read_address.next = self.entry_q.val();
-        self.again.next =
-            self.flushing.val() && !self.high.val() && self.wide.read_data.val().any();
-        self.item_ends.next = self.work.val() && self.round_last.val() && !self.again.val();
-        self.list_ends.next = self.item_ends.val() && !self.flushing.val() && self.last.val();
-        self.flushes.next =
-            self.list_ends.val() && self.wgrad_q.val() && (self.keeps.val() || self.kept.val());
-        self.group_ends.next = self.list_ends.val() && !self.flushes.val();
-        self.flush_loads.next =
-            (self.state.val() == WalkerState::Gap) && (self.gap.val() == self.last_gap.val());
-        if self.item_ends.val() && self.flushing.val() {
-            if self.flush_index.val() == self.flush_count.val() {
-                self.group_ends.next = true;
-            } else {
-                self.flush_loads.next = true;
-            }
+        self.again.next = self.flushing.val() && !self.high.val() && self.wide_q.val();
+        // What is known before `round_last` is: what the item's end would mean.
+        self.may_flush.next = self.wgrad_q.val() && (self.keeps.val() || self.kept.val());
+        self.flush_ends.next = self.flush_index.val() == self.flush_count.val();
+        self.ends_group.next = self.last.val() && !self.may_flush.val();
+        self.ends_in_items.next = !(self.last.val() && self.may_flush.val());
+        if self.flushing.val() {
+            self.ends_group.next = self.flush_ends.val();
+            self.ends_in_items.next = self.flush_ends.val();
         }
+        self.leaves.next = self.work.val() && !self.again.val();
+        self.item_ends.next = self.leaves.val() && self.round_last.val();
+        self.flushes.next =
+            self.item_ends.val() && !self.flushing.val() && self.last.val() && self.may_flush.val();
+        self.group_ends.next = self.item_ends.val() && self.ends_group.val();
+        self.flush_loads.next = ((self.state.val() == WalkerState::Gap)
+            && (self.gap.val() == self.last_gap.val()))
+            || (self.item_ends.val() && self.flushing.val() && !self.flush_ends.val());
         self.takes.next = self.token.val()
-            && (self.waits.val()
-                || self.group_ends.val()
-                || (self.item_ends.val() && !self.flushing.val() && !self.flushes.val()));
+            && (self.waits.val() || (self.item_ends.val() && self.ends_in_items.val()));
         self.consume.next = self.takes.val();
         self.ends.next = self.group_ends.val();
         self.released.next =
@@ -375,15 +354,27 @@ impl Logic for ItemWalker {
             self.rest_single.next = self.of_rest.single.val();
             if self.round_last.val() {
                 self.high.next = self.again.val();
-                if self.macs.val() {
-                    self.overwritten.next = true;
-                }
             }
         }
+        // Whether the first element of products is still to overwrite, and whether an item walks all elements of its group.
+        self.next_overwritten.next =
+            self.overwritten.val() || (self.work.val() && self.round_last.val() && self.macs.val());
+        if self.group_ends.val() || self.clear.val() {
+            self.next_overwritten.next = false;
+        }
+        self.overwritten.next = self.next_overwritten.val();
+        self.token_macs.next = !self.token_empty.val()
+            && ((self.item_kind.val() == self.mnu_kind.val())
+                || ((self.item_kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
+        if self.work.val() && self.round_last.val() && self.again.val() {
+            self.whole.next = self.macs.val() && self.walks_all.val();
+        }
         if self.takes.val() {
-            self.macs.next = !self.token_empty.val()
-                && ((self.item_kind.val() == self.mnu_kind.val())
-                    || ((self.item_kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
+            self.macs.next = self.token_macs.val();
+            self.whole.next = (self.token_empty.val() && self.zeroes.val())
+                || (self.token_macs.val()
+                    && (self.walks_all.val()
+                        || (self.zeroes.val() && !self.next_overwritten.val())));
             self.keeps.next =
                 !self.token_empty.val() && (self.item_kind.val() == self.mau_kind.val());
             self.sums.next = self.wgrad_q.val()
@@ -400,7 +391,7 @@ impl Logic for ItemWalker {
             self.addr_q.next = self.item_addr.val();
             self.mask.next = self.item_mask.val();
             self.mask_number.next = self.of_token.number.val();
-            self.mask_single.next = self.of_token.single.val();
+            self.mask_single.next = !self.token_macs.val() || self.of_token.single.val();
             self.fresh.next = true;
         }
         self.of_token.word.next = self.item_mask.val();
@@ -415,14 +406,16 @@ impl Logic for ItemWalker {
         if self.flush_loads.val() {
             self.state.next = WalkerState::Flush;
             self.macs.next = !self.empty.val();
+            self.whole.next = !self.empty.val()
+                && (self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val()));
             self.sums.next = false;
             self.flush_index.next = self.flush_index.val() + 1;
-            self.entry_q.next = unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
+            self.entry_q.next = self.flush_entry.val();
             self.bank_q.next = unsigned_cast(self.flush.read_data.val() >> self.bank_at.val());
             self.addr_q.next = unsigned_cast(self.flush.read_data.val() >> self.addr_at.val());
             self.mask.next = unsigned_cast(self.flush.read_data.val());
             self.mask_number.next = self.of_flush.number.val();
-            self.mask_single.next = self.of_flush.single.val();
+            self.mask_single.next = self.empty.val() || self.of_flush.single.val();
             self.fresh.next = true;
         }
 
@@ -447,10 +440,18 @@ impl Logic for ItemWalker {
         self.wide.write_enable.next = self.wide_write.val();
         self.wide.write_address.next = self.wide_entry.val();
         self.wide.write_data.next = unsigned_cast(self.wide_value.val());
+        // Whether the entry to be flushed is wide stands in a register; the last one may be written just now.
+        self.flush_entry.next = unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
+        self.wide.read_address.next = self.flush_entry.val();
+        if self.flush_loads.val() {
+            self.wide_q.next = self.wide.read_data.val().any();
+            if self.wide_write.val() && (self.wide_entry.val() == self.flush_entry.val()) {
+                self.wide_q.next = self.wide_value.val();
+            }
+        }
 
         if self.group_ends.val() || self.clear.val() {
             self.state.next = WalkerState::Items;
-            self.overwritten.next = false;
             self.flush_count.next = 0.into();
             self.kept.next = false;
             self.flush_index.next = 0.into();
@@ -462,8 +463,7 @@ impl Logic for ItemWalker {
             || self.takes.val()
             || self.flush_loads.val();
         self.next_begun.next = self.begun.val() || self.work.val();
-        self.next_items.next =
-            (self.state.val() == WalkerState::Items) && !self.flushes.val();
+        self.next_items.next = (self.state.val() == WalkerState::Items) && !self.flushes.val();
         if self.group_ends.val() || self.clear.val() {
             self.next_begun.next = false;
             self.next_items.next = true;

@@ -72,7 +72,8 @@ pub struct ListReader {
     nest: GroupNest,
     last_position: LutRam,
     l_avail: Reg,
-    l_pos: Reg,
+    l_waiting: Reg,
+    one_waits: BitReg,
     fill_slot: Reg,
     slot: Reg,
     base: Reg,
@@ -88,6 +89,7 @@ pub struct ListReader {
     take: Bit<Local>,
     take_empty: Bit<Local>,
     take_last: Bit<Local>,
+    may_end: Bit<Local>,
     ends: Bit<Local>,
     rewinds: Bit<Local>,
     address: Sig<Local>,
@@ -122,7 +124,8 @@ impl ListReader {
             nest: GroupNest::new(),
             last_position: LutRam::unsigned(config.tile_w(), 1 << LIST_SLOT_W),
             l_avail: Reg::unsigned(LIST_SLOT_W + 1),
-            l_pos: Reg::unsigned(LIST_SLOT_W + 1),
+            l_waiting: Reg::unsigned(LIST_SLOT_W + 1),
+            one_waits: BitReg::new(),
             fill_slot: slot(),
             slot: slot(),
             base: address(),
@@ -138,6 +141,7 @@ impl ListReader {
             take: Bit::new(),
             take_empty: Bit::new(),
             take_last: Bit::new(),
+            may_end: Bit::new(),
             ends: Bit::new(),
             rewinds: Bit::new(),
             address: Sig::unsigned(config.list_w()),
@@ -161,12 +165,13 @@ impl Logic for ListReader {
         // The token that is addressed in this cycle.
         self.count_slot.next = self.slot.val();
         self.take.next = self.active.val()
-            && (self.l_pos.val() < self.l_avail.val())
+            && self.one_waits.val()
             && (!self.token_q.val() || self.consume.val());
         self.take_empty.next = self.item_count.val() == 0;
         self.take_last.next =
             self.take_empty.val() || (self.index.val() + 1 == self.item_count.val());
-        self.ends.next = self.take.val() && self.take_last.val();
+        self.may_end.next = self.active.val() && self.one_waits.val() && self.take_last.val();
+        self.ends.next = self.may_end.val() && (!self.token_q.val() || self.consume.val());
         self.rewinds.next =
             self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
         self.address.next = self.base.val() + unsigned_cast(self.index.val());
@@ -211,21 +216,28 @@ impl Logic for ListReader {
         self.last.next = self.last_q.val();
         self.rows_m1.next = self.rows_q.val();
 
-        // Lists that are complete, and how many of them lie before the one being read.
+        // Lists that are complete, how many of them are still to be read, and in a register whether one is. A list that is
+        // released was read, and none is when the tile begins again.
         if self.list_done.val() && !self.released.val() {
             self.l_avail.next = self.l_avail.val() + 1;
         }
         if !self.list_done.val() && self.released.val() {
             self.l_avail.next = self.l_avail.val() - 1;
         }
-        if self.ends.val() && !self.released.val() {
-            self.l_pos.next = self.l_pos.val() + 1;
+        if self.list_done.val() && !self.ends.val() {
+            self.l_waiting.next = self.l_waiting.val() + 1;
+            self.one_waits.next = true;
         }
-        if !self.ends.val() && self.released.val() {
-            self.l_pos.next = self.l_pos.val() - 1;
+        if !self.list_done.val() && self.ends.val() {
+            self.l_waiting.next = self.l_waiting.val() - 1;
+            self.one_waits.next = self.l_waiting.val() != 1;
         }
         if self.ends.val() && self.rewinds.val() {
-            self.l_pos.next = 0.into();
+            self.l_waiting.next = self.l_avail.val();
+            if self.list_done.val() {
+                self.l_waiting.next = self.l_avail.val() + 1;
+            }
+            self.one_waits.next = true;
         }
 
         // Positions of each list.
@@ -242,7 +254,8 @@ impl Logic for ListReader {
 
         if self.clear.val() {
             self.l_avail.next = 0.into();
-            self.l_pos.next = 0.into();
+            self.l_waiting.next = 0.into();
+            self.one_waits.next = false;
             self.fill_slot.next = 0.into();
             self.slot.next = 0.into();
             self.base.next = 0.into();

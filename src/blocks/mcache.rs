@@ -9,12 +9,13 @@ use crate::reuse::State;
 ///
 /// ```text
 ///  signature ─► xor of slices ─► index ─┬─► [tags of every way] ─► comparator ─► hit, way ──┬─► state, entry
-///      │                                ├─► [fills: epoch, filled] ─► ways that hold a tag ─┤
+///      │                                ├─► [fills: epoch, filled], [helds] ─► ways that ───┤
+///      │                                │                              hold a tag           │
 ///      └────────────────────────────────┴──── write tag, filled + 1 ◄── new and a way free ─┘
 /// ```
 ///
-/// Ways fill up from way 0 on and are never replaced, so a count says which hold a tag. It counts if it was written in
-/// this epoch: **emptying the cache is epoch + 1**, one cycle. Epochs are numbered modulo the sets, and the cycle that
+/// Ways fill up from way 0 on and are never replaced, so a count, and the same as a bit for each way, says which hold a
+/// tag. They count if they were written in this epoch: **emptying the cache is epoch + 1**, one cycle. Epochs are numbered modulo the sets, and the cycle that
 /// ends epoch e also empties set e. So before a number comes back every set was emptied once since it was last current,
 /// and no older count can be taken for a new one. The end of an epoch is the cycle after a group's last vector, in which
 /// there must be no vector (a detector takes a new group one cycle later at the earliest), and the one after `clear`.
@@ -58,6 +59,8 @@ pub struct Mcache {
     lut_tags: Vec<LutRam>,
     block_tags: Vec<Ram>,
     fills: LutRam,
+    helds: LutRam,
+    first_way: Const,
     comparator: SignatureComparator,
     index: Sig<Local>,
     // With block RAM: the vector a cycle later.
@@ -81,6 +84,9 @@ pub struct Mcache {
     // Decision.
     fill: Sig<Local>,
     filled: Sig<Local>,
+    held: Sig<Local>,
+    full: Bit<Local>,
+    current: Bit<Local>,
     found: Bit<Local>,
     found_entry: Sig<Local>,
     insert: Bit<Local>,
@@ -149,6 +155,8 @@ impl Mcache {
                 })
                 .collect(),
             fills: LutRam::unsigned(index_w + fill_w, sets),
+            helds: LutRam::unsigned(ways, sets),
+            first_way: Const::new(Value::unsigned(ways, 1)),
             comparator: SignatureComparator::new(config),
             index: Sig::unsigned(index_w),
             valid_q: flags(),
@@ -168,6 +176,9 @@ impl Mcache {
             empties: Bit::new(),
             fill: Sig::unsigned(index_w + fill_w),
             filled: Sig::unsigned(fill_w),
+            held: Sig::unsigned(ways),
+            full: Bit::new(),
+            current: Bit::new(),
             found: Bit::new(),
             found_entry: Sig::unsigned(config.mcache.entry_w()),
             insert: Bit::new(),
@@ -233,13 +244,18 @@ impl Logic for Mcache {
         self.fills.read_address.next = self.index_now.val();
         self.fill.next = self.fills.read_data.val();
         self.filled.next = 0.into();
-        if unsigned_cast(self.fill.val() >> self.fill_w.val()) == self.epoch.val() {
+        self.helds.read_address.next = self.index_now.val();
+        self.held.next = 0.into();
+        self.current.next = unsigned_cast(self.fill.val() >> self.fill_w.val()) == self.epoch.val();
+        if self.current.val() {
             self.filled.next = unsigned_cast(self.fill.val());
+            self.held.next = self.helds.read_data.val();
         }
+        self.full.next = self.held.val().get_bit(self.ways.val() - 1);
 
         // Search.
         self.comparator.signature.next = self.signature_now.val();
-        self.comparator.held.next = self.filled.val();
+        self.comparator.held.next = self.held.val();
         for w in 0..self.lut_ways.val() {
             self.lut_tags[w].read_address.next = self.index_now.val();
             self.comparator.tag[w].next = self.lut_tags[w].read_data.val();
@@ -259,7 +275,7 @@ impl Logic for Mcache {
                 && (unsigned_cast(self.entry_out.val() >> self.way_bits.val())
                     == self.index_now.val())
             {
-                self.comparator.held.next = self.filled.val() - 1;
+                self.comparator.held.next = self.held.val() >> 1;
             }
             if self.inserted_q[d].val() && (self.tag_out.val() == self.signature_now.val()) {
                 self.found.next = true;
@@ -273,9 +289,16 @@ impl Logic for Mcache {
             && !self.zero_now.val()
             && !self.found.val()
             && !self.empties.val()
-            && (self.filled.val() < self.ways.val());
+            && !self.full.val();
         for w in 0..self.lut_ways.val() {
-            self.lut_tags[w].write_enable.next = self.insert.val() && (self.filled.val() == w);
+            // The first way that holds nothing takes the tag at once: it counts only if it is inserted.
+            self.lut_tags[w].write_enable.next =
+                self.valid_now.val() && !self.held.val().get_bit(w);
+            if w > 0 {
+                self.lut_tags[w].write_enable.next = self.valid_now.val()
+                    && !self.held.val().get_bit(w)
+                    && self.held.val().get_bit(w - 1);
+            }
             self.lut_tags[w].write_address.next = self.index_now.val();
             self.lut_tags[w].write_data.next = self.signature_now.val();
         }
@@ -302,10 +325,16 @@ impl Logic for Mcache {
         self.fills.write_data.next = (bit_cast_w(self.epoch.val(), self.word_w.val())
             << self.fill_w.val())
             | bit_cast_w(self.filled.val() + 1, self.word_w.val());
+        self.helds.write_enable.next = self.insert.val();
+        self.helds.write_address.next = self.index_now.val();
+        self.helds.write_data.next = (self.held.val() << 1) | self.first_way.val();
         if self.empties.val() {
             self.fills.write_enable.next = true;
             self.fills.write_address.next = self.epoch.val();
             self.fills.write_data.next = 0.into();
+            self.helds.write_enable.next = true;
+            self.helds.write_address.next = self.epoch.val();
+            self.helds.write_data.next = 0.into();
         }
 
         // Decision.
@@ -321,7 +350,7 @@ impl Logic for Mcache {
                 if self.found.val() {
                     self.state_out.next = self.hit_code.val().into();
                     self.entry_out.next = self.found_entry.val();
-                } else if self.filled.val() < self.ways.val() {
+                } else if !self.full.val() {
                     self.state_out.next = self.mau_code.val().into();
                     self.entry_out.next = (bit_cast_w(self.index_now.val(), self.entry_w.val())
                         << self.way_bits.val())

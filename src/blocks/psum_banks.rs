@@ -198,8 +198,9 @@ impl Logic for PsumBanks {
             self.other_busy.next = self.busy0.val();
         }
         // When a pass ends, the other bank accumulates next; it is not the one that becomes busy.
-        self.next_busy.next = (self.busy0.val() && !self.bank0_release.val() && !self.bank_next.val())
-            || (self.busy1.val() && !self.bank1_release.val() && self.bank_next.val());
+        self.next_busy.next =
+            (self.busy0.val() && !self.bank0_release.val() && !self.bank_next.val())
+                || (self.busy1.val() && !self.bank1_release.val() && self.bank_next.val());
         if self.reset.val() {
             self.next_busy.next = false;
         }

@@ -6,12 +6,12 @@ use crate::hdl::prelude::*;
 /// Bits compared by one look-up table: three of the signature with three of the tag.
 const GROUP: usize = 3;
 
-/// Compares a signature with the tags of all ways in parallel. The ways of a set fill up from way 0 on.
+/// Compares a signature with the tags of all ways in parallel.
 ///
 /// ```text
-///              tag[0]   ─► [ = ] ─ and 0 < held ───┐
+///              tag[0]   ─► [ = ] ─ and held[0] ────┐
 ///  signature ─────┬──────────▲                     ├─► hit, hit_way
-///              tag[W-1] ─► [ = ] ─ and W-1 < held ─┘
+///              tag[W-1] ─► [ = ] ─ and held[W-1] ──┘
 ///
 ///  [ = ]: three bits each ─► equal ─► + 1 ─► carry out = all are equal
 /// ```
@@ -29,7 +29,7 @@ pub struct SignatureComparator {
     pub signature: Sig<In>,
     /// Tag of each way.
     pub tag: Vec<Sig<In>>,
-    /// Ways that hold a tag: those below this number.
+    /// Ways that hold a tag: bit w for way w.
     pub held: Sig<In>,
     /// Such a way holds the signature.
     pub hit: Bit<Out>,
@@ -50,7 +50,7 @@ impl SignatureComparator {
         SignatureComparator {
             signature: Sig::unsigned(config.sig_w),
             tag: (0..ways).map(|_| Sig::unsigned(config.sig_w)).collect(),
-            held: Sig::unsigned(config.mcache.fill_w()),
+            held: Sig::unsigned(ways),
             hit: Bit::new(),
             hit_way: Sig::unsigned(index_width(ways)),
             difference: (0..ways).map(|_| Sig::unsigned(GROUP * groups)).collect(),
@@ -79,7 +79,7 @@ impl Logic for SignatureComparator {
                     .replace_bit(g, !self.difference[w].val().get_bits::<3>(3 * g).any());
             }
             self.equal[w].next = self.equal[w].val() + 1;
-            if self.equal[w].val().get_bit(self.groups.val()) && (self.held.val() > w) {
+            if self.equal[w].val().get_bit(self.groups.val()) && self.held.val().get_bit(w) {
                 self.hit.next = true;
                 self.hit_way.next = w.into();
             }

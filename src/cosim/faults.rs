@@ -103,10 +103,10 @@ pub const REUSE_FAULTS: [Fault; 11] = [
         to: "(",
     },
     Fault {
-        name: "MCACHE: a miss in a full set counts as one more way",
+        name: "MCACHE: a miss in a full set takes an entry",
         file: "mcache.v",
-        from: "&& !empties && (filled < 2'd2);",
-        to: "&& !empties;",
+        from: "end else if (!full) begin",
+        to: "end else begin",
     },
     Fault {
         name: "MCACHE: sets not emptied before an epoch's number comes back",

@@ -6,6 +6,17 @@ use super::sim::{self, Edge};
 use super::tag::Tag;
 use super::value::Value;
 use rust_hdl::core::prelude::{Direction, In, Logic, LogicBlock, Out, Verilog, block, probe};
+use std::cell::Cell;
+
+thread_local! {
+    static KEEPS_COLLISIONS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has native simulation of this thread give the old word in every collision, as the Verilog does, where
+/// [`Ram::ignoring_collisions`] would invert it: for noise that does not keep to a block's protocol.
+pub fn keep_collisions(keeps: bool) {
+    KEEPS_COLLISIONS.set(keeps);
+}
 
 /// Address width of a memory of `depth` words.
 pub fn address_width(depth: usize) -> usize {
@@ -191,7 +202,7 @@ impl Ram {
     fn word(&self, address: usize) -> Value {
         let word = self._memory.words[address].clone();
         let collides = self.write_enable.val() && self.write_address.val().index() == address;
-        if collides && !self._collisions_matter {
+        if collides && !self._collisions_matter && !KEEPS_COLLISIONS.get() {
             !word
         } else {
             word

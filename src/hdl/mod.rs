@@ -148,7 +148,7 @@ pub use check::{CheckErrors, Finding, check};
 pub use constant::{About, Const, Param, Part};
 pub use data::{Data, Shape};
 pub use elab::{Direction, PortInfo};
-pub use memory::{LutRam, Ram, Rom, address_width};
+pub use memory::{LutRam, Ram, Rom, address_width, keep_collisions};
 pub use reg::{BitReg, Reg};
 pub use signal::{Bit, Sig};
 pub use sim::Sim;

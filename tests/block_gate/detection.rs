@@ -177,7 +177,9 @@ fn feature_buffer_without_detection() {
         reuse: false,
         ..tiny()
     };
-    Gate::new("feature_buffer_dense_gate").check(FeatureBuffer::new(&config));
+    Gate::new("feature_buffer_dense_gate")
+        .keeping_collisions()
+        .check(FeatureBuffer::new(&config));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use mercury::cosim::{
     verilate::{Builder, Options},
 };
 use mercury::hdl::{
-    Direction, Sim, Value,
+    Direction, Sim, Value, keep_collisions,
     verilog::{self, Header, Style},
 };
 use rand::{Rng, RngExt, SeedableRng};
@@ -30,6 +30,7 @@ pub struct Gate {
     seed: u64,
     style: Style,
     stimulus: Option<Stimulus>,
+    keeps_collisions: bool,
 }
 
 /// What a co-simulation found.
@@ -71,6 +72,7 @@ impl Gate {
             seed: seed.unwrap_or(1),
             style: Style::default(),
             stimulus: None,
+            keeps_collisions: false,
         }
     }
 
@@ -92,6 +94,12 @@ impl Gate {
         stimulus: impl FnMut(&mut ChaCha8Rng, u64, &mut Inputs) + 'static,
     ) -> Gate {
         self.stimulus = Some(Box::new(stimulus));
+        self
+    }
+
+    /// For noise that reads words in the cycle of their write, which the design never uses.
+    pub fn keeping_collisions(mut self) -> Gate {
+        self.keeps_collisions = true;
         self
     }
 
@@ -131,6 +139,7 @@ impl Gate {
         let model = builder
             .model(&rtl, options)
             .unwrap_or_else(|e| panic!("{}: {e:#}\n{}", self.name, design.single_file()));
+        keep_collisions(self.keeps_collisions);
         let sim = Sim::new(block).unwrap_or_else(|e| panic!("{e}"));
         let mut pair = Pair::new(sim, model);
         let mut outcome = Outcome {

@@ -121,7 +121,7 @@ impl Detector {
             last_group_now: Bit::new(),
             zero_now: Bit::new(),
             step: Reg::unsigned(step_w).without_reset(),
-            last_step: Bit::new(),
+            last_step: BitReg::new(),
             group_ends: Bit::new(),
             taken: Bit::new(),
             collides: Bit::new(),

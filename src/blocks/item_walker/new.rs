@@ -1,6 +1,7 @@
 //! Construction of the item walker: the width of every signal.
 
-use super::{CLEAR, GAP, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
+use super::kinds::GAP;
+use super::{CLEAR, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
 use crate::blocks::group_nest::GroupNest;
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::lowest_bit::LowestBit;
@@ -14,6 +15,7 @@ impl ItemWalker {
         let entry_w = config.mcache.entry_w();
         let entries = config.mcache.entries();
         let entry = || Sig::unsigned(entry_w);
+        let entry_local = || Sig::unsigned(entry_w);
         let group_k = || Sig::unsigned(GROUP_K_W);
         let count = || Reg::unsigned(count_width(entries));
         let mask = || Sig::unsigned(config.k_max);
@@ -93,6 +95,8 @@ impl ItemWalker {
             table_addr: LutRam::unsigned(config.feature_w(), 1 << config.k_w()),
             flush: Ram::unsigned(flush_w, entries).ignoring_collisions(),
             wide: LutRam::unsigned(1, entries),
+            wide_q: flag(),
+            flush_entry: entry_local(),
             state: Reg::new(),
             gap: Reg::unsigned(count_width(GAP)),
             begun: BitReg::new(),
@@ -126,6 +130,7 @@ impl ItemWalker {
             short_cg_last: BitReg::new(),
             short_kr_last: BitReg::new(),
             macs: flag(),
+            whole: flag(),
             sums: flag(),
             keeps: flag(),
             of_token: LowestBit::new(config.k_max),
@@ -135,7 +140,6 @@ impl ItemWalker {
             flushing: Bit::new(),
             zeroing: Bit::new(),
             short_now: Bit::new(),
-            whole: Bit::new(),
             next_items: Bit::new(),
             next_valid: Bit::new(),
             next_begun: Bit::new(),
@@ -148,7 +152,13 @@ impl ItemWalker {
             work: Bit::new(),
             again: Bit::new(),
             item_ends: Bit::new(),
-            list_ends: Bit::new(),
+            may_flush: Bit::new(),
+            flush_ends: Bit::new(),
+            ends_group: Bit::new(),
+            ends_in_items: Bit::new(),
+            leaves: Bit::new(),
+            token_macs: Bit::new(),
+            next_overwritten: Bit::new(),
             flushes: Bit::new(),
             flush_loads: Bit::new(),
             group_ends: Bit::new(),

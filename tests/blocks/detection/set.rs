@@ -105,6 +105,10 @@ impl Set {
         set(&mut front.steps_cg_last, t_cg as i128);
         set(&mut front.steps_kr_last, t_kr as i128);
         set(&mut front.list_slots, job.list_slots as i128);
+        // START.
+        front.clear.next = true;
+        front.clock();
+        front.clear.next = false;
         set(&mut self.hitmap.list_slots, job.list_slots as i128);
         set(&mut self.hitmap.list_positions, job.list_positions as i128);
     }

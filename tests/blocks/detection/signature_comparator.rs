@@ -42,7 +42,7 @@ fn signature_comparator_searches_all_ways() {
                 }
             }
             set(&mut sim.signature, signature as i128);
-            set(&mut sim.held, filled as i128);
+            set(&mut sim.held, (1i128 << filled) - 1);
             for (port, tag) in sim.tag.iter_mut().zip(&tags) {
                 set(port, *tag as i128);
             }
