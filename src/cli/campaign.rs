@@ -1,12 +1,19 @@
-//! What `mercury crew cosim` and `mercury acrtc cosim` have in common: options, checks, what is printed, JSON, verdict.
+//! What `mercury crew` and `mercury acrtc` have in common: sizes, campaigns and faults, their options, what is printed, JSON, verdict.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::{Outcome, check_output, write_json};
-use crate::cosim::core::SpoiltJob;
+use super::faults::report as report_faults;
+use super::progress::Progress;
+use super::{Outcome, check_output, grouped, write_json};
+use crate::cosim::core;
+use crate::cosim::core::Statistics;
+use crate::cosim::core::campaign::{self, Random, Report, Settings};
+use crate::cosim::core::spoil::{self, SpoiltJob};
+use crate::cosim::faults::Fault;
+use crate::designs::Sizes;
 
 /// Options of a campaign of random layers or products.
 #[derive(clap::Args)]
@@ -28,36 +35,44 @@ pub(super) struct Options {
     json: Option<PathBuf>,
 }
 
-/// What a campaign found, whatever it ran.
-pub(super) struct Findings<'a, R> {
-    /// What was run: "layer", "product".
-    pub item: &'a str,
-    /// The command and its sizes, as one types them to repeat it.
-    pub command: String,
-    /// Name of the configuration.
-    pub preset: &'a str,
-    /// Hash of the configuration.
-    pub config_hash: String,
-    /// What the campaign counted; its fields stand in the JSON.
-    pub report: &'a R,
-    /// Number of the first one that differs, and in what.
-    pub mismatch: Option<&'a (u64, String)>,
-    /// Jobs spoilt on purpose.
-    pub spoilt: &'a [SpoiltJob],
-}
-
 /// What `--json` holds.
 #[derive(Serialize)]
-struct Json<'a, R> {
+struct Json<'a, S> {
     preset: &'a str,
-    config_hash: &'a str,
+    config_hash: String,
     seed: u64,
     p_stall: f64,
     #[serde(flatten)]
-    report: &'a R,
+    report: &'a Report<S>,
     mismatches: u64,
     mismatch: Option<&'a str>,
     error_paths: &'a [SpoiltJob],
+}
+
+/// Sizes from a file, or else a preset; `of` takes those of the designs that the command is about, which `designs` and
+/// `presets` name.
+///
+/// # Errors
+/// An unknown preset, an illegal file, sizes of another design.
+pub(super) fn sizes<C>(
+    preset: &str,
+    file: Option<&Path>,
+    of: impl Fn(&Sizes) -> Option<C>,
+    designs: &str,
+    presets: impl Iterator<Item = &'static str>,
+) -> Result<C> {
+    let sizes = match file {
+        Some(file) => Sizes::load(file)?,
+        None => Sizes::preset(preset)?,
+    };
+    of(&sizes).with_context(|| {
+        format!(
+            "{} is of design {}: give sizes of design {designs}, such as {}",
+            sizes.name(),
+            sizes.design(),
+            presets.collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// The sizes asked for, as options.
@@ -69,11 +84,46 @@ pub(super) fn sizes_option(preset: &str, file: Option<&Path>) -> String {
 }
 
 impl Options {
-    /// Refuses a campaign that would compare nothing; `option` is the one that says how many.
+    /// Runs `cases` random cases of a design, spoils jobs when all agree, prints and writes what was found. `command` repeats the
+    /// campaign on the same sizes, `counts` says in words what was done.
     ///
     /// # Errors
-    /// Names option, value and fix.
-    pub fn check(&self, option: &str, number: u64) -> Result<()> {
+    /// Options that would compare nothing, missing Verilog or tools, JSON that cannot be written.
+    pub fn run<D: Random>(
+        &self,
+        config: &D::Config,
+        cases: u64,
+        command: &str,
+        counts: impl Fn(&Report<Statistics<D>>) -> String,
+    ) -> Result<Outcome> {
+        self.check(&format!("--{}", D::ITEMS), cases)?;
+        let rtl = self.rtl.clone();
+        let rtl = rtl.unwrap_or_else(|| core::default_rtl::<D>(config));
+        let mut driver = core::open::<D>(&rtl, config)?;
+        let settings = Settings {
+            cases,
+            seed: self.seed,
+            p_stall: self.p_stall,
+            only: self.only,
+        };
+        let report = {
+            let mut progress = Progress::new(cases, D::ITEMS);
+            campaign::run(&mut driver, &settings, |report| {
+                let done = report.cases.min(cases);
+                progress.set(done, &format!("cosim {}", D::name(config)));
+            })?
+        };
+        let spoilt = match (&report.mismatch, self.only) {
+            (None, None) => spoil::run(&mut driver, self.seed)?,
+            _ => vec![],
+        };
+        self.print::<D>(config, &report, &spoilt, command);
+        println!("  {}", counts(&report));
+        self.conclude::<D>(config, &report, &spoilt)
+    }
+
+    /// Refuses a campaign that would compare nothing; `option` is the one that says how many.
+    fn check(&self, option: &str, number: u64) -> Result<()> {
         ensure!(
             number > 0,
             "{option} is 0: nothing would be compared; ask for at least 1"
@@ -86,43 +136,63 @@ impl Options {
         self.json.as_deref().map_or(Ok(()), check_output)
     }
 
-    /// Prints what differs, the spoilt jobs, `counts` and the verdict, and writes the JSON.
-    ///
-    /// # Errors
-    /// JSON that cannot be written.
-    pub fn conclude<R: Serialize>(&self, found: &Findings<R>, counts: &str) -> Result<Outcome> {
-        if let Some((number, text)) = found.mismatch {
-            println!("\nMISMATCH in {} {number}: {text}", found.item);
+    /// What differs, the spoilt jobs, how much was run.
+    fn print<D: Random>(
+        &self,
+        config: &D::Config,
+        report: &Report<Statistics<D>>,
+        spoilt: &[SpoiltJob],
+        command: &str,
+    ) {
+        if let Some((number, text)) = &report.mismatch {
+            println!("\nMISMATCH in {} {number}: {text}", D::ITEM);
             println!(
-                "  repeat: {} --seed {} --p-stall {} --only {number}",
-                found.command, self.seed, self.p_stall
+                "  repeat: {command} --seed {} --p-stall {} --only {number}",
+                self.seed, self.p_stall
             );
         }
-        if !found.spoilt.is_empty() {
+        if !spoilt.is_empty() {
             println!("jobs spoilt on purpose, each followed by a good one");
         }
-        for job in found.spoilt {
+        for job in spoilt {
             let outcome = job.failure.as_deref().unwrap_or("ok");
             println!("  {:<48}{:<14}{outcome}", job.name, job.expected);
         }
-        println!("\n{counts}");
-        match (found.mismatch, self.p_stall > 0.0) {
+        println!(
+            "\n{}: {} {} in {} jobs, seed {}, stall probability {}",
+            D::name(config),
+            grouped(report.cases),
+            D::ITEMS,
+            grouped(report.jobs),
+            self.seed,
+            self.p_stall
+        );
+    }
+
+    /// The verdict, also as JSON.
+    fn conclude<D: Random>(
+        &self,
+        config: &D::Config,
+        report: &Report<Statistics<D>>,
+        spoilt: &[SpoiltJob],
+    ) -> Result<Outcome> {
+        match (&report.mismatch, self.p_stall > 0.0) {
             (Some(_), _) => println!("  MISMATCH"),
             (None, true) => println!("  no mismatch; cycles within their bound"),
             (None, false) => println!("  no mismatch; cycles and stalls as modelled"),
         }
-        let failed = found.spoilt.iter().filter(|job| job.failure.is_some());
-        let mismatches = u64::from(found.mismatch.is_some()) + failed.count() as u64;
+        let failed = spoilt.iter().filter(|job| job.failure.is_some());
+        let mismatches = u64::from(report.mismatch.is_some()) + failed.count() as u64;
         if let Some(path) = &self.json {
             let json = Json {
-                preset: found.preset,
-                config_hash: &found.config_hash,
+                preset: D::name(config),
+                config_hash: D::hash(config),
                 seed: self.seed,
                 p_stall: self.p_stall,
-                report: found.report,
+                report,
                 mismatches,
-                mismatch: found.mismatch.map(|(_, text)| text.as_str()),
-                error_paths: found.spoilt,
+                mismatch: report.mismatch.as_ref().map(|(_, text)| text.as_str()),
+                error_paths: spoilt,
             };
             write_json(path, &json)?;
         }
@@ -130,5 +200,49 @@ impl Options {
             0 => Outcome::Good,
             _ => Outcome::Failed,
         })
+    }
+}
+
+/// Options of a run of faults.
+#[derive(clap::Args)]
+pub(super) struct FaultOptions {
+    /// Seed of the operands
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder of the generated Verilog [default: rtl_out/NAME]
+    #[arg(long, value_name = "DIR")]
+    rtl: Option<PathBuf>,
+    /// Write the findings as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+impl FaultOptions {
+    /// Puts each of the faults into the Verilog of a configuration and runs `cases` random cases, without and with stalls.
+    ///
+    /// # Errors
+    /// Missing Verilog or tools, a fault that does not apply, JSON that cannot be written.
+    pub fn run<D: Random>(
+        &self,
+        config: &D::Config,
+        faults: &[&Fault],
+        cases: u64,
+    ) -> Result<Outcome> {
+        if let Some(json) = &self.json {
+            check_output(json)?;
+        }
+        let folder = self.rtl.clone();
+        let folder = folder.unwrap_or_else(|| core::default_rtl::<D>(config));
+        let rtl = core::read_rtl::<D>(&folder, config)?;
+        let mut findings = Vec::new();
+        {
+            let mut progress = Progress::new(faults.len() as u64, "faults");
+            for fault in faults {
+                progress.set(findings.len() as u64, fault.name);
+                let finding = core::faults::run::<D>(fault, &rtl, config, cases, self.seed);
+                findings.push(finding?);
+            }
+        }
+        report_faults(&findings, &format!("--{}", D::ITEMS), self.json.as_deref())
     }
 }

@@ -9,7 +9,8 @@ use rayon::ThreadPoolBuilder;
 use crate::acrtc::TensorCore;
 use crate::config::tc::TcConfig;
 use crate::config::{Config, TrainSizes};
-use crate::cosim::tc::{self, TensorDevice};
+use crate::cosim::core;
+use crate::cosim::tc::{TensorCores, TensorDevice};
 use crate::cosim::verilated::{self, Accelerator};
 use crate::engine::{Checked, Engine};
 
@@ -89,8 +90,9 @@ impl EngineArgs {
         let engine: Box<dyn Engine> = match self.engine {
             EngineKind::Golden => golden(),
             EngineKind::Verilated => {
-                let folder = self.rtl.clone().unwrap_or_else(|| tc::default_rtl(config));
-                Box::new(TensorDevice::new(tc::open(&folder, config)?, config))
+                let folder = self.rtl.clone();
+                let folder = folder.unwrap_or_else(|| core::default_rtl::<TensorCores>(config));
+                Box::new(TensorDevice::new(core::open(&folder, config)?, config))
             }
         };
         Ok(match self.check {

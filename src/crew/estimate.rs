@@ -133,7 +133,8 @@ fn job(regs: &JobRegs, groups: &[Group], config: &FcConfig) -> Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cosim::fc::campaign::expected;
+    use crate::cosim::core::campaign::Random;
+    use crate::cosim::fc::FullyConnected;
     use crate::crew::{Layer, random};
 
     /// The sums over the jobs' packets, counter by counter: what co-simulation compares with the hardware.
@@ -146,7 +147,9 @@ mod tests {
                 let layer_of_jobs = Layer::new(case.weights.view(), &config).unwrap();
                 let jobs = layer_of_jobs.jobs(case.x.view()).unwrap();
                 let want = jobs.iter().fold(Statistics::default(), |all, job| {
-                    all.plus(&expected(job, &config).unwrap().counts)
+                    let (_, counts) =
+                        FullyConnected::expected(&job.regs, &job.packet, &config).unwrap();
+                    all.plus(&counts)
                 });
                 let blocks = uniques(case.weights.view(), config.outputs);
                 assert_eq!(

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use mercury::config::tc::TcConfig;
+use mercury::cosim::core::faults::run as run_fault;
 use mercury::cosim::rtl::Rtl;
-use mercury::cosim::tc::faults::{faults, run as run_fault};
+use mercury::cosim::tc::TensorCores;
+use mercury::cosim::tc::faults::faults;
 use predicates::prelude::*;
 
 use crate::{config, odd, wide};
@@ -56,7 +58,7 @@ fn random_products_agree_with_and_without_stalls() {
             run.stdout(predicate::str::contains("no mismatch"));
             let json: serde_json::Value =
                 serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-            assert_eq!(json["products"].to_string(), products);
+            assert_eq!(json["cases"].to_string(), products);
             assert_eq!(json["mismatches"], 0);
             assert_eq!(json["error_paths"].as_array().unwrap().len(), 12);
             assert_eq!(json["stalled"].as_u64().unwrap() > 0, p_stall != "0");
@@ -191,7 +193,7 @@ fn faults_of_lists_and_rows_are_caught() {
             .collect();
         assert!(own.len() >= 2);
         for fault in own {
-            let finding = run_fault(fault, &verilog, &config, 100, 1).unwrap();
+            let finding = run_fault::<TensorCores>(fault, &verilog, &config, 100, 1).unwrap();
             assert!(finding.caught_by.is_some(), "{}", fault.name);
         }
     }

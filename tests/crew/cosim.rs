@@ -57,7 +57,7 @@ fn random_layers_agree_with_and_without_stalls() {
             run.stdout(predicate::str::contains("no mismatch"));
             let json: serde_json::Value =
                 serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-            assert_eq!(json["layers"].to_string(), layers);
+            assert_eq!(json["cases"].to_string(), layers);
             assert_eq!(json["mismatches"], 0);
             assert!(json["error_paths"].as_array().unwrap().len() >= 10);
             assert_eq!(json["stalled"].as_u64().unwrap() > 0, p_stall != "0");

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::super::campaign::{Findings, Options, sizes_option};
-use super::super::progress::Progress;
+use super::super::campaign::{Options, sizes_option};
 use super::super::{Outcome, grouped};
 use super::sizes;
-use crate::cosim::tc::campaign::{self, Campaign};
-use crate::cosim::tc::{self, spoil};
+use crate::cosim::core::campaign::Report;
+use crate::cosim::tc::TensorCores;
+use crate::regmap::tc::Statistics;
 
 /// Run random products on the Verilated core and compare everything with the golden model
 ///
@@ -38,68 +38,30 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Outcome> {
-        let config = sizes(&self.preset, self.config.as_deref())?;
-        let options = &self.options;
-        options.check("--products", self.products)?;
-        let rtl = options.rtl.clone();
-        let rtl = rtl.unwrap_or_else(|| tc::default_rtl(&config));
-        let mut driver = tc::open(&rtl, &config)?;
-        let campaign = Campaign {
-            products: self.products,
-            seed: options.seed,
-            p_stall: options.p_stall,
-            only: options.only,
-        };
-        let report = {
-            let mut progress = Progress::new(self.products, "products");
-            campaign::run(&mut driver, &config, &campaign, |report| {
-                progress.set(
-                    report.products.min(self.products),
-                    &format!("cosim {}", config.name),
-                );
-            })?
-        };
-        let spoilt = match (&report.mismatch, options.only) {
-            (None, None) => spoil::run(&mut driver, &config, options.seed)?,
-            _ => vec![],
-        };
-        let sizes = sizes_option(&self.preset, self.config.as_deref());
-        let found = Findings {
-            item: "product",
-            command: format!("mercury acrtc cosim {sizes}"),
-            preset: &config.name,
-            config_hash: config.hash(),
-            report: &report,
-            mismatch: report.mismatch.as_ref(),
-            spoilt: &spoilt,
-        };
-        options.conclude(&found, &self.counts(&config.name, &report))
+        let file = self.config.as_deref();
+        let command = format!("mercury acrtc cosim {}", sizes_option(&self.preset, file));
+        let config = sizes(&self.preset, file)?;
+        self.options
+            .run::<TensorCores>(&config, self.products, &command, counts)
     }
+}
 
-    /// What was run, in words.
-    fn counts(&self, name: &str, report: &campaign::Report) -> String {
-        let totals = &report.totals;
-        let run = format!(
-            "{name}: {} products in {} jobs, seed {}, stall probability {}",
-            grouped(report.products),
-            grouped(report.jobs),
-            self.options.seed,
-            self.options.p_stall
-        );
-        let traffic = format!(
-            "{} results, {} cycles, {} beats in, {} out",
-            grouped(report.results),
-            grouped(totals.cycles),
-            grouped(totals.in_beats),
-            grouped(totals.out_beats)
-        );
-        let rows = format!(
-            "{} rows from differences, {} anew: {} shorter so, {} with a difference beyond an operand",
-            grouped(totals.rows_delta),
-            grouped(totals.rows_plain),
-            grouped(totals.fallback_shorter),
-            grouped(totals.fallback_range)
-        );
-        format!("{run}\n  {traffic}\n  {rows}")
-    }
+/// What was run, in words.
+fn counts(report: &Report<Statistics>) -> String {
+    let totals = &report.totals;
+    let traffic = format!(
+        "{} results, {} cycles, {} beats in, {} out",
+        grouped(report.numbers),
+        grouped(totals.cycles),
+        grouped(totals.in_beats),
+        grouped(totals.out_beats)
+    );
+    let rows = format!(
+        "{} rows from differences, {} anew: {} shorter so, {} with a difference beyond an operand",
+        grouped(totals.rows_delta),
+        grouped(totals.rows_plain),
+        grouped(totals.fallback_shorter),
+        grouped(totals.fallback_range)
+    );
+    format!("{traffic}\n  {rows}")
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Outcome;
+use super::{Outcome, campaign};
 use crate::config::tc::TcConfig;
 use crate::designs::Sizes;
 
@@ -31,17 +31,10 @@ impl Command {
 
 /// Sizes from a file, or else a preset.
 fn sizes(preset: &str, file: Option<&Path>) -> Result<TcConfig> {
-    let sizes = match file {
-        Some(file) => Sizes::load(file)?,
-        None => Sizes::preset(preset)?,
+    let of = |sizes: &Sizes| match sizes {
+        Sizes::Tc(config) => Some(config.clone()),
+        _ => None,
     };
-    match sizes {
-        Sizes::Tc(config) => Ok(config),
-        other => anyhow::bail!(
-            "{} is of design {}: give sizes of design acrtc or dense_tc, such as {}",
-            other.name(),
-            other.design(),
-            TcConfig::preset_names().collect::<Vec<_>>().join(", ")
-        ),
-    }
+    let presets = TcConfig::preset_names();
+    campaign::sizes(preset, file, of, "acrtc or dense_tc", presets)
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::super::campaign::{Findings, Options, sizes_option};
-use super::super::progress::Progress;
+use super::super::campaign::{Options, sizes_option};
 use super::super::{Outcome, grouped};
 use super::sizes;
-use crate::cosim::fc::campaign::{self, Settings};
-use crate::cosim::fc::{self, spoil};
+use crate::cosim::core::campaign::Report;
+use crate::cosim::fc::FullyConnected;
+use crate::regmap::fc::Statistics;
 
 /// Run random layers on the Verilated accelerator and compare everything with the golden model
 ///
@@ -38,63 +38,24 @@ pub struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<Outcome> {
-        let config = sizes(&self.preset, self.config.as_deref())?;
-        let options = &self.options;
-        options.check("--layers", self.layers)?;
-        let rtl = options.rtl.clone();
-        let rtl = rtl.unwrap_or_else(|| fc::default_rtl(&config));
-        let mut driver = fc::open(&rtl, &config)?;
-        let settings = Settings {
-            layers: self.layers,
-            seed: options.seed,
-            p_stall: options.p_stall,
-            only: options.only,
-        };
-        let report = {
-            let mut progress = Progress::new(self.layers, "layers");
-            campaign::run(&mut driver, &config, &settings, |report| {
-                progress.set(
-                    report.layers.min(self.layers),
-                    &format!("cosim {}", config.name),
-                );
-            })?
-        };
-        let spoilt = match (&report.mismatch, options.only) {
-            (None, None) => spoil::run(&mut driver, &config, options.seed)?,
-            _ => vec![],
-        };
-        let sizes = sizes_option(&self.preset, self.config.as_deref());
-        let found = Findings {
-            item: "layer",
-            command: format!("mercury crew cosim {sizes}"),
-            preset: &config.name,
-            config_hash: config.hash(),
-            report: &report,
-            mismatch: report.mismatch.as_ref(),
-            spoilt: &spoilt,
-        };
-        options.conclude(&found, &self.counts(&config.name, &report))
+        let file = self.config.as_deref();
+        let command = format!("mercury crew cosim {}", sizes_option(&self.preset, file));
+        let config = sizes(&self.preset, file)?;
+        self.options
+            .run::<FullyConnected>(&config, self.layers, &command, counts)
     }
+}
 
-    /// What was run, in words.
-    fn counts(&self, name: &str, report: &campaign::Report) -> String {
-        let totals = &report.totals;
-        let run = format!(
-            "{name}: {} layers in {} jobs, seed {}, stall probability {}",
-            grouped(report.layers),
-            grouped(report.jobs),
-            self.options.seed,
-            self.options.p_stall
-        );
-        let work = format!(
-            "{} sums, {} multiplications ({} in a dense layer), {} cycles, {} beats in, {} out",
-            grouped(report.sums),
-            grouped(totals.multiplications),
-            grouped(report.dense_multiplications),
-            grouped(totals.cycles),
-            grouped(totals.in_beats),
-            grouped(totals.out_beats)
-        );
-        format!("{run}\n  {work}")
-    }
+/// What was run, in words.
+fn counts(report: &Report<Statistics>) -> String {
+    let totals = &report.totals;
+    format!(
+        "{} sums, {} multiplications ({} in a dense layer), {} cycles, {} beats in, {} out",
+        grouped(report.numbers),
+        grouped(totals.multiplications),
+        grouped(report.dense_multiplications),
+        grouped(totals.cycles),
+        grouped(totals.in_beats),
+        grouped(totals.out_beats)
+    )
 }

@@ -1,16 +1,12 @@
 //! `mercury crew faults`: shows that co-simulation catches faults in the generated Verilog.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
-use super::super::faults::report;
-use super::super::progress::Progress;
-use super::super::{Outcome, check_output};
+use super::super::Outcome;
+use super::super::campaign::FaultOptions;
 use super::sizes;
-use crate::config::fc::FcConfig;
-use crate::cosim::fc;
-use crate::cosim::verilated;
+use crate::cosim::fc::FullyConnected;
+use crate::cosim::fc::faults::faults;
 
 /// Put faults into the generated Verilog, one at a time, and see that co-simulation catches each
 ///
@@ -25,39 +21,15 @@ pub struct Args {
     /// Layers for each fault without stalls, and as many with stalls
     #[arg(long, default_value_t = 200)]
     layers: u64,
-    /// Seed of the layers
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Folder of the generated Verilog [default: rtl_out/NAME]
-    #[arg(long, value_name = "DIR")]
-    rtl: Option<PathBuf>,
-    /// Write the findings as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    options: FaultOptions,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Outcome> {
-        if let Some(json) = &self.json {
-            check_output(json)?;
-        }
         let config = sizes(&self.preset, None)?;
-        let folder = self.rtl.clone().unwrap_or_else(|| fc::default_rtl(&config));
-        let (rtl, _) = verilated::read_sized::<FcConfig>(&folder, &config.name, &config.hash())?;
-        let mut findings = Vec::new();
-        {
-            let mut progress = Progress::new(fc::faults::faults(&config).count() as u64, "faults");
-            for fault in fc::faults::faults(&config) {
-                progress.set(findings.len() as u64, fault.name);
-                findings.push(fc::faults::run(
-                    fault,
-                    &rtl,
-                    &config,
-                    self.layers,
-                    self.seed,
-                )?);
-            }
-        }
-        report(&findings, "--layers", self.json.as_deref())
+        let faults: Vec<_> = faults(&config).collect();
+        self.options
+            .run::<FullyConnected>(&config, &faults, self.layers)
     }
 }

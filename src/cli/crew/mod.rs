@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Outcome;
+use super::{Outcome, campaign};
 use crate::config::fc::{Design, FcConfig};
 use crate::designs::Sizes;
 
@@ -37,19 +37,12 @@ impl Command {
 
 /// Sizes from a file, or else a preset.
 fn sizes(preset: &str, file: Option<&Path>) -> Result<FcConfig> {
-    let sizes = match file {
-        Some(file) => Sizes::load(file)?,
-        None => Sizes::preset(preset)?,
+    let of = |sizes: &Sizes| match sizes {
+        Sizes::Fc(config) => Some(config.clone()),
+        _ => None,
     };
-    match sizes {
-        Sizes::Fc(config) => Ok(config),
-        other => anyhow::bail!(
-            "{} is of design {}: give sizes of design crew or dense_fc, such as {}",
-            other.name(),
-            other.design(),
-            FcConfig::preset_names().collect::<Vec<_>>().join(", ")
-        ),
-    }
+    let presets = FcConfig::preset_names();
+    campaign::sizes(preset, file, of, "crew or dense_fc", presets)
 }
 
 /// [`sizes`] that must be those of CREW.

@@ -1,13 +1,7 @@
 //! Faults put into the generated Verilog, to show that co-simulation catches them.
 
-use anyhow::Result;
-
-use super::campaign::{self, Settings};
-use super::open_rtl;
 use crate::config::fc::{Design, FcConfig};
-use crate::cosim::faults::{Fault, Finding};
-use crate::cosim::rtl::Rtl;
-use crate::cosim::verilate::Options;
+use crate::cosim::faults::Fault;
 
 /// Faults of what both designs have.
 const COMMON: [Fault; 7] = [
@@ -130,39 +124,4 @@ pub fn faults(config: &FcConfig) -> impl Iterator<Item = &'static Fault> {
         Design::DenseFc => &DENSE[..],
     };
     COMMON.iter().chain(own)
-}
-
-/// Runs campaigns on the faulty Verilog, first without and then with stalls, until a difference shows.
-///
-/// # Errors
-/// A fault that does not apply or whose Verilog does not build.
-pub fn run(fault: &Fault, rtl: &Rtl, config: &FcConfig, layers: u64, seed: u64) -> Result<Finding> {
-    let options = Options {
-        quick_build: true,
-        ..Options::default()
-    };
-    let faulty = fault.apply(rtl)?;
-    let mut finding = Finding {
-        fault: fault.name,
-        file: fault.file,
-        jobs: 0,
-        p_stall: 0.0,
-        caught_by: None,
-    };
-    let mut driver = open_rtl(&faulty, config, options)?;
-    for p_stall in [0.0, 0.3] {
-        let settings = Settings {
-            layers,
-            seed,
-            p_stall,
-            only: None,
-        };
-        let report = campaign::run(&mut driver, config, &settings, |_| ())?;
-        finding.jobs += report.jobs + u64::from(report.mismatch.is_some());
-        if let Some((_, text)) = report.mismatch {
-            (finding.p_stall, finding.caught_by) = (p_stall, Some(text));
-            break;
-        }
-    }
-    Ok(finding)
 }

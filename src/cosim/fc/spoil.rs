@@ -1,25 +1,15 @@
-//! Jobs spoilt on purpose: each must end with the right error code, and the good job after it must be right.
+//! Ways to spoil a job of a fully connected layer.
 
-use anyhow::{Context, Result, ensure};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 
-use super::Driver;
-use super::campaign::{expected, limit};
+use super::FullyConnected;
 use crate::config::fc::{Design, FcConfig};
-use crate::cosim::bus::{Bus, BusError};
-use crate::cosim::core::SpoiltJob;
-use crate::cosim::pump::{Pump, Stalls};
-use crate::crew::{Job, Layer, random};
+use crate::cosim::core::campaign;
+use crate::cosim::core::spoil::Spoiler;
 use crate::regmap::Error;
-use crate::regmap::fc::{Reg, STRIPE_HEADER};
+use crate::regmap::fc::STRIPE_HEADER;
 
-/// A way to spoil a job, and the error that it must end with.
-struct Spoiler {
-    name: &'static str,
-    error: Error,
-    spoil: fn(&mut Job, &FcConfig, &mut ChaCha8Rng),
-}
+type Job = campaign::Job<FullyConnected>;
 
 /// Header slice of the first stripe, changed.
 fn edit_header(job: &mut Job, config: &FcConfig, edit: impl Fn(&mut [i64; 4])) {
@@ -34,7 +24,7 @@ fn edit_header(job: &mut Job, config: &FcConfig, edit: impl Fn(&mut [i64; 4])) {
     job.packet[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
 }
 
-const ANY: [Spoiler; 9] = [
+static ANY: [Spoiler<FullyConnected>; 9] = [
     Spoiler {
         name: "no group",
         error: Error::BadJob,
@@ -104,7 +94,7 @@ const ANY: [Spoiler; 9] = [
     },
 ];
 
-const CREW: [Spoiler; 5] = [
+static CREW: [Spoiler<FullyConnected>; 5] = [
     Spoiler {
         name: "header: index of nine bits",
         error: Error::BadHeader,
@@ -134,108 +124,11 @@ const CREW: [Spoiler; 5] = [
     },
 ];
 
-/// Spoils a job in every way, with and without stalls, and aborts one; every time a good job follows.
-///
-/// # Errors
-/// A layer that cannot be made into jobs.
-pub fn run(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<Vec<SpoiltJob>> {
-    let own = if config.design == Design::Crew {
-        &CREW[..]
-    } else {
-        &[]
+/// The ways to spoil a job of a configuration.
+pub(super) fn spoilers(config: &FcConfig) -> Vec<&'static Spoiler<FullyConnected>> {
+    let own = match config.design {
+        Design::Crew => &CREW[..],
+        Design::DenseFc => &[],
     };
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut paths = Vec::new();
-    for spoiler in ANY.iter().chain(own) {
-        let mut failure = None;
-        for p_stall in [0.0, 0.3] {
-            driver.bus().set_stalls(Stalls {
-                probability: p_stall,
-                seed,
-            })?;
-            let mut job = good_job(config, seed, |job| {
-                usize::from(job.regs.x_beats) < config.x_depth()
-                    && job.packet.len() > 4 * config.bus_bytes()
-            })?;
-            (spoiler.spoil)(&mut job, config, &mut rng);
-            let spoilt = attempt(driver, &job, spoiler.error);
-            failure = failure.or(spoilt.and_then(|()| follow_up(driver, config, seed)).err());
-        }
-        paths.push(SpoiltJob {
-            name: spoiler.name,
-            expected: spoiler.error.name(),
-            failure: failure.map(|e| format!("{e:#}")),
-        });
-    }
-    driver.bus().set_stalls(Stalls::default())?;
-    let aborted = abort(driver, config, seed);
-    paths.push(SpoiltJob {
-        name: "abort in the middle of a job",
-        expected: Error::Aborted.name(),
-        failure: aborted.err().map(|e| format!("{e:#}")),
-    });
-    Ok(paths)
-}
-
-/// The first job of the seed's layers that suits.
-fn good_job(config: &FcConfig, seed: u64, suits: impl Fn(&Job) -> bool) -> Result<Job> {
-    for number in 0..1000 {
-        let case = random::case(seed ^ 0x5015, number, config);
-        let jobs = Layer::new(case.weights.view(), config)?.jobs(case.x.view())?;
-        if let Some(job) = jobs.into_iter().find(&suits) {
-            return Ok(job);
-        }
-    }
-    anyhow::bail!("no random layer has a job that can be spoilt")
-}
-
-fn attempt(driver: &mut Driver<Pump>, job: &Job, error: Error) -> Result<()> {
-    let cycles = 100 * (job.packet.len() as u64 + 10_000);
-    let answer = driver.run(&job.regs, job.packet.clone(), cycles)?;
-    let name = |error: Option<Error>| error.map_or("none", Error::name);
-    ensure!(
-        answer.error == Some(error),
-        "ended with error {}, must be {}",
-        name(answer.error),
-        error.name()
-    );
-    ensure!(
-        answer.sums.is_empty(),
-        "{} sums left a job that failed",
-        answer.sums.len()
-    );
-    Ok(())
-}
-
-fn follow_up(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<()> {
-    let job = good_job(config, seed, |_| true)?;
-    let want = expected(&job, config)?;
-    let answer = driver
-        .run(&job.regs, job.packet.clone(), limit(&want.counts, 0.3))
-        .context("the good job after it")?;
-    ensure!(
-        answer.error.is_none() && answer.sums == want.sums,
-        "the good job after it is wrong"
-    );
-    Ok(())
-}
-
-/// Starts a job, lets some beats pass, aborts it, and checks that registers are locked only while it runs.
-fn abort(driver: &mut Driver<Pump>, config: &FcConfig, seed: u64) -> Result<()> {
-    let job = good_job(config, seed, |job| {
-        job.packet.len() > 8 * config.bus_bytes()
-    })?;
-    driver.start(&job.regs, job.packet.clone())?;
-    let locked = driver.bus().write(Reg::Batch.offset(), 1);
-    ensure!(
-        matches!(locked, Err(BusError::Refused { .. })),
-        "a job register can be written while a job runs"
-    );
-    driver.abort()?;
-    ensure!(
-        driver.error_code()? == Error::Aborted.code(),
-        "ERROR is {} after ABORT",
-        driver.error_code()?
-    );
-    follow_up(driver, config, seed)
+    ANY.iter().chain(own).collect()
 }

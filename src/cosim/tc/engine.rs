@@ -56,7 +56,7 @@ impl<B: Bus> TensorDevice<B> {
                 bail!("the tensor core refused a job: {error:?}");
             }
             let mut part = d.slice_mut(s![.., cut.n.clone()]);
-            part += &answer.results.slice(s![.., ..cut.n.len()]);
+            part += &answer.output.slice(s![.., ..cut.n.len()]);
             sum = sum.with(&answer.statistics);
             shifted = cut.regs.shift_mode;
         }

@@ -1,26 +1,19 @@
-//! What the drivers of CREW and of the tensor cores share: registers, commands, a job from START to its trailer, what became of a spoilt one.
+//! Registers, commands, a job from START to its trailer: what a driver knows of a device, whatever the job computes.
 
 use std::marker::PhantomData;
 
 use anyhow::{Context, Result, ensure};
 
-use super::bus::{ANSWER_LIMIT, Bus, BusError};
-use super::driver::header_word;
+use crate::cosim::bus::{ANSWER_LIMIT, Bus, BusError};
+use crate::cosim::driver::header_word;
 use crate::regmap::{Error, Register, fc, tc, trailer_error};
 
-/// What became of a job that was spoilt on purpose.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct SpoiltJob {
-    /// How it was spoilt.
-    pub name: &'static str,
-    /// Error that it must end with.
-    pub expected: &'static str,
-    /// What went wrong, if anything.
-    pub failure: Option<String>,
-}
-
 /// Keys of a register table that has CONTROL (START, ABORT, CLEAR_ERROR), STATUS (BUSY, DONE, HAS_ERROR) and ERROR.
-pub trait Key: Copy + 'static {
+pub trait Key: Copy + PartialEq + 'static {
+    /// Values of its job fields.
+    type JobRegs: Copy;
+    /// Its counters.
+    type Statistics: Copy + Default + serde::Serialize;
     /// The table.
     const TABLE: &'static [Register<Self>];
     /// Commands.
@@ -29,21 +22,54 @@ pub trait Key: Copy + 'static {
     const STATUS: Self;
     /// Error code.
     const ERROR: Self;
+    /// Cycles of a job.
+    const CYCLES: Self;
+    /// Beats of its input packet.
+    const IN_BEATS: Self;
+    /// Beats of its output packet.
+    const OUT_BEATS: Self;
 
     /// Byte address of its first word.
     fn address(self) -> u32;
 
     /// Its entry of the table.
     fn entry(self) -> &'static Register<Self>;
+
+    /// Every job register with its value.
+    fn words(regs: &Self::JobRegs) -> Vec<(Self, u32)>;
+
+    /// Fills every counter by asking for its register's value.
+    ///
+    /// # Errors
+    /// The first error of `read`.
+    fn statistics<E>(read: impl FnMut(Self) -> Result<u64, E>) -> Result<Self::Statistics, E>;
+
+    /// Every counter by its register.
+    fn counters(statistics: &Self::Statistics) -> Vec<(Self, u64)>;
+
+    /// The value of this counter.
+    ///
+    /// # Panics
+    /// Of a register that is no counter.
+    fn counter(self, statistics: &Self::Statistics) -> u64 {
+        let mut counters = Self::counters(statistics).into_iter();
+        let found = counters.find(|(reg, _)| *reg == self);
+        found.expect("a counter").1
+    }
 }
 
 macro_rules! key {
     ($map:ident) => {
         impl Key for $map::Reg {
+            type JobRegs = $map::JobRegs;
+            type Statistics = $map::Statistics;
             const TABLE: &'static [Register<Self>] = $map::REGISTERS;
             const CONTROL: Self = $map::Reg::Control;
             const STATUS: Self = $map::Reg::Status;
             const ERROR: Self = $map::Reg::ErrorCode;
+            const CYCLES: Self = $map::Reg::Cycles;
+            const IN_BEATS: Self = $map::Reg::InBeats;
+            const OUT_BEATS: Self = $map::Reg::OutBeats;
 
             fn address(self) -> u32 {
                 self.offset()
@@ -51,6 +77,20 @@ macro_rules! key {
 
             fn entry(self) -> &'static Register<Self> {
                 self.register()
+            }
+
+            fn words(regs: &Self::JobRegs) -> Vec<(Self, u32)> {
+                regs.words().collect()
+            }
+
+            fn statistics<E>(
+                read: impl FnMut(Self) -> Result<u64, E>,
+            ) -> Result<Self::Statistics, E> {
+                $map::Statistics::read(read)
+            }
+
+            fn counters(statistics: &Self::Statistics) -> Vec<(Self, u64)> {
+                statistics.values().collect()
             }
         }
     };
@@ -103,14 +143,14 @@ impl<B: Bus, R: Key> Core<B, R> {
     ///
     /// # Errors
     /// A packet that is not whole beats, a busy device.
-    pub fn start(&mut self, words: impl Iterator<Item = (R, u32)>, packet: Vec<u8>) -> Result<()> {
+    pub fn start(&mut self, regs: &R::JobRegs, packet: Vec<u8>) -> Result<()> {
         ensure!(
             !packet.is_empty() && packet.len().is_multiple_of(self.beat),
             "the packet has {} bytes, must be a multiple of {} and not empty",
             packet.len(),
             self.beat
         );
-        for (reg, word) in words {
+        for (reg, word) in R::words(regs) {
             self.bus
                 .write(reg.address(), word)
                 .with_context(|| format!("writing {}", reg.entry().name))?;
@@ -151,14 +191,16 @@ impl<B: Bus, R: Key> Core<B, R> {
         Ok((packet, error))
     }
 
-    /// Both words of a counter.
+    /// All counters of the last job.
     ///
     /// # Errors
     /// A bus error.
-    pub fn statistic(&mut self, reg: R) -> Result<u64, BusError> {
-        let low = self.bus.read(reg.address())?;
-        let high = self.bus.read(reg.address() + 4)?;
-        Ok(u64::from(high) << 32 | u64::from(low))
+    pub fn statistics(&mut self) -> Result<R::Statistics, BusError> {
+        R::statistics(|reg| {
+            let low = self.bus.read(reg.address())?;
+            let high = self.bus.read(reg.address() + 4)?;
+            Ok(u64::from(high) << 32 | u64::from(low))
+        })
     }
 
     /// Stops a job at once and resets the streams; the device is idle afterwards.
