@@ -1,10 +1,10 @@
 //! Sizes of the designs for fully connected layers: `crew` and its dense baseline `dense_fc`.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::ConfigError;
 use super::check::{BUS_WIDTHS, illegal, name, one_of, power_of_two};
-use super::{ConfigError, from_toml, preset_text};
+use super::toml_file::{toml_file, top};
 
 /// Which of the two designs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,13 @@ impl Design {
 }
 
 /// Sizes of one accelerator for fully connected layers. Every field is a key of the TOML file; unknown keys are refused.
+///
+/// ```
+/// use mercury::config::fc::FcConfig;
+/// let tiny = FcConfig::preset("crew-tiny")?;
+/// assert_eq!((tiny.multipliers, tiny.lanes, tiny.stripes()), (4, 2, 2));
+/// # Ok::<(), mercury::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FcConfig {
@@ -79,38 +86,9 @@ const PRESETS: [(&str, &str); 6] = [
     ),
 ];
 
+toml_file!(FcConfig, PRESETS, ignoring { description });
+
 impl FcConfig {
-    /// Names of the presets.
-    pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(name, _)| *name)
-    }
-
-    /// The preset called `name`.
-    ///
-    /// ```
-    /// use mercury::config::fc::FcConfig;
-    /// let tiny = FcConfig::preset("crew-tiny")?;
-    /// assert_eq!((tiny.multipliers, tiny.lanes, tiny.stripes()), (4, 2, 2));
-    /// # Ok::<(), mercury::config::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConfigError::UnknownPreset`], naming the presets there are.
-    pub fn preset(name: &str) -> Result<FcConfig, ConfigError> {
-        let text = preset_text(&PRESETS, name)?;
-        FcConfig::parse(text, &format!("preset {name}"))
-    }
-
-    /// Reads and checks TOML text; `origin` names it in messages.
-    ///
-    /// # Errors
-    /// Bad syntax, missing or unknown key, value outside of its limit.
-    pub fn parse(text: &str, origin: &str) -> Result<FcConfig, ConfigError> {
-        let config: FcConfig = from_toml(text, origin)?;
-        config.check()?;
-        Ok(config)
-    }
-
     /// Refuses sizes that no correct hardware exists for.
     ///
     /// # Errors
@@ -168,34 +146,9 @@ impl FcConfig {
         power_of_two("x_words", self.x_words, 2 * self.bus_w / row, MAX_POWER)
     }
 
-    /// The configuration as TOML text that [`FcConfig::parse`] reads back.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a configuration is plain keys and numbers")
-    }
-
-    /// SHA-256 of everything that decides the hardware (all keys but description), 16 hex digits.
-    pub fn hash(&self) -> String {
-        let canonical = FcConfig {
-            description: String::new(),
-            ..self.clone()
-        };
-        let digest = Sha256::digest(canonical.to_toml());
-        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
-    }
-
-    /// The leading 32 bits of [`FcConfig::hash`].
-    pub fn hash_word(&self) -> u32 {
-        u32::from_str_radix(&self.hash()[..8], 16).expect("hash() yields hex digits")
-    }
-
     /// Name of the top module: the design, then the part of the name that does not repeat it.
     pub fn top(&self) -> String {
-        let name = self.name.replace('-', "_");
-        let design = self.design.name();
-        match name.starts_with(design) {
-            true => name,
-            false => format!("{design}_{name}"),
-        }
+        top(self.design.name(), &self.name)
     }
 
     /// Largest ROWS of a job: rows of L outputs.

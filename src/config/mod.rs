@@ -7,6 +7,7 @@ mod check;
 mod device;
 pub mod fc;
 pub mod tc;
+mod toml_file;
 mod train;
 mod widths;
 
@@ -15,12 +16,18 @@ pub use device::{Device, Estimate, Memory};
 pub use train::TrainSizes;
 pub use widths::{count_width, index_width};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
 
+use self::toml_file::toml_file;
+
 /// Sizes of one accelerator. Every field is a key of the TOML file; unknown keys are refused.
+///
+/// ```
+/// let small = mercury::config::Config::preset("small")?;
+/// assert_eq!((small.pe_count(), small.lanes()), (8, 4));
+/// # Ok::<(), mercury::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -159,26 +166,6 @@ pub enum ConfigError {
     },
 }
 
-/// The text of the preset called `name` among (name, text).
-fn preset_text(presets: &[(&str, &'static str)], name: &str) -> Result<&'static str, ConfigError> {
-    let found = presets.iter().find(|(known, _)| *known == name);
-    let names = presets.iter().map(|(known, _)| *known);
-    found
-        .map(|(_, text)| *text)
-        .ok_or_else(|| ConfigError::UnknownPreset {
-            name: name.into(),
-            known: names.collect::<Vec<_>>().join(", "),
-        })
-}
-
-/// Sizes of whichever design from TOML text, not checked yet; `origin` names it in messages.
-fn from_toml<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigError> {
-    toml::from_str(text).map_err(|e| ConfigError::Syntax {
-        origin: origin.into(),
-        reason: e.to_string().trim_end().into(),
-    })
-}
-
 /// The embedded TOML files, in order of size.
 const PRESETS: [(&str, &str); 4] = [
     ("tiny", include_str!("../../configs/tiny.toml")),
@@ -187,29 +174,18 @@ const PRESETS: [(&str, &str); 4] = [
     ("paper", include_str!("../../configs/paper.toml")),
 ];
 
+toml_file!(
+    Config,
+    PRESETS,
+    ignoring {
+        description,
+        device
+    }
+);
+
 impl Config {
     /// The preset that is used when none is named.
     pub const DEFAULT_PRESET: &str = "small";
-
-    /// Names of the presets, smallest first.
-    pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(name, _)| *name)
-    }
-
-    /// The preset called `name`.
-    ///
-    /// ```
-    /// let small = mercury::config::Config::preset("small")?;
-    /// assert_eq!((small.pe_count(), small.lanes()), (8, 4));
-    /// # Ok::<(), mercury::config::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConfigError::UnknownPreset`], naming the presets there are.
-    pub fn preset(name: &str) -> Result<Config, ConfigError> {
-        let text = preset_text(&PRESETS, name)?;
-        Config::parse(text, &format!("preset {name}"))
-    }
 
     /// Reads and checks a TOML file.
     ///
@@ -223,16 +199,6 @@ impl Config {
         Config::parse(&text, &path.display().to_string())
     }
 
-    /// Reads and checks TOML text; `origin` names it in messages.
-    ///
-    /// # Errors
-    /// As [`Config::load`].
-    pub fn parse(text: &str, origin: &str) -> Result<Config, ConfigError> {
-        let config: Config = from_toml(text, origin)?;
-        config.check()?;
-        Ok(config)
-    }
-
     /// Refuses sizes that no correct hardware exists for.
     ///
     /// # Errors
@@ -240,30 +206,6 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         check::check(self)?;
         self.estimate().check()
-    }
-
-    /// The configuration as TOML text that [`Config::parse`] reads back.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a configuration is plain keys and numbers")
-    }
-
-    /// SHA-256 of everything that decides the hardware (all keys but description and device), 16 hex digits.
-    pub fn hash(&self) -> String {
-        let canonical = Config {
-            description: String::new(),
-            device: None,
-            ..self.clone()
-        };
-        Sha256::digest(canonical.to_toml())
-            .iter()
-            .take(8)
-            .map(|b| format!("{b:02x}"))
-            .collect()
-    }
-
-    /// The leading 32 bits of [`Config::hash`]: what the read-only configuration register shows.
-    pub fn hash_word(&self) -> u32 {
-        u32::from_str_radix(&self.hash()[..8], 16).expect("hash() yields hex digits")
     }
 
     /// Name of the top module. Prefixed, because a preset's name can be a Verilog keyword: `small` is one.

@@ -1,12 +1,12 @@
 //! Sizes of the tensor cores: `acrtc`, which reuses the previous row, and its dense baseline `dense_tc`.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::ConfigError;
 use super::check::{
     BUS_WIDTHS, OPERAND_WIDTHS, illegal, name, one_of, power_of_two, range as within,
 };
-use super::{ConfigError, from_toml, preset_text};
+use super::toml_file::{toml_file, top};
 use crate::numeric;
 
 /// Which of the two designs.
@@ -30,6 +30,13 @@ impl Design {
 }
 
 /// Sizes of one tensor core. Every field is a key of the TOML file; unknown keys are refused.
+///
+/// ```
+/// use mercury::config::tc::TcConfig;
+/// let paper = TcConfig::preset("acrtc-paper")?;
+/// assert_eq!((paper.lanes, paper.columns, paper.multipliers()), (12, 14, 168));
+/// # Ok::<(), mercury::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TcConfig {
@@ -93,38 +100,9 @@ const PRESETS: [(&str, &str); 8] = [
     ),
 ];
 
+toml_file!(TcConfig, PRESETS, ignoring { description });
+
 impl TcConfig {
-    /// Names of the presets.
-    pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(name, _)| *name)
-    }
-
-    /// The preset called `name`.
-    ///
-    /// ```
-    /// use mercury::config::tc::TcConfig;
-    /// let paper = TcConfig::preset("acrtc-paper")?;
-    /// assert_eq!((paper.lanes, paper.columns, paper.multipliers()), (12, 14, 168));
-    /// # Ok::<(), mercury::config::ConfigError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConfigError::UnknownPreset`], naming the presets there are.
-    pub fn preset(name: &str) -> Result<TcConfig, ConfigError> {
-        let text = preset_text(&PRESETS, name)?;
-        TcConfig::parse(text, &format!("preset {name}"))
-    }
-
-    /// Reads and checks TOML text; `origin` names it in messages.
-    ///
-    /// # Errors
-    /// Bad syntax, missing or unknown key, value outside of its limit.
-    pub fn parse(text: &str, origin: &str) -> Result<TcConfig, ConfigError> {
-        let config: TcConfig = from_toml(text, origin)?;
-        config.check()?;
-        Ok(config)
-    }
-
     /// Refuses sizes that no correct hardware exists for.
     ///
     /// # Errors
@@ -156,34 +134,9 @@ impl TcConfig {
         Ok(())
     }
 
-    /// The configuration as TOML text that [`TcConfig::parse`] reads back.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a configuration is plain keys and numbers")
-    }
-
-    /// SHA-256 of everything that decides the hardware (all keys but description), 16 hex digits.
-    pub fn hash(&self) -> String {
-        let canonical = TcConfig {
-            description: String::new(),
-            ..self.clone()
-        };
-        let digest = Sha256::digest(canonical.to_toml());
-        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
-    }
-
-    /// The leading 32 bits of [`TcConfig::hash`].
-    pub fn hash_word(&self) -> u32 {
-        u32::from_str_radix(&self.hash()[..8], 16).expect("hash() yields hex digits")
-    }
-
     /// Name of the top module: the design, then the part of the name that does not repeat it.
     pub fn top(&self) -> String {
-        let name = self.name.replace('-', "_");
-        let design = self.design.name();
-        match name.starts_with(design) {
-            true => name,
-            false => format!("{design}_{name}"),
-        }
+        top(self.design.name(), &self.name)
     }
 
     /// Whether it has the lists and buffers of reuse.
