@@ -3,22 +3,10 @@
 use super::table::registers;
 
 registers! {
-    plain {
-        /// Identification.
-        Id "ID" Identity {
-            /// `0x4D435259`, "MCRY" in ASCII.
-            "ID" [31:0]
-        }
-        /// Version of the register map and stream format.
-        Version "VERSION" Identity {
-            /// Changes when software must change.
-            "VERSION" [31:0]
-        }
-        /// Which configuration the Verilog was generated from.
-        ConfigHash "CONFIG_HASH" Identity {
-            /// The leading 8 hex digits of `config_hash` in `manifest.json`.
-            "CONFIG_HASH" [31:0]
-        }
+    id {
+        /// `0x4D435259`, "MCRY" in ASCII.
+    }
+    sizes {
         /// Sizes of the array.
         Size0 "SIZE0" Identity {
             /// PE sets S.
@@ -71,29 +59,6 @@ registers! {
         Size6 "SIZE6" Identity {
             /// Words of the list memory of a set; 0 without reuse.
             "LIST_WORDS" [31:0]
-        }
-        /// Commands; several may be given at once, ABORT wins over START.
-        Control "CONTROL" Control {
-            /// Start a job. SLVERR while busy.
-            "START" [0:0]
-            /// Stop at once, without a trailer; the error becomes ABORTED. The host resets its DMA.
-            "ABORT" [1:1]
-            /// Set ERROR to 0.
-            "CLEAR_ERROR" [2:2]
-        }
-        /// State of the core.
-        Status "STATUS" Status {
-            /// A job runs.
-            "BUSY" [0:0]
-            /// The last job's trailer has left; cleared by START.
-            "DONE" [1:1]
-            /// ERROR is not 0.
-            "HAS_ERROR" [2:2]
-        }
-        /// First error since START or CLEAR_ERROR.
-        ErrorCode "ERROR" Status {
-            /// Error code, 0 = none.
-            "CODE" [7:0]
         }
     }
     job {

@@ -3,8 +3,64 @@
 use super::Field;
 
 /// Writes the table once and derives the key of every register, the struct of job fields and that of statistics.
+///
+/// `id` documents the value of ID, `sizes` are the read-only registers after CONFIG_HASH; what every design has stands here.
 macro_rules! registers {
     (
+        id { $(#[doc = $id:literal])* }
+        sizes { $($sizes:tt)* }
+        job { $($job:tt)* }
+        statistics { $($statistics:tt)* }
+    ) => {
+        $crate::regmap::table::registers! {
+            @table
+            plain {
+                /// Identification.
+                Id "ID" Identity {
+                    $(#[doc = $id])*
+                    "ID" [31:0]
+                }
+                /// Version of the register map and stream format.
+                Version "VERSION" Identity {
+                    /// Changes when software must change.
+                    "VERSION" [31:0]
+                }
+                /// Which configuration the Verilog was generated from.
+                ConfigHash "CONFIG_HASH" Identity {
+                    /// The leading 8 hex digits of `config_hash` in `manifest.json`.
+                    "CONFIG_HASH" [31:0]
+                }
+                $($sizes)*
+                /// Commands; several may be given at once, ABORT wins over START.
+                Control "CONTROL" Control {
+                    /// Start a job. SLVERR while busy.
+                    "START" [0:0]
+                    /// Stop at once, without a trailer; the error becomes ABORTED. The host resets its DMA.
+                    "ABORT" [1:1]
+                    /// Set ERROR to 0.
+                    "CLEAR_ERROR" [2:2]
+                }
+                /// State of the core.
+                Status "STATUS" Status {
+                    /// A job runs.
+                    "BUSY" [0:0]
+                    /// The last job's trailer has left; cleared by START.
+                    "DONE" [1:1]
+                    /// ERROR is not 0.
+                    "HAS_ERROR" [2:2]
+                }
+                /// First error since START or CLEAR_ERROR.
+                ErrorCode "ERROR" Status {
+                    /// Error code, 0 = none.
+                    "CODE" [7:0]
+                }
+            }
+            job { $($job)* }
+            statistics { $($statistics)* }
+        }
+    };
+    (
+        @table
         plain { $( $(#[doc = $rdoc:literal])* $reg:ident $name:literal $access:ident {
             $( $(#[doc = $fdoc:literal])* $fname:literal [$msb:literal : $lsb:literal] )* } )* }
         job { $( $(#[doc = $jdoc:literal])* $jreg:ident $jname:literal {
