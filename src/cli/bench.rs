@@ -10,8 +10,8 @@ use clap::Subcommand;
 use super::progress::Progress;
 use super::{Outcome, grouped};
 use crate::report::{
-    Mode, News, Record, Report, Request, Runner, Seeds, Share, Store, Summary, Sweep, Task,
-    Training, write_outputs,
+    Interval, Mean, Mode, News, Record, Report, Request, Runner, Seeds, Share, Store, Summary,
+    Sweep, Task, Training, Verdict, write_outputs,
 };
 
 /// Train networks in all modes of reuse and compare accuracy and speed: a table, CSV and a page.
@@ -326,6 +326,9 @@ fn print_table(report: &Report) {
     for cell in &report.summary {
         println!("{}", table_line(cell));
     }
+    for mean in &report.convolutional {
+        println!("{}", mean_line(mean));
+    }
     if report.summary.iter().any(Summary::has_few_seeds) {
         println!(
             "warning: some rows have fewer than {} seeds; their differences of accuracy mean little",
@@ -335,25 +338,47 @@ fn print_table(report: &Report) {
 }
 
 fn table_line(cell: &Summary) -> String {
-    let over = cell.speedup_over_zero_elements;
+    let accuracy = format!("{:.2} %", 100.0 * cell.accuracy);
+    let speeds = (cell.speedup, cell.speedup_over_zero_elements);
+    let place = (cell.preset.as_str(), cell.mode);
+    line(
+        &cell.net,
+        place,
+        &accuracy,
+        speeds,
+        cell.delta(),
+        cell.seeds,
+    )
+}
+
+fn mean_line(mean: &Mean) -> String {
+    let nets = format!("{} with kernels", mean.nets);
+    let speeds = (mean.speedup, mean.speedup_over_zero_elements);
+    let place = (mean.preset.as_str(), mean.mode);
+    line(&nets, place, "mean", speeds, mean.delta(), mean.seeds)
+}
+
+/// Network, preset and mode, accuracy, speed over dense and over zero elements, difference of accuracy with what it says.
+fn line(
+    net: &str,
+    (preset, mode): (&str, Mode),
+    accuracy: &str,
+    (speedup, over): (f64, Option<f64>),
+    delta: Option<Interval>,
+    seeds: usize,
+) -> String {
     let over = over.map_or("–".into(), |s| format!("{s:.2}x"));
-    let delta = match (cell.accuracy_delta_pp, cell.ci95_pp) {
-        (Some(mean), Some(half)) => format!("{mean:+.2} ± {half:.2} pp"),
-        (Some(mean), None) => format!("{mean:+.2} pp"),
-        _ => "–".into(),
+    let difference = match delta.map(|d| (d.mean, d.half)) {
+        Some((mean, Some(half))) => format!("{mean:+.2} ± {half:.2} pp"),
+        Some((mean, None)) => format!("{mean:+.2} pp"),
+        None => "–".into(),
     };
-    let verdict = match cell.verdict() {
-        Some(verdict) if cell.mode != Mode::Dense => format!("  {verdict}"),
+    let verdict = match delta.map(Verdict::of) {
+        Some(verdict) if mode != Mode::Dense => format!("  {verdict}"),
         _ => String::new(),
     };
     format!(
-        "{:<20} {:<11} {:<9} {:>7.2} % {:>7.2}x {over:>14} {delta:>17}  {}{verdict}",
-        cell.net,
-        cell.preset,
-        cell.mode,
-        100.0 * cell.accuracy,
-        cell.speedup,
-        cell.seeds
+        "{net:<20} {preset:<11} {mode:<9} {accuracy:>9} {speedup:>7.2}x {over:>14} {difference:>17}  {seeds}{verdict}"
     )
 }
 

@@ -31,5 +31,7 @@ pub use page::page;
 pub use record::{Ending, Finished, Record, Store};
 pub use request::{Request, Seeds, Sweep, Task};
 pub use runner::{News, Runner, Share};
-pub use summary::{ENOUGH_SEEDS, Interval, MARGIN_PP, Report, Row, Summary, SweepRow, Verdict};
+pub use summary::{
+    ENOUGH_SEEDS, Interval, MARGIN_PP, Mean, Report, Row, Summary, SweepRow, Verdict,
+};
 pub use training::Training;

@@ -175,6 +175,38 @@ impl Summary {
     }
 }
 
+/// One mode on all networks with kernels together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mean {
+    /// Mode.
+    pub mode: Mode,
+    /// Accelerator size.
+    pub preset: String,
+    /// Networks.
+    pub nets: usize,
+    /// Geometric mean of the networks' speedups over dense.
+    pub speedup: f64,
+    /// The same over mode `elements`; none unless all networks have it.
+    pub speedup_over_zero_elements: Option<f64>,
+    /// Difference of accuracy to `dense` in percentage points: mean over the networks in each seed that all have, mean over these seeds.
+    pub accuracy_delta_pp: Option<f64>,
+    /// Half of its 95 % confidence interval, seeds being what is independent.
+    pub ci95_pp: Option<f64>,
+    /// Seeds that all networks have.
+    pub seeds: usize,
+}
+
+impl Mean {
+    /// The difference of accuracy.
+    pub fn delta(&self) -> Option<Interval> {
+        let mean = self.accuracy_delta_pp?;
+        Some(Interval {
+            mean,
+            half: self.ci95_pp,
+        })
+    }
+}
+
 /// All seeds of one point of a sweep together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SweepRow {
@@ -207,6 +239,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// By preset, network, mode.
     pub summary: Vec<Summary>,
+    /// By preset, mode; those that all networks with kernels have.
+    pub convolutional: Vec<Mean>,
     /// By preset, network, mode, setting, value.
     #[serde(skip)]
     pub sweeps: Vec<SweepRow>,
@@ -234,6 +268,7 @@ impl Report {
         let same = |a: &Row, b: &Row| (&a.preset, &a.net, a.mode) == (&b.preset, &b.net, b.mode);
         let cells = report.rows.chunk_by(same);
         report.summary = cells.map(|c| report.summarise(c, convolutional)).collect();
+        report.convolutional = report.means();
         report
     }
 
@@ -245,12 +280,14 @@ impl Report {
         self.rows.iter().find(same)
     }
 
+    /// Accuracy of a run less that of the dense one, in percentage points.
+    fn difference(&self, row: &Row) -> Option<f64> {
+        let dense = self.partner(row, Mode::Dense)?;
+        Some(100.0 * (row.test_accuracy - dense.test_accuracy))
+    }
+
     fn delta(&self, cell: &[Row]) -> Option<Interval> {
-        let difference = |row: &Row| {
-            let dense = self.partner(row, Mode::Dense)?;
-            Some(100.0 * (row.test_accuracy - dense.test_accuracy))
-        };
-        let all: Vec<f64> = cell.iter().filter_map(difference).collect();
+        let all: Vec<f64> = cell.iter().filter_map(|row| self.difference(row)).collect();
         Interval::of(&all)
     }
 
@@ -338,21 +375,58 @@ impl Report {
         all
     }
 
-    /// Geometric mean over the networks with kernels, for one size and mode, of what `value` says; none unless all such networks have
-    /// a value.
-    pub fn over_convolutional(
-        &self,
-        preset: &str,
-        mode: Mode,
-        value: impl Fn(&Summary) -> Option<f64>,
-    ) -> Option<f64> {
-        let cells = self.summary.iter().filter(|s| s.preset == preset);
-        let cells: Vec<_> = cells.filter(|s| s.convolutional).collect();
-        let mut nets: Vec<&str> = cells.iter().map(|s| s.net.as_str()).collect();
-        nets.dedup();
-        let own = cells.iter().filter(|s| s.mode == mode);
-        let values: Vec<f64> = own.filter_map(|s| value(s)).collect();
-        (values.len() == nets.len()).then(|| geometric_mean(values))?
+    /// The modes that all networks with kernels have.
+    fn means(&self) -> Vec<Mean> {
+        let cells = || self.summary.iter().filter(|s| s.convolutional);
+        let mut found: Vec<(&str, Mode)> = vec![];
+        for cell in cells() {
+            let place = (cell.preset.as_str(), cell.mode);
+            if !found.contains(&place) {
+                found.push(place);
+            }
+        }
+        found.sort_by_key(|(preset, mode)| (place(preset), *mode));
+        let mean = |(preset, mode)| {
+            let own = cells().filter(|s| s.preset == preset);
+            let mut nets: Vec<&str> = own.clone().map(|s| s.net.as_str()).collect();
+            nets.dedup();
+            let own: Vec<&Summary> = own.filter(|s| s.mode == mode).collect();
+            (own.len() == nets.len()).then(|| self.mean(&own))
+        };
+        found.into_iter().filter_map(mean).collect()
+    }
+
+    /// Cells of one size and mode together.
+    fn mean(&self, cells: &[&Summary]) -> Mean {
+        let Summary { mode, preset, .. } = cells[0];
+        let speedups = cells.iter().map(|s| s.speedup);
+        let over_elements: Option<Vec<f64>> =
+            cells.iter().map(|s| s.speedup_over_zero_elements).collect();
+        let mut differences: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for row in &self.rows {
+            if row.preset == *preset
+                && row.mode == *mode
+                && cells.iter().any(|s| s.net == row.net)
+                && let Some(difference) = self.difference(row)
+            {
+                differences.entry(row.seed).or_default().push(difference);
+            }
+        }
+        let whole = differences.into_values().filter(|d| d.len() == cells.len());
+        let by_seed: Vec<f64> = whole
+            .map(|d| d.iter().sum::<f64>() / d.len() as f64)
+            .collect();
+        let delta = Interval::of(&by_seed);
+        Mean {
+            mode: *mode,
+            preset: preset.clone(),
+            nets: cells.len(),
+            speedup: geometric_mean(speedups).expect("there is a cell"),
+            speedup_over_zero_elements: over_elements.and_then(geometric_mean),
+            accuracy_delta_pp: delta.map(|d| d.mean),
+            ci95_pp: delta.and_then(|d| d.half),
+            seeds: by_seed.len(),
+        }
     }
 }
 

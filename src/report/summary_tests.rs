@@ -84,7 +84,32 @@ fn the_mean_over_networks_wants_all_of_them() {
         row("b", "small", Mode::Step, 1, 0.5, 500),
     ];
     let report = Report::of_rows(rows, &["a", "b"]);
-    let mean = |mode| report.over_convolutional("small", mode, |s| Some(s.speedup));
-    assert_eq!(mean(Mode::Grid).map(|m| (m * 1e6).round() / 1e6), Some(2.0));
+    let mean = |mode| report.convolutional.iter().find(|m| m.mode == mode);
+    let grid = mean(Mode::Grid).unwrap();
+    assert!((grid.speedup - 2.0).abs() < 1e-9);
+    assert_eq!((grid.nets, grid.speedup_over_zero_elements), (2, None));
     assert_eq!(mean(Mode::Step), None);
+}
+
+#[test]
+fn seeds_are_what_is_independent_over_networks() {
+    use Mode::{Dense, Grid};
+    let mut rows = vec![];
+    // Differences of a and b: -1 and -3 of seed 1, +2 and 0 of seed 2; seed 3 has no b.
+    for (net, seed, dense, grid) in [
+        ("a", 1, 0.50, 0.49),
+        ("b", 1, 0.90, 0.87),
+        ("a", 2, 0.60, 0.62),
+        ("b", 2, 0.80, 0.80),
+        ("a", 3, 0.60, 0.10),
+    ] {
+        rows.push(row(net, "small", Dense, seed, dense, 1000));
+        rows.push(row(net, "small", Grid, seed, grid, 500));
+    }
+    let report = Report::of_rows(rows, &["a", "b"]);
+    let grid = report.convolutional.iter().find(|m| m.mode == Grid);
+    let (grid, want) = (grid.unwrap(), Interval::of(&[-2.0, 1.0]).unwrap());
+    assert_eq!(grid.seeds, 2);
+    assert!((grid.accuracy_delta_pp.unwrap() - want.mean).abs() < 1e-9);
+    assert!((grid.ci95_pp.unwrap() - want.half.unwrap()).abs() < 1e-9);
 }

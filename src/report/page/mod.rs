@@ -9,7 +9,7 @@ use minijinja::{Environment, Value, context};
 
 use super::mode::{Key, Mode};
 use super::record::Record;
-use super::summary::{Interval, MARGIN_PP, Report, Summary, Verdict};
+use super::summary::{Interval, MARGIN_PP, Mean, Report, Summary, Verdict};
 use chart::short;
 pub(super) use figures::{range, title};
 
@@ -37,17 +37,21 @@ pub(super) fn points(delta: Interval) -> String {
     }
 }
 
-/// One cell of the table.
-fn cell(summary: &Summary) -> Value {
-    let verdict = summary.verdict().filter(|_| summary.mode != Mode::Dense);
-    let class = match verdict {
+/// A verdict's colour.
+fn class(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
         Some(Verdict::Within | Verdict::NotWorse) => "good",
         Some(Verdict::Worse) => "bad",
         Some(Verdict::NotResolved) => "open",
         None => "",
-    };
+    }
+}
+
+/// One cell of the table.
+fn cell(summary: &Summary) -> Value {
+    let verdict = summary.verdict().filter(|_| summary.mode != Mode::Dense);
     context! {
-        mode => title(summary.mode), mark => summary.mode.name(), class,
+        mode => title(summary.mode), mark => summary.mode.name(), class => class(verdict),
         speedup => format!("{:.2}", summary.speedup),
         over => summary.speedup_over_zero_elements.filter(|_| summary.mode.reuses()).map(|s| format!("{s:.2}")),
         delta => summary.delta().map(points),
@@ -57,7 +61,18 @@ fn cell(summary: &Summary) -> Value {
     }
 }
 
-/// The table of one size: networks by modes, and the geometric means of the convolutional ones.
+/// One cell of the line of means.
+fn mean_cell(mean: &Mean) -> Value {
+    let delta = mean.delta().filter(|_| mean.mode != Mode::Dense);
+    let verdict = delta.map(Verdict::of);
+    context! {
+        class => class(verdict), speedup => format!("{:.2}", mean.speedup),
+        over => mean.speedup_over_zero_elements.filter(|_| mean.mode.reuses()).map(|s| format!("{s:.2}")),
+        delta => delta.map(points), verdict => verdict.map(|v| v.to_string()),
+    }
+}
+
+/// The table of one size: networks by modes, and the means of the convolutional ones.
 fn table(report: &Report, preset: &str, modes: &[Mode]) -> Value {
     let of_preset: Vec<&Summary> = report
         .summary
@@ -70,19 +85,15 @@ fn table(report: &Report, preset: &str, modes: &[Mode]) -> Value {
         let seeds = net.iter().map(|s| s.seeds).min();
         context! { net => net[0].net.as_str(), seeds, cells => modes.iter().map(find).collect::<Vec<_>>() }
     };
-    let mean = |mode: &Mode| {
-        let of = |value: &dyn Fn(&Summary) -> Option<f64>| {
-            let mean = report.over_convolutional(preset, *mode, value);
-            mean.map(|m| format!("{m:.2}"))
-        };
-        let speedup = of(&|s| Some(s.speedup))?;
-        let over = of(&|s| s.speedup_over_zero_elements.filter(|_| s.mode.reuses()));
-        Some(context! { mode => title(*mode), mark => mode.name(), speedup, over })
-    };
+    let means: Vec<&Mean> = (report.convolutional.iter())
+        .filter(|m| m.preset == preset)
+        .collect();
+    let mean = |mode: &Mode| means.iter().find(|m| m.mode == *mode).map(|m| mean_cell(m));
     context! {
         preset, rows => nets.map(row).collect::<Vec<_>>(),
         means => modes.iter().map(mean).collect::<Vec<_>>(),
-        convolutional => of_preset.iter().any(|s| s.convolutional),
+        seeds => means.iter().map(|m| m.seeds).min(),
+        convolutional => !means.is_empty(),
     }
 }
 
