@@ -191,3 +191,40 @@ fn mistakes_are_named_with_the_choices() {
             "mercury inspect --layer conv2 --reuse grid --out inspect.html",
         ));
 }
+
+/// What `inspect` captured is what `job` takes: the same operation gives the same result error.
+#[test]
+fn operands_can_be_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (page, operands) = (dir.path().join("p.html"), dir.path().join("o.npz"));
+    let files = ["--out", text(&page), "--operands", text(&operands)];
+    let layer = [
+        "--layer",
+        "conv2",
+        "--reuse",
+        "grid",
+        "--train-images",
+        "96",
+    ];
+    let mut inspected = mercury(&[&["inspect"], &layer[..], &files].concat());
+    let inspected = inspected.assert().success().get_output().stdout.clone();
+    let result = dir.path().join("y.npz");
+    let job = [
+        "job",
+        "--pass",
+        "forward",
+        "--padding",
+        "1",
+        "--reuse",
+        "grid",
+    ];
+    let files = ["--in", text(&operands), "--out", text(&result)];
+    let job = mercury(&[&job[..], &files].concat()).assert().success();
+    // The line of states and cycles is that of the same operands.
+    let states = |stdout: &[u8]| {
+        let text = String::from_utf8(stdout.to_vec()).unwrap();
+        let line = text.lines().find(|line| line.contains("% hit"));
+        line.expect("a line of states").to_string()
+    };
+    assert_eq!(states(&inspected), states(&job.get_output().stdout));
+}

@@ -38,6 +38,10 @@ exit codes: 0 good, 1 mismatch or failed synthesis, 2 bad usage or configuration
 Yosys is .tools/bin/yosys (`make tools`), or what YOSYS names; MERCURY and GEN_VERILOG name built programs of the project, which
 otherwise `cargo run` brings."""
 
+# Command and number of cases of each design's campaign.
+CREW, ACRTC = (["crew", "cosim"], "--layers"), (["acrtc", "cosim"], "--products")
+CAMPAIGNS = {"mercury": (["cosim"], "--jobs"), "crew": CREW, "dense_fc": CREW, "acrtc": ACRTC, "dense_tc": ACRTC}
+
 SYNTH = {
     "ice40": "synth_ice40 -dsp -top {top}",
     "ecp5": "synth_ecp5 -nodsp -nobram -top {top}",
@@ -136,15 +140,17 @@ def main():
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value of a key, as pes=8; may be repeated")
     parser.add_argument("--module", nargs="*", default=[], metavar="NAME", help="modules to synthesise (default: the whole design)")
     parser.add_argument("--cells", choices=SYNTH, default="ice40", help="cells of the netlist (default: ice40)")
-    parser.add_argument("--jobs", default="100", help="jobs of the campaign (default: 100)")
+    parser.add_argument("--jobs", default="100", help="jobs of the campaign; layers of CREW, products of ACRTC (default: 100)")
     parser.add_argument("--seed", default="1", help="seed of the campaign (default: 1)")
     parser.add_argument("--p-stall", default="0", help="probability of a pause of the host (default: 0)")
     parser.add_argument("--timeout", type=int, default=3600, metavar="SECONDS", help="longest time for one synthesis (default: 3600)")
     parser.add_argument("--spoil", nargs=2, metavar=("OLD", "NEW"), help="replace text of the netlists, to see the check fail")
     arguments = parser.parse_args()
-    folder, config = replaced(arguments, area.configuration(arguments))
-    command = [*area.program("mercury"), "cosim", "--config", config, "--rtl", folder]
-    command += ["--jobs", arguments.jobs, "--seed", arguments.seed, "--p-stall", arguments.p_stall]
+    sizes = area.configuration(arguments)
+    folder, config = replaced(arguments, sizes)
+    cosim, cases = CAMPAIGNS[sizes.get("design", "mercury")]
+    command = [*area.program("mercury"), *cosim, "--config", config, "--rtl", folder]
+    command += [cases, arguments.jobs, "--seed", arguments.seed, "--p-stall", arguments.p_stall]
     sys.exit(subprocess.run(command, cwd=area.ROOT).returncode)
 
 

@@ -373,7 +373,7 @@ fn line(
         Some((mean, None)) => format!("{mean:+.2} pp"),
         None => "–".into(),
     };
-    let verdict = match delta.map(Verdict::of) {
+    let verdict = match delta.map(|d| Verdict::of_mode(mode, d)) {
         Some(verdict) if mode != Mode::Dense => format!("  {verdict}"),
         _ => String::new(),
     };

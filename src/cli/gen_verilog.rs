@@ -286,8 +286,12 @@ fn summarise(manifest: &Manifest<Sizes>, out: &Path, file: Option<&Path>) {
         Sizes::Tc(config) => (config.estimate(), "acrtc cosim"),
     };
     println!("estimate of memories and multipliers:\n{estimate}");
-    match file {
-        None => println!("next: make verilator-test PRESET={name}"),
-        Some(_) => println!("next: cargo run --release --bin mercury -- {cosim} {sizes}"),
+    match (file, folder == Path::new("rtl_out").join(name)) {
+        (None, true) => println!("next: make verilator-test PRESET={name}"),
+        (_, true) => println!("next: cargo run --release --bin mercury -- {cosim} {sizes}"),
+        (_, false) => println!(
+            "next: cargo run --release --bin mercury -- {cosim} {sizes} --rtl {}",
+            folder.display()
+        ),
     }
 }

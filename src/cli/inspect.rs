@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use ndarray::s;
 
 use super::engine::{EngineArgs, EngineKind, report_check};
-use super::job::PassArg;
+use super::job::{PassArg, write_operands};
 use super::progress::Progress;
 use super::reuse::{ReuseArgs, reuse_line};
 use super::{Outcome, check_output, grouped, write_json};
@@ -31,6 +31,7 @@ use crate::plan;
   mercury inspect --layer conv2 --pass input_grad --reuse grid --out gradient.html --json gradient.json
   mercury inspect --net photos-cnn --data data/photos --layer conv1 --reuse sign --epochs 0 --out photos.html
   mercury inspect --layer conv1 --reuse grid --engine verilated --check --out hardware.html
+  mercury inspect --layer conv2 --reuse grid --operands conv2.npz && mercury job --pass forward --in conv2.npz --padding 1 --out y.npz
 
 What to look for: green (HIT) far from its orange source is reuse that a cache of recent lines would miss; purple (MNU) says the MCACHE
 is too small or signatures too fine; a high error of x^ says they are too coarse: more --bits, smaller --step-log2, more --projections.
@@ -62,6 +63,9 @@ pub struct Args {
     /// Write the same facts as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the operands of the pass, whole batch, as an .npz file of int16 arrays named as mercury job names them.
+    #[arg(long, value_name = "FILE")]
+    operands: Option<PathBuf>,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -88,10 +92,13 @@ pub struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<Outcome> {
         let args = &self;
-        for path in [Some(&args.out), args.json.as_ref()].into_iter().flatten() {
+        for path in [Some(&args.out), args.json.as_ref(), args.operands.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             check_output(path)?;
         }
-        let (pass, _) = args.pass.operands();
+        let (pass, operand_names) = args.pass.operands();
         let config = args.engine.config()?;
         let mut net = Network::new(NetSpec::open(&args.net)?, args.seed)?;
         let names = net.product_layers();
@@ -168,6 +175,9 @@ impl Args {
             .with_context(|| format!("cannot write {}", args.out.display()))?;
         if let Some(path) = &args.json {
             write_json(path, &facts)?;
+        }
+        if let Some(path) = &args.operands {
+            write_operands(path, operand_names, [&captured.a, &captured.b])?;
         }
         println!(
             "{} {} on {} ({}), {} images of {}",

@@ -201,6 +201,26 @@ fn read(path: &Path, names: [&str; 2]) -> Result<[Array4<i16>; 2]> {
     Ok([read(names[0])?, read(names[1])?])
 }
 
+/// Writes operands as [`read`] finds them.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(super) fn write_operands(
+    path: &Path,
+    names: [&str; 2],
+    operands: [&Array4<i16>; 2],
+) -> Result<()> {
+    let write = || -> Result<()> {
+        let mut npz = NpzWriter::new(File::create(path)?);
+        for (name, array) in names.into_iter().zip(operands) {
+            npz.add_array(name, array)?;
+        }
+        npz.finish()?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// The layer's shape from those of the operands and the flags.
 fn geometry(args: &Args, a: ArrayView4<i16>, b: ArrayView4<i16>) -> Result<Geometry> {
     let (a, b): ([usize; 4], [usize; 4]) = (a.dim().into(), b.dim().into());

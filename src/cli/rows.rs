@@ -46,9 +46,14 @@ impl RowsArgs {
             Some(Skip::Delta) => Mode::Delta,
             Some(Skip::Dense) | None => Mode::Dense,
         };
+        let level = self.level.unwrap_or(0);
+        ensure!(
+            level == 0 || mode != Mode::Dense,
+            "--level {level} rounds, but nothing is skipped for it: give --rows delta or --rows elements, too"
+        );
         let rows = Rows {
             mode,
-            level: self.level.unwrap_or(0),
+            level,
             order: self.row_order.unwrap_or_default(),
         };
         let reuse = Reuse {

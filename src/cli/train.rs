@@ -283,7 +283,7 @@ impl Args {
         drop(progress);
         finish(args, &sizes, data.kind, &report)?;
         if options.reuse.can_refine()
-            && let Some(note) = not_learning(&report, data.classes)
+            && let Some(note) = not_learning(&report, data.classes, &sizes)
         {
             eprintln!("note: {note}");
         }
@@ -317,13 +317,18 @@ fn reuse_lines(epoch: &nn::EpochReport) -> Vec<String> {
 }
 
 /// Says so where the last epoch's loss is hardly below that of guessing: signatures that join unlike vectors can do that.
-fn not_learning(report: &Report, classes: usize) -> Option<String> {
+fn not_learning(report: &Report, classes: usize, sizes: &TrainSizes) -> Option<String> {
     let loss = report.epochs.last()?.loss;
     let guess = (classes as f64).ln();
+    let finer = match sizes {
+        TrainSizes::Mercury(_) => {
+            "compare more finely: one more of --bits, a smaller --step-log2, more --projections, --adapt"
+        }
+        TrainSizes::Tc(_) => "round less: a smaller --level",
+    };
     (loss > 0.9 * guess).then(|| {
         format!(
-            "the network has hardly learned: its loss is {loss:.2}, guessing gives {guess:.2}. Train longer, or compare more finely: \
-             one more of --bits, a smaller --step-log2, more --projections, --adapt"
+            "the network has hardly learned: its loss is {loss:.2}, guessing gives {guess:.2}. Train longer, or {finer}"
         )
     })
 }

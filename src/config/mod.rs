@@ -13,6 +13,7 @@ mod widths;
 
 pub use check::{BUS_WIDTHS, MAX_PES, MAX_SETS, MAX_TILE, OPERAND_WIDTHS};
 pub use device::{Device, Estimate, Memory};
+pub use toml_file::preset_hash;
 pub use train::TrainSizes;
 pub use widths::{count_width, index_width};
 
@@ -141,6 +142,18 @@ pub enum ConfigError {
         origin: String,
         /// The parser's message with line and column.
         reason: String,
+    },
+    /// A preset, but of a design that the command is not about.
+    #[error(
+        "preset `{name}` is of another design, that of `{commands}`: the presets here are {known}"
+    )]
+    OtherDesign {
+        /// The name asked for.
+        name: String,
+        /// The commands that it is for.
+        commands: &'static str,
+        /// The names that there are here, comma-separated.
+        known: String,
     },
     /// No preset of that name.
     #[error(

@@ -2,7 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use super::ConfigError;
+use super::fc::FcConfig;
+use super::tc::TcConfig;
+use super::{Config, ConfigError};
 
 /// Gives a type of sizes its presets, its text and its hash; `ignoring` are the keys that do not decide the hardware.
 macro_rules! toml_file {
@@ -67,10 +69,33 @@ pub(super) fn preset_text(
     let names = presets.iter().map(|(known, _)| *known);
     found
         .map(|(_, text)| *text)
-        .ok_or_else(|| ConfigError::UnknownPreset {
-            name: name.into(),
-            known: names.collect::<Vec<_>>().join(", "),
-        })
+        .ok_or_else(|| not_here(name, names.collect::<Vec<_>>().join(", ")))
+}
+
+/// Why there is no preset called `name` among those `known`.
+pub(super) fn not_here(name: &str, known: String) -> ConfigError {
+    let designs = [
+        ("mercury cosim", Config::preset_names().any(|n| n == name)),
+        ("mercury crew", FcConfig::preset_names().any(|n| n == name)),
+        ("mercury acrtc", TcConfig::preset_names().any(|n| n == name)),
+    ];
+    let name = name.into();
+    match designs.into_iter().find(|(_, has)| *has) {
+        Some((commands, _)) => ConfigError::OtherDesign {
+            name,
+            commands,
+            known,
+        },
+        None => ConfigError::UnknownPreset { name, known },
+    }
+}
+
+/// Hash of the preset called `name`, of whichever design.
+pub fn preset_hash(name: &str) -> Option<String> {
+    let mercury = Config::preset(name).map(|c| c.hash());
+    let fc = || FcConfig::preset(name).map(|c| c.hash());
+    let tc = || TcConfig::preset(name).map(|c| c.hash());
+    mercury.or_else(|_| fc()).or_else(|_| tc()).ok()
 }
 
 /// Sizes of whichever design from TOML text, not checked yet; `origin` names it in messages.

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::tc::TcConfig;
+use super::toml_file::not_here;
 use super::{Config, ConfigError};
 
 /// Sizes of MERCURY or of a tensor core.
@@ -39,11 +40,9 @@ impl TrainSizes {
             return TcConfig::preset(name).map(TrainSizes::Tc);
         }
         let known = TrainSizes::preset_names().collect::<Vec<_>>().join(", ");
-        match Config::preset(name) {
-            Err(ConfigError::UnknownPreset { name, .. }) => {
-                Err(ConfigError::UnknownPreset { name, known })
-            }
-            other => other.map(TrainSizes::Mercury),
+        match Config::preset_names().any(|n| n == name) {
+            true => Config::preset(name).map(TrainSizes::Mercury),
+            false => Err(not_here(name, known)),
         }
     }
 

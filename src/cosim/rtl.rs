@@ -129,12 +129,7 @@ impl Rtl {
     pub fn read<C: DeserializeOwned>(dir: &Path) -> Result<(Rtl, Manifest<C>)> {
         let read = |name: &str| {
             let path = dir.join(name);
-            fs::read_to_string(&path).with_context(|| {
-                format!(
-                    "cannot read {}; `cargo run --release --bin gen-verilog` writes it",
-                    path.display()
-                )
-            })
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
         };
         let manifest: Manifest<C> =
             serde_json::from_str(&read(Manifest::FILE)?).with_context(|| {

@@ -14,7 +14,7 @@ use super::hitmaps;
 use super::pump::{Pump, Stalls};
 use super::rtl::{Manifest, Rtl};
 use super::verilate::{Builder, Options};
-use crate::config::Config;
+use crate::config::{Config, preset_hash};
 use crate::engine::{Drain, Engine, Geometry, Op, OpResult, OpStats, Pass};
 use crate::golden::Golden;
 use crate::golden::reuse::Hitmaps;
@@ -46,7 +46,11 @@ pub fn read_sized<C: DeserializeOwned>(
     name: &str,
     hash: &str,
 ) -> Result<(Rtl, Manifest<C>)> {
-    let command = format!("run `cargo run --release --bin gen-verilog -- --preset {name}`");
+    let sizes = match preset_hash(name).as_deref() == Some(hash) {
+        true => format!("--preset {name}"),
+        false => "--config FILE, with the file of these sizes".into(),
+    };
+    let command = format!("run `cargo run --release --bin gen-verilog -- {sizes}`");
     let (rtl, manifest) =
         Rtl::read::<C>(dir).with_context(|| format!("no Verilog of {name}: {command}"))?;
     ensure!(

@@ -303,9 +303,12 @@ impl Change {
             }
             Key::Tile => config.tile = value,
         }
+        let name = config.name.clone();
         config
             .check()
-            .with_context(|| format!("{self} on {}", config.name))
+            .map_err(anyhow::Error::from)
+            .and_then(|()| reuse.check(config))
+            .with_context(|| format!("{self} on {name}"))
     }
 }
 

@@ -98,6 +98,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Of a mode's difference in percentage points: an exact mode trains the weights of `dense`, one seed is enough to say so.
+    pub fn of_mode(mode: Mode, delta: Interval) -> Verdict {
+        match mode.is_exact() && delta.mean == 0.0 {
+            true => Verdict::Within,
+            false => Verdict::of(delta),
+        }
+    }
+
     /// Of a difference in percentage points.
     pub fn of(delta: Interval) -> Verdict {
         let Some(half) = delta.half else {
@@ -169,9 +177,9 @@ impl Summary {
         self.seeds < ENOUGH_SEEDS
     }
 
-    /// What it says.
+    /// What it says; of an exact mode that it costs nothing, however few the seeds.
     pub fn verdict(&self) -> Option<Verdict> {
-        self.delta().map(Verdict::of)
+        self.delta().map(|delta| Verdict::of_mode(self.mode, delta))
     }
 }
 

@@ -1,6 +1,6 @@
 //! When to choose which: sentences that follow from the numbers.
 
-use super::super::page::points as in_points;
+use super::super::page::{points as in_points, title};
 use super::super::summary::{MARGIN_PP, Verdict};
 use super::area::{Area, CrewLayer, find};
 use super::{Cell, mean};
@@ -131,7 +131,7 @@ fn reuse(class: &[Cell], nets: &[&[Cell]]) -> Option<String> {
     let over = |mode: Mode| {
         let own = class.iter().filter(|c| c.mode == mode);
         let gain = mean(own, |c| c.speedup_over_zero_elements)?;
-        Some(format!("{} {gain:.2}×", mode.name()))
+        Some(format!("{} {gain:.2}×", title(mode)))
     };
     let modes = [
         Mode::Sign,
@@ -215,8 +215,8 @@ fn area(multipliers: usize, class: &[Cell], areas: &[Area]) -> Option<String> {
             .map(|(system, area)| best(system).map(|s| 1000.0 * s / area.lut as f64));
         if let (Some(array), Some(core)) = (array, core) {
             parts.push(format!(
-                "its fastest mode's speed over the dense MERCURY array by thousand look-up tables is {array:.2} for MERCURY, {core:.2} for \
-                 ACRTC, whatever the accuracy"
+                "the speed of the fastest mode, whatever its accuracy, over the dense MERCURY array, for each thousand look-up tables: MERCURY {array:.2}×, \
+                 ACRTC {core:.2}×"
             ));
         }
     }

@@ -77,7 +77,7 @@ fn speeds_are_over_the_dense_mercury_array_of_the_same_seed() {
     ]);
     let more = Comparison::of(more, vec![], vec![]).unwrap();
     assert_eq!(more.cells, all.cells);
-    assert!(more.missing[0].contains("other with 8 multipliers: dense runs of mercury only"));
+    assert!(more.missing[0].contains("other with 8 multipliers: no dense runs of the tensor core"));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_advice_follows_the_numbers() {
     for part in [
         "Results must not change, 8 multipliers: the fastest is MERCURY, zero elements on net (2.00×).",
         "At most 0.5 points of accuracy may be lost, 8 multipliers: ACRTC on net (3.33×)",
-        "grid 2.00×, acrtc 2.00×",
+        "grid 2.00×, ACRTC 2.00×",
         "MERCURY takes 2.00× the look-up tables of its array without reuse; ACRTC takes 1.25× the",
         "the tensor core moves 1.00× the bytes",
         "is 1.33 for MERCURY, 3.33 for ACRTC",

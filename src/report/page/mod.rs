@@ -64,7 +64,7 @@ fn cell(summary: &Summary) -> Value {
 /// One cell of the line of means.
 fn mean_cell(mean: &Mean) -> Value {
     let delta = mean.delta().filter(|_| mean.mode != Mode::Dense);
-    let verdict = delta.map(Verdict::of);
+    let verdict = delta.map(|d| Verdict::of_mode(mean.mode, d));
     context! {
         class => class(verdict), speedup => format!("{:.2}", mean.speedup),
         over => mean.speedup_over_zero_elements.filter(|_| mean.mode.reuses()).map(|s| format!("{s:.2}")),
