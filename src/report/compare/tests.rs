@@ -105,7 +105,7 @@ fn the_advice_follows_the_numbers() {
         "grid 2.00×, ACRTC 2.00×",
         "MERCURY takes 2.00× the look-up tables of its array without reuse; ACRTC takes 1.25× the",
         "the tensor core moves 1.00× the bytes",
-        "is 1.33 for MERCURY, 3.33 for ACRTC",
+        "MERCURY 1.33×, ACRTC 3.33×",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
