@@ -287,11 +287,9 @@ fn the_summary_names_files_top_and_next_command() {
     ] {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
-    assert!(
-        text.trim_end()
-            .ends_with("next: make verilator-test PRESET=paper"),
-        "{text}"
-    );
+    let folder = out.path().join("paper");
+    let next = format!("-- cosim --preset paper --rtl {}", folder.display());
+    assert!(text.trim_end().ends_with(&next), "{text}");
 }
 
 #[test]
