@@ -32,7 +32,8 @@ REPORTS = ROOT / "reports" / "synth"
 EPILOG = """\
 what the JSON says, for each target and for `reuse` and `dense`
   lut, ff, dsp, bram   cells: LUT4 and two for each carry cell CCU2C (ecp5), block RAMs in the device's own blocks
-  fmax_mhz             after place and route; null where no open tool routes the device
+  fmax_mhz             after place and route; null where no open tool routes the device, or --place-only
+  placed_mhz           after placement: nextpnr's estimate before routing
   critical_path        registers at its ends, nanoseconds of logic and of wires, the blocks that it goes through
   cells_by_module      the same counts by module, all its instances together, without its submodules
   seconds              run time of each stage
@@ -268,12 +269,18 @@ class Flow:
     def route(self, label, folder, netlist):
         """Places, routes and packs the netlist of `folder`."""
         a = self.arguments
-        name = f"seed{a.seed}_{a.freq}"
+        name = f"seed{a.seed}_{a.freq}_{a.placer}_{'placed' if a.place_only else a.router}"
         kept = folder / f"{name}.json"
         if not kept.exists():
             command = [self.nextpnr, "--85k", "--package", "CABGA756", "--speed", "6", "--json", "netlist.json",
-                       "--lpf-allow-unconstrained", "--router", "router2", "--freq", str(a.freq), "--timing-allow-fail",
+                       "--lpf-allow-unconstrained", "--placer", a.placer, "--router", a.router, "--freq", str(a.freq), "--timing-allow-fail",
                        "--seed", str(a.seed), "--report", f"{name}_report.json", "--textcfg", f"{name}.config", "-q", "--log", f"{name}.log"]
+            if a.place_only:
+                seconds = self.stages.run(f"{label}: place", folder, [*command, "--no-route"], f"{name}.log")
+                if seconds is None:
+                    return None
+                kept.write_text(json.dumps({"place": seconds}))
+                return self.placed(folder, name)
             route = self.stages.run(f"{label}: place and route", folder, command, f"{name}.log")
             if route is None:
                 return None
@@ -282,17 +289,29 @@ class Flow:
             if pack is None:
                 return None
             kept.write_text(json.dumps({"place_and_route": route, "bitstream": pack}))
+        if a.place_only:
+            return self.placed(folder, name)
         report = json.loads((folder / f"{name}_report.json").read_text())
         clock = max(report["fmax"].values(), key=lambda c: c["achieved"])
         bits = folder / f"{name}.bit"
         return {
-            "speed_grade": 6,
-            "seed": a.seed,
+            **self.placed(folder, name),
+            "router": a.router,
             "fmax_mhz": round(clock["achieved"], 2),
             "critical_path": critical_path(report, netlist),
             "utilization": {k: v["used"] for k, v in report["utilization"].items() if v["used"]},
             "bitstream": {"file": str(bits.relative_to(ROOT)), "bytes": bits.stat().st_size},
-            "seconds": json.loads(kept.read_text()),
+        }
+
+    def placed(self, folder, name):
+        """What is known after placement; nextpnr estimates the clock there, before any wire is routed."""
+        log = (folder / f"{name}.log").read_text()
+        return {
+            "speed_grade": 6,
+            "seed": self.arguments.seed,
+            "placer": self.arguments.placer,
+            "placed_mhz": float(re.search(r"Max frequency for clock .*?: ([\d.]+) MHz", log).group(1)),
+            "seconds": json.loads((folder / f"{name}.json").read_text()),
         }
 
 
@@ -343,6 +362,9 @@ def main():
     parser.add_argument("--no-route", action="store_true", help="leave place and route out")
     parser.add_argument("--seed", type=int, default=1, help="start of the placer (default: 1)")
     parser.add_argument("--freq", type=int, default=100, metavar="MHZ", help="clock that the placer aims at (default: 100)")
+    parser.add_argument("--place-only", action="store_true", help="stop after placement: the clock is nextpnr's estimate")
+    parser.add_argument("--placer", choices=["static", "heap"], default="heap", help="of nextpnr (default: heap)")
+    parser.add_argument("--router", choices=["router1", "router2"], default="router2", help="of nextpnr (default: router2)")
     parser.add_argument("--timeout", type=int, default=3600, metavar="SECONDS", help="longest time for one stage (default: 3600)")
     parser.add_argument("--memory", type=int, default=6, metavar="GIB", help="most memory of Yosys, module by module (default: 6)")
     parser.add_argument("--json", metavar="FILE", help="report (default: reports/synth/PRESET.json)")
