@@ -20,16 +20,16 @@ use crate::designs::Sizes;
 pub(super) struct Options {
     /// Seed of operands and stalls
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    seed: u64,
     /// Probability of a pause of the host, in each cycle of a stream and before each step of a register access
     #[arg(long, default_value_t = 0.0, value_name = "P")]
-    pub p_stall: f64,
+    p_stall: f64,
     /// Run only the one of this number
     #[arg(long, value_name = "NUMBER")]
-    pub only: Option<u64>,
+    only: Option<u64>,
     /// Folder of the generated Verilog [default: rtl_out/NAME]
     #[arg(long, value_name = "DIR")]
-    pub rtl: Option<PathBuf>,
+    rtl: Option<PathBuf>,
     /// Write the result as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
