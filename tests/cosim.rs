@@ -181,7 +181,7 @@ fn all_faults_are_caught() {
     let run = mercury(folder.path(), &rtl, &["faults", "--json", "faults.json"])
         .assert()
         .success();
-    run.stdout(predicate::str::contains("21 of 21 faults caught"));
+    run.stdout(predicate::str::contains("23 of 23 faults caught"));
 }
 
 #[test]

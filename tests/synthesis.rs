@@ -22,12 +22,14 @@ fn yosys() -> Option<PathBuf> {
     found.map(|path| fs::canonicalize(&path).unwrap_or(path))
 }
 
-/// Multipliers and block RAMs that ECP5 synthesis infers, before it maps logic.
-fn inferred(yosys: &Path, design: &Design, text: &str) -> (usize, usize) {
+/// What the Yosys command `said` writes of a design's ECP5 synthesis before it maps logic, begun by the command `first`.
+fn synthesised(yosys: &Path, design: &Design, text: &str, first: &str, said: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("design.v"), text).unwrap();
+    let keep = include_str!("../src/package/templates/keep.ys");
+    fs::write(folder.path().join("keep.ys"), keep).unwrap();
     let script = format!(
-        "read_verilog design.v; synth_ecp5 -top {} -run begin:map_gates; tee -o stat.json stat -json",
+        "read_verilog design.v; {first}; synth_ecp5 -top {} -run begin:map_gates; tee -o said {said}",
         design.top
     );
     // In WebAssembly it sees its own folder only.
@@ -41,9 +43,13 @@ fn inferred(yosys: &Path, design: &Design, text: &str) -> (usize, usize) {
         "{}",
         String::from_utf8_lossy(&done.stderr)
     );
-    let stat: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(folder.path().join("stat.json")).unwrap())
-            .unwrap();
+    fs::read_to_string(folder.path().join("said")).unwrap()
+}
+
+/// Multipliers and block RAMs that ECP5 synthesis infers.
+fn inferred(yosys: &Path, design: &Design, text: &str) -> (usize, usize) {
+    let said = synthesised(yosys, design, text, "", "stat -json");
+    let stat: serde_json::Value = serde_json::from_str(&said).unwrap();
     let cells = &stat["design"]["num_cells_by_type"];
     let count = |kind: &str| cells[kind].as_u64().unwrap_or(0) as usize;
     (count("MULT18X18D"), count("DP16KD") + count("PDPW16KD"))
@@ -75,6 +81,33 @@ fn multipliers_are_those_of_the_pes_and_memories_block_rams() {
         wrong
     });
     assert!(found.0 > wish.0, "a product in the weight ring");
+}
+
+/// With `keep.ys` each PE keeps its own control registers; without it Yosys makes one of the equal ones of all PEs.
+#[test]
+fn registers_of_each_pe_are_kept() {
+    let Some(yosys) = yosys() else { return };
+    let config = Config {
+        reuse: false,
+        ..Config::preset("tiny").unwrap()
+    };
+    let design = Sizes::Mercury(config.clone()).print("test", "").unwrap();
+    let text = design.single_file();
+    let pe = design.modules.iter().find(|m| m.name == "pe").unwrap();
+    let in_pe = pe.text.matches("(* keep *)").count();
+    let registers = |first: &str| {
+        let said = synthesised(
+            &yosys,
+            &design,
+            &text,
+            first,
+            "select -list w:*_q a:keep %i %ci1:+[Q] t:*dff* %i",
+        );
+        said.lines().filter(|line| line.contains('/')).count()
+    };
+    let pes = config.sets * config.pes;
+    assert_eq!(registers("script keep.ys"), in_pe * pes);
+    assert!(in_pe > 5 && registers("") < in_pe * pes);
 }
 
 /// The netlist of a block in the place of the block, co-simulated; a spoilt netlist is found.

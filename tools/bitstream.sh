@@ -19,6 +19,7 @@ cat $(cat "$preset.f") $(sed 's|^|board/|' board/ulx3s.f) >board/design.v
 
 # WebAssembly tools see their own folder only, and lose their standard output after `abc`: logs go to files.
 cd board
+cp ../flow/keep.ys .
 # stage NAME COMMAND...: runs it and says how long it took; on failure the end of its messages.
 stage() {
   local name=$1 started=$SECONDS
@@ -27,8 +28,8 @@ stage() {
   "$@" >"$name.out" 2>&1 || { tail -20 "$name.out" >&2; [ ! -f "$name.log" ] || tail -20 "$name.log" >&2; echo "$name FAILED: board/$name.log" >&2; exit 1; }
   echo "$name: $((SECONDS - started)) s" >&2
 }
-stage synthesis "$yosys" -q -l synthesis.log -p "read_verilog design.v; synth_ecp5 -top ulx3s -json ulx3s.json"
-stage route "$nextpnr" --85k --package CABGA381 --speed 6 --json ulx3s.json --lpf ulx3s.lpf --router router2 --freq 25 \
+stage synthesis "$yosys" -q -l synthesis.log -p "read_verilog design.v; script keep.ys; synth_ecp5 -top ulx3s -json ulx3s.json"
+stage route "$nextpnr" --85k --package CABGA381 --speed 6 --json ulx3s.json --lpf ulx3s.lpf --placer static --router router1 --freq 25 \
   --seed "$seed" --report report.json --textcfg ulx3s.config -q --log route.log
 stage bitstream "$ecppack" --compress ulx3s.config ulx3s.bit
 python3 - <<'PYTHON'

@@ -53,6 +53,8 @@ DEVICES = {
     "xc7": {"device": "XC7VX690T", "lut": 433_200, "ff": 866_400, "dsp": 3600, "bram": 2940},
     "ice40": {"device": "iCE40UP5K", "lut": 5_280, "ff": 5_280, "dsp": 8, "bram": 30},
 }
+# Copies of registers stay copies: see there.
+KEEP = ROOT / "src/package/templates/keep.ys"
 FLAT = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp"}
 # More PEs than this are synthesised module by module: flat, they take longer than a quarter of an hour.
 MOST_FLAT_PES = 32
@@ -235,15 +237,16 @@ class Flow:
         if target == "ice40":
             texts = {module: area.without_lut_ram(text) for module, text in texts.items()}
         top, script = manifest["top"], f"{FLAT[target]} -top {manifest['top']} -json netlist.json"
-        key = chr(0).join([json.dumps(self.versions), script, *texts.values()])
+        key = chr(0).join([json.dumps(self.versions), script, KEEP.read_text(), *texts.values()])
         folder = WORK / hashlib.sha256(key.encode()).hexdigest()[:16]
         kept = folder / "synthesis.json"
         if not kept.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             (folder / "design.v").write_text("".join(texts.values()))
+            shutil.copy(KEEP, folder)
             # Yosys as WebAssembly sees its own folder only, and loses its standard output after `abc`.
-            command = [self.yosys, "-q", "-l", "yosys.log", "-p", f"read_verilog design.v; {script}"]
+            command = [self.yosys, "-q", "-l", "yosys.log", "-p", f"read_verilog design.v; script {KEEP.name}; {script}"]
             seconds = self.stages.run(f"{label}: synthesis, whole design", folder, command, "yosys.log")
             if seconds is None:
                 return None
@@ -363,8 +366,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="start of the placer (default: 1)")
     parser.add_argument("--freq", type=int, default=100, metavar="MHZ", help="clock that the placer aims at (default: 100)")
     parser.add_argument("--place-only", action="store_true", help="stop after placement: the clock is nextpnr's estimate")
-    parser.add_argument("--placer", choices=["static", "heap"], default="heap", help="of nextpnr (default: heap)")
-    parser.add_argument("--router", choices=["router1", "router2"], default="router2", help="of nextpnr (default: router2)")
+    parser.add_argument("--placer", choices=["static", "heap"], default="static", help="of nextpnr (default: static)")
+    parser.add_argument("--router", choices=["router1", "router2"], default="router1", help="of nextpnr (default: router1)")
     parser.add_argument("--timeout", type=int, default=3600, metavar="SECONDS", help="longest time for one stage (default: 3600)")
     parser.add_argument("--memory", type=int, default=6, metavar="GIB", help="most memory of Yosys, module by module (default: 6)")
     parser.add_argument("--json", metavar="FILE", help="report (default: reports/synth/PRESET.json)")

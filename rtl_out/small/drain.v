@@ -34,7 +34,7 @@ module drain (
     input  wire signed [47:0] row_word_6,
     input  wire signed [47:0] row_word_7,
     output reg  [7:0] raddr,
-    output wire read_bank,
+    output reg  read_bank,
     output wire addressed_0,
     output wire addressed_1,
     output wire bank0_release_0,
@@ -136,7 +136,6 @@ module drain (
     );
 
     assign last_beat_difference = pes - 4'd1;
-    assign read_bank = d1_bank;
     assign addressed_0 = push_last && (set == 1'b0);
     assign addressed_1 = push_last && (set == 1'b1);
     assign bank0_release_0 = bank_read && !d1_bank && (d1_set == 1'b0);
@@ -191,8 +190,10 @@ module drain (
 
     always @(*) begin
         raddr = row;
+        read_bank = bank;
         if (!enable) begin
             raddr = d1_row;
+            read_bank = d1_bank;
         end
     end
 

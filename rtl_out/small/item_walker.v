@@ -206,7 +206,7 @@ module item_walker (
         .read_data(table_addr_read_data)
     );
 
-    ram_w36_d128 flush (
+    ram_w36_d128_n flush (
         .clk(clk),
         .write_enable(flush_write_enable),
         .write_address(flush_count[6:0]),

@@ -6,22 +6,26 @@ module mcache_data (
     input  wire clk,
     input  wire [6:0] read_addr,
     input  wire forward,
-    input  wire signed [36:0] vector_sum,
+    input  wire forward_last,
+    input  wire signed [35:0] vector_sum,
     input  wire add,
     input  wire write,
     input  wire [6:0] write_addr,
-    output wire signed [36:0] read_data,
-    output wire signed [36:0] stored,
+    output wire signed [35:0] read_data,
+    output wire signed [35:0] stored,
     output wire wide
 );
-    reg  signed [36:0] stored_now;
-    reg  signed [36:0] addend;
-    wire signed [36:0] written;
-    reg  signed [36:0] last_written;
-    wire signed [36:0] high;
+    (* keep *) reg  forward_q;
+    (* keep *) reg  forward_last_q;
+    (* keep *) reg  add_q;
+    reg  signed [35:0] stored_q;
+    reg  signed [35:0] addend;
+    wire signed [35:0] written;
+    reg  signed [35:0] last_written;
+    wire signed [35:0] high;
     reg  wide_q;
 
-    ram_w37_d128 words (
+    ram_w36_d128_n_2 words (
         .clk(clk),
         .write_enable(write),
         .write_address(write_addr),
@@ -31,31 +35,38 @@ module mcache_data (
         .read_data(read_data)
     );
 
-    assign stored = stored_now;
+    assign stored = stored_q;
     assign wide = wide_q;
     assign written = vector_sum + addend;
     assign high = written >>> 15;
 
     always @(*) begin
-        stored_now = read_data;
-        if (forward) begin
-            stored_now = last_written;
-        end
-    end
-
-    always @(*) begin
-        addend = 37'sd0;
-        if (add) begin
-            addend = stored_now;
+        addend = 36'sd0;
+        if (add_q) begin
+            addend = stored_q;
         end
     end
 
     initial begin
-        last_written = 37'sd0;
+        forward_q = 1'b0;
+        forward_last_q = 1'b0;
+        add_q = 1'b0;
+        stored_q = 36'sd0;
+        last_written = 36'sd0;
         wide_q = 1'b0;
     end
 
     always @(posedge clk) begin
+        forward_q <= forward;
+        forward_last_q <= forward_last;
+        add_q <= add;
+        stored_q <= read_data;
+        if (forward_last_q) begin
+            stored_q <= last_written;
+        end
+        if (forward_q) begin
+            stored_q <= written;
+        end
         last_written <= written;
         wide_q <= (|high) && !(&high);
     end

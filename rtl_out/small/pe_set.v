@@ -153,15 +153,14 @@ module pe_set (
     reg  p2_zero;
     reg  p2_bank;
     reg  [7:0] p3_psum_addr;
-    reg  p3_first;
     reg  p3_update;
-    reg  p3_zero;
     reg  p3_bank;
     reg  [7:0] p4_psum_addr;
     reg  p4_update;
-    reg  p4_zero;
     reg  p4_bank;
-    reg  p4_forward;
+    wire forward;
+    wire forward_last;
+    wire reads_psum;
     wire accumulate0;
     wire accumulate1;
     wire load0;
@@ -229,6 +228,7 @@ module pe_set (
     wire reuse_0_cache_high;
     wire [6:0] reuse_0_cache_raddr;
     wire reuse_0_cache_forward;
+    wire reuse_0_cache_forward_last;
     wire [6:0] reuse_0_cache_waddr;
     wire reuse_0_cache_write;
     wire reuse_0_cache_add;
@@ -474,6 +474,7 @@ module pe_set (
         .cache_high(reuse_0_cache_high),
         .cache_raddr(reuse_0_cache_raddr),
         .cache_forward(reuse_0_cache_forward),
+        .cache_forward_last(reuse_0_cache_forward_last),
         .cache_waddr(reuse_0_cache_waddr),
         .cache_write(reuse_0_cache_write),
         .cache_add(reuse_0_cache_add),
@@ -507,11 +508,12 @@ module pe_set (
         .load_data($signed(load_data[15:0])),
         .weight_raddr(p1_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p2_bank),
-        .vector_first(p3_first),
-        .psum_zero(p4_zero),
-        .psum_forward(p4_forward),
-        .psum_bank(p4_bank),
+        .operand_bank(!p1_bank),
+        .vector_first(p2_first),
+        .psum_zero(p2_zero),
+        .psum_forward(forward),
+        .psum_forward_last(forward_last),
+        .psum_bank(p2_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
@@ -524,6 +526,7 @@ module pe_set (
         .drain_data(drain_row_0),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
+        .cache_forward_last_0(reuse_0_cache_forward_last),
         .cache_waddr_0(reuse_0_cache_waddr),
         .cache_write_0(reuse_0_cache_write),
         .cache_add_0(reuse_0_cache_add),
@@ -543,11 +546,12 @@ module pe_set (
         .load_data($signed(load_data[31:16])),
         .weight_raddr(p1_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p2_bank),
-        .vector_first(p3_first),
-        .psum_zero(p4_zero),
-        .psum_forward(p4_forward),
-        .psum_bank(p4_bank),
+        .operand_bank(!p1_bank),
+        .vector_first(p2_first),
+        .psum_zero(p2_zero),
+        .psum_forward(forward),
+        .psum_forward_last(forward_last),
+        .psum_bank(p2_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
@@ -560,6 +564,7 @@ module pe_set (
         .drain_data(drain_row_1),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
+        .cache_forward_last_0(reuse_0_cache_forward_last),
         .cache_waddr_0(reuse_0_cache_waddr),
         .cache_write_0(reuse_0_cache_write),
         .cache_add_0(reuse_0_cache_add),
@@ -579,11 +584,12 @@ module pe_set (
         .load_data($signed(load_data[47:32])),
         .weight_raddr(p1_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p2_bank),
-        .vector_first(p3_first),
-        .psum_zero(p4_zero),
-        .psum_forward(p4_forward),
-        .psum_bank(p4_bank),
+        .operand_bank(!p1_bank),
+        .vector_first(p2_first),
+        .psum_zero(p2_zero),
+        .psum_forward(forward),
+        .psum_forward_last(forward_last),
+        .psum_bank(p2_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
@@ -596,6 +602,7 @@ module pe_set (
         .drain_data(drain_row_2),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
+        .cache_forward_last_0(reuse_0_cache_forward_last),
         .cache_waddr_0(reuse_0_cache_waddr),
         .cache_write_0(reuse_0_cache_write),
         .cache_add_0(reuse_0_cache_add),
@@ -615,11 +622,12 @@ module pe_set (
         .load_data($signed(load_data[63:48])),
         .weight_raddr(p1_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p2_bank),
-        .vector_first(p3_first),
-        .psum_zero(p4_zero),
-        .psum_forward(p4_forward),
-        .psum_bank(p4_bank),
+        .operand_bank(!p1_bank),
+        .vector_first(p2_first),
+        .psum_zero(p2_zero),
+        .psum_forward(forward),
+        .psum_forward_last(forward_last),
+        .psum_bank(p2_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
@@ -632,6 +640,7 @@ module pe_set (
         .drain_data(drain_row_3),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
+        .cache_forward_last_0(reuse_0_cache_forward_last),
         .cache_waddr_0(reuse_0_cache_waddr),
         .cache_write_0(reuse_0_cache_write),
         .cache_add_0(reuse_0_cache_add),
@@ -647,8 +656,11 @@ module pe_set (
     assign row_we = load_selected && load_weights;
     assign slot_loaded = load_selected && load_features && load_last && load_slot_end;
     assign feature_beat = sequencer_slot_write_base + {7'd0, load_beat};
-    assign accumulate0 = p4_update && !p4_bank;
-    assign accumulate1 = p4_update && p4_bank;
+    assign forward = p3_update && (p3_bank == p2_bank) && (p3_psum_addr == p2_psum_addr);
+    assign forward_last = p4_update && (p4_bank == p2_bank) && (p4_psum_addr == p2_psum_addr);
+    assign reads_psum = p2_update && p2_valid;
+    assign accumulate0 = p3_update && !p3_bank;
+    assign accumulate1 = p3_update && p3_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;
     assign load1 = operand_write && sequencer_operand_write_bank;
     assign sequencer_tile_write = load_selected && load_tile;
@@ -730,8 +742,8 @@ module pe_set (
         if (wgrad && p1_valid && p1_bank) begin
             raddr0 = p1_position;
         end
-        if (p3_update && !p3_bank) begin
-            raddr0 = p3_psum_addr;
+        if (reads_psum && !p2_bank) begin
+            raddr0 = p2_psum_addr;
         end
     end
 
@@ -740,8 +752,8 @@ module pe_set (
         if (wgrad && p1_valid && !p1_bank) begin
             raddr1 = p1_position;
         end
-        if (p3_update && p3_bank) begin
-            raddr1 = p3_psum_addr;
+        if (reads_psum && p2_bank) begin
+            raddr1 = p2_psum_addr;
         end
     end
 
@@ -775,13 +787,9 @@ module pe_set (
         p2_zero = 1'b0;
         p2_bank = 1'b0;
         p3_psum_addr = 8'd0;
-        p3_first = 1'b0;
-        p3_zero = 1'b0;
         p3_bank = 1'b0;
         p4_psum_addr = 8'd0;
-        p4_zero = 1'b0;
         p4_bank = 1'b0;
-        p4_forward = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -798,13 +806,9 @@ module pe_set (
         p2_zero <= p1_zero;
         p2_bank <= p1_bank;
         p3_psum_addr <= p2_psum_addr;
-        p3_first <= p2_first;
-        p3_zero <= p2_zero;
         p3_bank <= p2_bank;
         p4_psum_addr <= p3_psum_addr;
-        p4_zero <= p3_zero;
         p4_bank <= p3_bank;
-        p4_forward <= p4_update && (p4_bank == p3_bank) && (p4_psum_addr == p3_psum_addr);
         if (reuse_q_0) begin
             p1_first <= reuse_0_vector_first;
             p1_update <= reuse_0_psum_update;

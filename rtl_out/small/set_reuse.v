@@ -120,6 +120,7 @@ module set_reuse (
     output wire cache_high,
     output reg  [6:0] cache_raddr,
     output wire cache_forward,
+    output wire cache_forward_last,
     output wire [6:0] cache_waddr,
     output wire cache_write,
     output wire cache_add,
@@ -140,8 +141,6 @@ module set_reuse (
     reg  p1_add;
     reg  p1_reuse;
     reg  p2_one;
-    reg  p2_factor;
-    reg  p2_low;
     reg  p2_high;
     reg  p2_add;
     reg  p2_reuse;
@@ -150,10 +149,6 @@ module set_reuse (
     reg  p3_add;
     reg  p3_reuse;
     reg  p3_write;
-    reg  p4_high;
-    reg  p4_add;
-    reg  p4_reuse;
-    reg  p4_forward;
     reg  p4_write;
     reg  p5_write;
     wire hitmap_list_done;
@@ -355,19 +350,20 @@ module set_reuse (
     );
 
     assign one = p2_one;
-    assign use_cache = p2_factor;
-    assign cache_low = p2_low;
-    assign cache_high = p2_high;
-    assign cache_forward = p4_forward;
+    assign use_cache = p1_factor;
+    assign cache_low = p1_low;
+    assign cache_high = p1_high;
+    assign cache_forward = p3_write && (p3_entry == p2_entry);
+    assign cache_forward_last = p4_write && (p4_entry == p2_entry);
     assign cache_waddr = p4_entry;
     assign cache_write = p4_write;
-    assign cache_add = p4_add;
-    assign cache_reuse = p4_reuse;
-    assign shift_sum = p4_high;
+    assign cache_add = p3_add;
+    assign cache_reuse = p3_reuse;
+    assign shift_sum = p3_high;
     assign walker_element_write = read_write && read_data[15];
 
     always @(*) begin
-        cache_raddr = p3_entry;
+        cache_raddr = p2_entry;
         if (p1_valid && p1_factor) begin
             cache_raddr = p1_entry;
         end
@@ -403,18 +399,12 @@ module set_reuse (
         p1_add = 1'b0;
         p1_reuse = 1'b0;
         p2_one = 1'b0;
-        p2_factor = 1'b0;
-        p2_low = 1'b0;
         p2_high = 1'b0;
         p2_add = 1'b0;
         p2_reuse = 1'b0;
         p3_high = 1'b0;
         p3_add = 1'b0;
         p3_reuse = 1'b0;
-        p4_high = 1'b0;
-        p4_add = 1'b0;
-        p4_reuse = 1'b0;
-        p4_forward = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -428,8 +418,6 @@ module set_reuse (
         p1_reuse <= walker_cache_reuse;
         p2_entry <= p1_entry;
         p2_one <= p1_valid && p1_one;
-        p2_factor <= p1_factor;
-        p2_low <= p1_low;
         p2_high <= p1_high;
         p2_add <= p1_add;
         p2_reuse <= p1_valid && p1_reuse;
@@ -438,11 +426,7 @@ module set_reuse (
         p3_add <= p2_add;
         p3_reuse <= p2_reuse;
         p4_entry <= p3_entry;
-        p4_high <= p3_high;
-        p4_add <= p3_add;
-        p4_reuse <= p3_reuse;
         p5_entry <= p4_entry;
-        p4_forward <= p4_write && (p4_entry == p3_entry);
     end
 
     // Bits that are not needed here.

@@ -61,7 +61,7 @@ pub struct Drain {
     pub row_word: Vec<Sig<In>>,
     /// Row to read, for all sets.
     pub raddr: Sig<Out>,
-    /// Bank whose word is wanted, for all sets.
+    /// Its bank.
     pub read_bank: Bit<Out>,
     /// Per set: the last beat of its bank was addressed.
     pub addressed: Vec<Bit<Out>>,
@@ -233,10 +233,11 @@ impl Logic for Drain {
         }
         // While the pipeline stands still, the row in D1 is read again.
         self.raddr.next = self.row.val();
+        self.read_bank.next = self.bank.val();
         if !self.enable.val() {
             self.raddr.next = self.d1_row.val();
+            self.read_bank.next = self.d1_bank.val();
         }
-        self.read_bank.next = self.d1_bank.val();
 
         // D1: the row is there.
         if self.enable.val() {

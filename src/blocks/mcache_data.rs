@@ -6,17 +6,22 @@ use crate::hdl::prelude::*;
 /// One PE's results of the vectors whose signatures are in the MCACHE: a word for each entry.
 ///
 /// ```text
-///  read_addr ─► [words] ─► read_data ──► or the word just written (forward) ─► stored
-///                                                      │ (add)
-///  vector_sum ───────────────────────────────────────► + ─► [words] (write, write_addr)
-///                                                           └─► wide
+///  u+2             u+3                                          u+4
+///  read_addr ─► [words] ─► read_data
+///                              └─► or the word of this cycle ─► stored
+///                                  (forward), or the last one     │ (add)
+///                                  (forward_last)                 │
+///  vector_sum ──────────────────────────────────────────────────► + ─► [words] (write, write_addr)
+///                                                                 └──► wide
 /// ```
 ///
 /// In forward and input gradient a word is a vector's sum of products; in a weight gradient the sum of dY over the
 /// positions alike.
 ///
-/// **Latency** `read_data` and `stored` one cycle after `read_addr`; a word written in cycle t can be read in t+1, and in
-/// t+1 itself by `forward`; `wide` in t+1. **Back-pressure** none.
+/// **Latency** `read_data` one cycle after `read_addr`, `stored` two. A word written in cycle t can be read from t+1 on; who
+/// gives its address in t or t−1 gets it by `forward_last` or `forward`, given with the address. `wide` in t+1. `forward`,
+/// `forward_last` and `add` count in the cycle after, and are kept in registers here, so that each PE has its own.
+/// **Back-pressure** none.
 /// **Parameters** `data_w`, `k_max`, `tile`, MCACHE sets and ways of the configuration: widths and depth.
 ///
 /// The test `mcache_data_adds_and_forwards` holds it to an array.
@@ -24,11 +29,13 @@ use crate::hdl::prelude::*;
 pub struct McacheData {
     /// Entry to read.
     pub read_addr: Sig<In>,
-    /// The word to be read was written in the previous cycle.
+    /// The word will be written in the next cycle (u+2).
     pub forward: Bit<In>,
+    /// The word is being written (u+2).
+    pub forward_last: Bit<In>,
     /// Sum of the vector's products.
     pub vector_sum: Sig<In>,
-    /// Add the stored word to it.
+    /// Add the stored word to it in the next cycle (u+3).
     pub add: Bit<In>,
     /// Write the result.
     pub write: Bit<In>,
@@ -36,12 +43,15 @@ pub struct McacheData {
     pub write_addr: Sig<In>,
     /// The word read.
     pub read_data: Sig<Out>,
-    /// The word read, or the one written in the previous cycle.
+    /// The word read, or one written since, two cycles after the address (u+4).
     pub stored: Sig<Out>,
     /// The word written in the previous cycle does not fit an operand.
     pub wide: Bit<Out>,
     words: Ram,
-    stored_now: Sig<Local>,
+    forward_q: BitReg,
+    forward_last_q: BitReg,
+    add_q: BitReg,
+    stored_q: Reg,
     addend: Sig<Local>,
     written: Sig<Local>,
     last_written: Reg,
@@ -59,6 +69,7 @@ impl McacheData {
         McacheData {
             read_addr: Sig::unsigned(config.mcache.entry_w()),
             forward: Bit::new(),
+            forward_last: Bit::new(),
             vector_sum: Sig::signed(config.vector_w()),
             add: Bit::new(),
             write: Bit::new(),
@@ -67,7 +78,10 @@ impl McacheData {
             stored: Sig::signed(width),
             wide: Bit::new(),
             words: Ram::signed(width, config.mcache.entries()).ignoring_collisions(),
-            stored_now: word(),
+            forward_q: BitReg::new().without_reset().kept(),
+            forward_last_q: BitReg::new().without_reset().kept(),
+            add_q: BitReg::new().without_reset().kept(),
+            stored_q: Reg::signed(width).without_reset(),
             addend: word(),
             written: word(),
             last_written: Reg::signed(width).without_reset(),
@@ -88,16 +102,22 @@ impl Logic for McacheData {
         self.words.read_enable.next = true;
         self.words.read_address.next = self.read_addr.val();
         self.read_data.next = self.words.read_data.val();
-        self.stored_now.next = self.words.read_data.val();
-        if self.forward.val() {
-            self.stored_now.next = self.last_written.val();
+        self.forward_q.next = self.forward.val();
+        self.forward_last_q.next = self.forward_last.val();
+        self.add_q.next = self.add.val();
+        self.stored_q.next = self.words.read_data.val();
+        if self.forward_last_q.val() {
+            self.stored_q.next = self.last_written.val();
         }
-        self.stored.next = self.stored_now.val();
+        if self.forward_q.val() {
+            self.stored_q.next = self.written.val();
+        }
+        self.stored.next = self.stored_q.val();
 
         // The choice stands before the adder, where it needs no look-up table of its own.
         self.addend.next = 0.into();
-        if self.add.val() {
-            self.addend.next = self.stored_now.val();
+        if self.add_q.val() {
+            self.addend.next = self.stored_q.val();
         }
         self.written.next = signed_cast(self.vector_sum.val()) + self.addend.val();
         self.words.write_enable.next = self.write.val();

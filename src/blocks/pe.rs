@@ -13,9 +13,16 @@ use crate::hdl::prelude::*;
 ///  x ───────────────────►┌─────┐
 ///  weight_raddr►[weights]►│  ×  │─► product ─► + ─► vector ─► + ─► psum bank 0 / 1 (write)
 ///  bank_raddr ─►[bank]───►└─────┘             ▲ (vector_first)  ▲
-///               (operand)                                       └─ [bank] ◄─ bank_raddr in u+3, or the sum just
-///  bank_raddr ─►[bank]───────────────────────────► drain_data      written (psum_forward), or 0 (psum_zero)
+///               (operand)                                       │
+///           bank_raddr ─►[bank]─► or the sum of this cycle ─► stored
+///                                 (psum_forward), or the last
+///                                 one (psum_forward_last), or 0
+///  bank_raddr ─►[bank]───────────────────────────► drain_data
 /// ```
+///
+/// What chooses in every bit of a word is given one cycle before it counts and kept in a register of this PE: one register for
+/// all PEs would need wires across the whole array, which is where routers give up. The times of the ports say when they
+/// are given.
 ///
 /// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5. **Back-pressure** none: PEs
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
@@ -23,9 +30,9 @@ use crate::hdl::prelude::*;
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
 ///
 /// With reuse ([`Config::reuse`]) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
-/// in u+4 and read in u+3 (the result reused: it takes the place of the vector sum) or in u+1 (a factor, as the operand).
+/// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u+1 (a factor, as the operand).
 ///
-/// A bank may be read by the accumulation (u+3), as operand (u+1) or by the drain, one of them a cycle: the set decides
+/// A bank may be read by the accumulation (u+2), as operand (u+1) or by the drain, one of them a cycle: the set decides
 /// by `bank*_raddr`. The test `pe_multiplies_and_accumulates` drives it through both modes.
 #[derive(LogicBlock)]
 pub struct Pe {
@@ -39,17 +46,19 @@ pub struct Pe {
     pub load_data: Sig<In>,
     /// Weight ring read address (u+1).
     pub weight_raddr: Sig<In>,
-    /// Multiply by the operand instead of the weight (u+2).
+    /// Multiply by the operand instead of the weight (u+1).
     pub use_operand: Bit<In>,
-    /// Bank that the operand comes from (u+2).
+    /// Bank that the operand comes from (u+1).
     pub operand_bank: Bit<In>,
-    /// The product starts a new vector sum (u+3).
+    /// The product starts a new vector sum (u+2).
     pub vector_first: Bit<In>,
-    /// Start from 0 instead of the stored psum (u+4).
+    /// Start from 0 instead of the stored psum (u+2).
     pub psum_zero: Bit<In>,
-    /// The stored psum is the one written in the previous cycle (u+4).
+    /// The element before updates the same psum (u+2).
     pub psum_forward: Bit<In>,
-    /// Bank that accumulates (u+4).
+    /// The element before that one does (u+2).
+    pub psum_forward_last: Bit<In>,
+    /// Bank that accumulates (u+2).
     pub psum_bank: Bit<In>,
     /// Read address of bank 0.
     pub bank0_raddr: Sig<In>,
@@ -59,49 +68,66 @@ pub struct Pe {
     pub bank0_waddr: Sig<In>,
     /// Write address of bank 1.
     pub bank1_waddr: Sig<In>,
-    /// Write the sum into bank 0 (u+4).
+    /// Write the sum into bank 0 (u+3).
     pub bank0_accumulate: Bit<In>,
-    /// Write the sum into bank 1 (u+4).
+    /// Write the sum into bank 1 (u+3).
     pub bank1_accumulate: Bit<In>,
     /// Write `load_data` into bank 0.
     pub bank0_load: Bit<In>,
     /// Write `load_data` into bank 1.
     pub bank1_load: Bit<In>,
-    /// Bank that the drain reads.
+    /// Bank that the drain reads, with the address.
     pub drain_bank: Bit<In>,
     /// Word of that bank, one cycle after its address.
     pub drain_data: Sig<Out>,
-    /// MCACHE entry to read (u+3; as factor u+1).
+    /// MCACHE entry to read (u+2; as factor u+1).
     pub cache_raddr: Vec<Sig<In>>,
-    /// That entry was written in the cycle before (u+4).
+    /// The element before writes that entry (u+2).
     pub cache_forward: Vec<Bit<In>>,
+    /// The element before that one does (u+2).
+    pub cache_forward_last: Vec<Bit<In>>,
     /// MCACHE entry to write (u+4).
     pub cache_waddr: Vec<Sig<In>>,
     /// Write the vector sum there (u+4).
     pub cache_write: Vec<Bit<In>>,
-    /// Write what is stored plus the vector sum (u+4).
+    /// Write what is stored plus the vector sum (u+3).
     pub cache_add: Vec<Bit<In>>,
-    /// The psum takes the entry's word instead of the vector sum (u+4).
+    /// The psum takes the entry's word instead of the vector sum (u+3).
     pub cache_reuse: Vec<Bit<In>>,
-    /// Multiply by the entry's word (u+2).
+    /// Multiply by the entry's word (u+1).
     pub use_cache: Vec<Bit<In>>,
-    /// … only by its low DATA_W − 1 bits (u+2).
+    /// … only by its low DATA_W − 1 bits (u+1).
     pub cache_low: Vec<Bit<In>>,
-    /// … only by the bits above these (u+2).
+    /// … only by the bits above these (u+1).
     pub cache_high: Vec<Bit<In>>,
-    /// The vector sum is one of such high parts: it counts 2^(DATA_W − 1) times (u+4).
+    /// The vector sum is one of such high parts: it counts 2^(DATA_W − 1) times (u+3).
     pub shift_sum: Vec<Bit<In>>,
     /// The entry's word written in u+4 does not fit an operand (u+5).
     pub cache_wide: Vec<Bit<Out>>,
     weights: Ram,
     bank0: Ram,
     bank1: Ram,
+    use_operand_q: BitReg,
+    operand_bank_q: BitReg,
+    vector_first_q: BitReg,
+    psum_zero_q: BitReg,
+    psum_forward_q: BitReg,
+    psum_forward_last_q: BitReg,
+    psum_bank_q: BitReg,
+    accumulate0_q: BitReg,
+    accumulate1_q: BitReg,
+    drain_bank_q: BitReg,
+    cache_reuse_q: Vec<BitReg>,
+    use_cache_q: Vec<BitReg>,
+    cache_low_q: Vec<BitReg>,
+    cache_high_q: Vec<BitReg>,
+    shift_sum_q: Vec<BitReg>,
     operand: Sig<Local>,
     factor: Sig<Local>,
     product: Reg,
     vector_base: Sig<Local>,
     vector_sum: Reg,
-    stored: Sig<Local>,
+    stored: Reg,
     sum: Sig<Local>,
     last_sum: Reg,
     addend: Sig<Local>,
@@ -129,6 +155,8 @@ impl Pe {
                 .collect()
         };
         let flag = || (0..caches).map(|_| Bit::new()).collect();
+        let own = || BitReg::new().without_reset().kept();
+        let own_flag = || (0..caches).map(|_| own()).collect();
         Pe {
             x: Sig::signed(data),
             weight_we: Bit::new(),
@@ -140,6 +168,7 @@ impl Pe {
             vector_first: Bit::new(),
             psum_zero: Bit::new(),
             psum_forward: Bit::new(),
+            psum_forward_last: Bit::new(),
             psum_bank: Bit::new(),
             bank0_raddr: tile_addr(),
             bank1_raddr: tile_addr(),
@@ -153,6 +182,7 @@ impl Pe {
             drain_data: Sig::signed(acc),
             cache_raddr: entry(),
             cache_forward: flag(),
+            cache_forward_last: flag(),
             cache_waddr: entry(),
             cache_write: flag(),
             cache_add: flag(),
@@ -165,12 +195,27 @@ impl Pe {
             weights: Ram::signed(data, config.weight_words).ignoring_collisions(),
             bank0: Ram::signed(acc, config.tile).ignoring_collisions(),
             bank1: Ram::signed(acc, config.tile).ignoring_collisions(),
+            use_operand_q: own(),
+            operand_bank_q: own(),
+            vector_first_q: own(),
+            psum_zero_q: own(),
+            psum_forward_q: own(),
+            psum_forward_last_q: own(),
+            psum_bank_q: own(),
+            accumulate0_q: own(),
+            accumulate1_q: own(),
+            drain_bank_q: own(),
+            cache_reuse_q: own_flag(),
+            use_cache_q: own_flag(),
+            cache_low_q: own_flag(),
+            cache_high_q: own_flag(),
+            shift_sum_q: own_flag(),
             operand: Sig::signed(data),
             factor: Sig::signed(data),
             product: Reg::signed(2 * data).without_reset(),
             vector_base: Sig::signed(vector),
             vector_sum: Reg::signed(vector).without_reset(),
-            stored: Sig::signed(acc),
+            stored: Reg::signed(acc).without_reset(),
             sum: Sig::signed(acc),
             last_sum: Reg::signed(acc).without_reset(),
             addend: Sig::signed(acc),
@@ -184,7 +229,7 @@ impl Pe {
             about: About::new(
                 "pe",
                 "Processing element: weight ring, multiplier, vector accumulator and two psum banks. \
-                 The set gives all control, registered, in the cycle in which each stage needs it.",
+                 What chooses in every bit of a word is given a cycle before it counts, and kept here.",
             ),
         }
     }
@@ -193,6 +238,24 @@ impl Pe {
 impl Logic for Pe {
     #[hdl_gen]
     fn update(&mut self) {
+        self.use_operand_q.next = self.use_operand.val();
+        self.operand_bank_q.next = self.operand_bank.val();
+        self.vector_first_q.next = self.vector_first.val();
+        self.psum_zero_q.next = self.psum_zero.val();
+        self.psum_forward_q.next = self.psum_forward.val();
+        self.psum_forward_last_q.next = self.psum_forward_last.val();
+        self.psum_bank_q.next = self.psum_bank.val();
+        self.accumulate0_q.next = self.bank0_accumulate.val();
+        self.accumulate1_q.next = self.bank1_accumulate.val();
+        self.drain_bank_q.next = self.drain_bank.val();
+        for r in 0..self.caches.val() {
+            self.cache_reuse_q[r].next = self.cache_reuse[r].val();
+            self.use_cache_q[r].next = self.use_cache[r].val();
+            self.cache_low_q[r].next = self.cache_low[r].val();
+            self.cache_high_q[r].next = self.cache_high[r].val();
+            self.shift_sum_q[r].next = self.shift_sum[r].val();
+        }
+
         self.weights.write_enable.next = self.weight_we.val();
         self.weights.write_address.next = self.weight_waddr.val();
         self.weights.write_data.next = self.load_data.val();
@@ -200,20 +263,20 @@ impl Logic for Pe {
         self.weights.read_address.next = self.weight_raddr.val();
 
         self.operand.next = signed_cast(self.bank0.read_data.val());
-        if self.operand_bank.val() {
+        if self.operand_bank_q.val() {
             self.operand.next = signed_cast(self.bank1.read_data.val());
         }
         self.factor.next = self.weights.read_data.val();
-        if self.use_operand.val() {
+        if self.use_operand_q.val() {
             self.factor.next = self.operand.val();
         }
         for r in 0..self.caches.val() {
-            if self.use_cache[r].val() {
+            if self.use_cache_q[r].val() {
                 self.factor.next = signed_cast(self.cache[r].read_data.val());
-                if self.cache_low[r].val() {
+                if self.cache_low_q[r].val() {
                     self.factor.next = self.factor.val() & self.low_ones.val();
                 }
-                if self.cache_high[r].val() {
+                if self.cache_high_q[r].val() {
                     self.factor.next =
                         signed_cast(self.cache[r].read_data.val() >> self.high_at.val());
                 }
@@ -223,7 +286,7 @@ impl Logic for Pe {
 
         // The choice stands before the adder, as in a DSP: product, adder and vector sum are one of them.
         self.vector_base.next = self.vector_sum.val();
-        if self.vector_first.val() {
+        if self.vector_first_q.val() {
             self.vector_base.next = 0.into();
         }
         self.vector_sum.next = self.vector_base.val() + signed_cast(self.product.val());
@@ -232,27 +295,31 @@ impl Logic for Pe {
         for r in 0..self.caches.val() {
             self.cache[r].read_addr.next = self.cache_raddr[r].val();
             self.cache[r].forward.next = self.cache_forward[r].val();
+            self.cache[r].forward_last.next = self.cache_forward_last[r].val();
             self.cache[r].vector_sum.next = self.vector_sum.val();
             self.cache[r].add.next = self.cache_add[r].val();
             self.cache[r].write.next = self.cache_write[r].val();
             self.cache[r].write_addr.next = self.cache_waddr[r].val();
             self.cache_wide[r].next = self.cache[r].wide.val();
-            if self.shift_sum[r].val() {
+            if self.shift_sum_q[r].val() {
                 self.addend.next = self.addend.val() << self.high_at.val();
             }
-            if self.cache_reuse[r].val() {
+            if self.cache_reuse_q[r].val() {
                 self.addend.next = signed_cast(self.cache[r].stored.val());
             }
         }
 
         self.stored.next = self.bank0.read_data.val();
-        if self.psum_bank.val() {
+        if self.psum_bank_q.val() {
             self.stored.next = self.bank1.read_data.val();
         }
-        if self.psum_forward.val() {
+        if self.psum_forward_last_q.val() {
             self.stored.next = self.last_sum.val();
         }
-        if self.psum_zero.val() {
+        if self.psum_forward_q.val() {
+            self.stored.next = self.sum.val();
+        }
+        if self.psum_zero_q.val() {
             self.stored.next = 0.into();
         }
         self.sum.next = self.stored.val() + self.addend.val();
@@ -261,7 +328,7 @@ impl Logic for Pe {
         // An operand is read by its low bits only: above it stands what is cheapest.
         self.loaded.next = (self.sum.val() & self.high_ones.val())
             | (signed_cast(self.load_data.val()) & self.data_ones.val());
-        self.bank0.write_enable.next = self.bank0_accumulate.val() || self.bank0_load.val();
+        self.bank0.write_enable.next = self.accumulate0_q.val() || self.bank0_load.val();
         self.bank0.write_address.next = self.bank0_waddr.val();
         self.bank0.write_data.next = self.sum.val();
         if self.bank0_load.val() {
@@ -269,7 +336,7 @@ impl Logic for Pe {
         }
         self.bank0.read_enable.next = true;
         self.bank0.read_address.next = self.bank0_raddr.val();
-        self.bank1.write_enable.next = self.bank1_accumulate.val() || self.bank1_load.val();
+        self.bank1.write_enable.next = self.accumulate1_q.val() || self.bank1_load.val();
         self.bank1.write_address.next = self.bank1_waddr.val();
         self.bank1.write_data.next = self.sum.val();
         if self.bank1_load.val() {
@@ -279,7 +346,7 @@ impl Logic for Pe {
         self.bank1.read_address.next = self.bank1_raddr.val();
 
         self.drain_data.next = self.bank0.read_data.val();
-        if self.drain_bank.val() {
+        if self.drain_bank_q.val() {
             self.drain_data.next = self.bank1.read_data.val();
         }
     }

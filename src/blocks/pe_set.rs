@@ -218,15 +218,14 @@ pub struct PeSet {
     p2_zero: BitReg,
     p2_bank: BitReg,
     p3_psum_addr: Reg,
-    p3_first: BitReg,
     p3_update: BitReg,
-    p3_zero: BitReg,
     p3_bank: BitReg,
     p4_psum_addr: Reg,
     p4_update: BitReg,
-    p4_zero: BitReg,
     p4_bank: BitReg,
-    p4_forward: BitReg,
+    forward: Bit<Local>,
+    forward_last: Bit<Local>,
+    reads_psum: Bit<Local>,
     accumulate0: Bit<Local>,
     accumulate1: Bit<Local>,
     load0: Bit<Local>,
@@ -321,18 +320,19 @@ impl Logic for PeSet {
         self.p2_zero.next = self.p1_zero.val();
         self.p2_bank.next = self.p1_bank.val();
         self.p3_psum_addr.next = self.p2_psum_addr.val();
-        self.p3_first.next = self.p2_first.val();
         self.p3_update.next = self.p2_update.val() && self.p2_valid.val();
-        self.p3_zero.next = self.p2_zero.val();
         self.p3_bank.next = self.p2_bank.val();
         self.p4_psum_addr.next = self.p3_psum_addr.val();
         self.p4_update.next = self.p3_update.val();
-        self.p4_zero.next = self.p3_zero.val();
         self.p4_bank.next = self.p3_bank.val();
-        // The psum read in u+3 is stale if the element before writes the same word at the end of that cycle.
-        self.p4_forward.next = self.p4_update.val()
-            && (self.p4_bank.val() == self.p3_bank.val())
-            && (self.p4_psum_addr.val() == self.p3_psum_addr.val());
+        // The psum read in u+2 is stale if one of the two elements before writes the same word, at the end of the next cycle or
+        // of this one.
+        self.forward.next = self.p3_update.val()
+            && (self.p3_bank.val() == self.p2_bank.val())
+            && (self.p3_psum_addr.val() == self.p2_psum_addr.val());
+        self.forward_last.next = self.p4_update.val()
+            && (self.p4_bank.val() == self.p2_bank.val())
+            && (self.p4_psum_addr.val() == self.p2_psum_addr.val());
 
         // Reuse: detection and items.
         self.wide.next = false;
@@ -425,6 +425,7 @@ impl Logic for PeSet {
             for c in 0..self.pes.val() {
                 self.pe[c].cache_raddr[r].next = self.reuse[r].cache_raddr.val();
                 self.pe[c].cache_forward[r].next = self.reuse[r].cache_forward.val();
+                self.pe[c].cache_forward_last[r].next = self.reuse[r].cache_forward_last.val();
                 self.pe[c].cache_waddr[r].next = self.reuse[r].cache_waddr.val();
                 self.pe[c].cache_write[r].next = self.reuse[r].cache_write.val();
                 self.pe[c].cache_add[r].next = self.reuse[r].cache_add.val();
@@ -445,8 +446,9 @@ impl Logic for PeSet {
         }
 
         // Psum banks: one bank accumulates; the other is drained, or holds the operand.
-        self.accumulate0.next = self.p4_update.val() && !self.p4_bank.val();
-        self.accumulate1.next = self.p4_update.val() && self.p4_bank.val();
+        self.accumulate0.next = self.p3_update.val() && !self.p3_bank.val();
+        self.accumulate1.next = self.p3_update.val() && self.p3_bank.val();
+        self.reads_psum.next = self.p2_update.val() && self.p2_valid.val();
         self.load0.next = self.operand_write.val() && !self.sequencer.operand_write_bank.val();
         self.load1.next = self.operand_write.val() && self.sequencer.operand_write_bank.val();
         self.waddr0.next = self.p4_psum_addr.val();
@@ -461,15 +463,15 @@ impl Logic for PeSet {
         if self.wgrad.val() && self.p1_valid.val() && self.p1_bank.val() {
             self.raddr0.next = self.p1_position.val();
         }
-        if self.p3_update.val() && !self.p3_bank.val() {
-            self.raddr0.next = self.p3_psum_addr.val();
+        if self.reads_psum.val() && !self.p2_bank.val() {
+            self.raddr0.next = self.p2_psum_addr.val();
         }
         self.raddr1.next = self.drain_raddr.val();
         if self.wgrad.val() && self.p1_valid.val() && !self.p1_bank.val() {
             self.raddr1.next = self.p1_position.val();
         }
-        if self.p3_update.val() && self.p3_bank.val() {
-            self.raddr1.next = self.p3_psum_addr.val();
+        if self.reads_psum.val() && self.p2_bank.val() {
+            self.raddr1.next = self.p2_psum_addr.val();
         }
 
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
@@ -482,11 +484,12 @@ impl Logic for PeSet {
             self.pe[c].weight_waddr.next = self.sequencer.weight_write_addr.val();
             self.pe[c].weight_raddr.next = self.p1_weight_addr.val();
             self.pe[c].use_operand.next = self.wgrad.val();
-            self.pe[c].operand_bank.next = !self.p2_bank.val();
-            self.pe[c].vector_first.next = self.p3_first.val();
-            self.pe[c].psum_zero.next = self.p4_zero.val();
-            self.pe[c].psum_forward.next = self.p4_forward.val();
-            self.pe[c].psum_bank.next = self.p4_bank.val();
+            self.pe[c].operand_bank.next = !self.p1_bank.val();
+            self.pe[c].vector_first.next = self.p2_first.val();
+            self.pe[c].psum_zero.next = self.p2_zero.val();
+            self.pe[c].psum_forward.next = self.forward.val();
+            self.pe[c].psum_forward_last.next = self.forward_last.val();
+            self.pe[c].psum_bank.next = self.p2_bank.val();
             self.pe[c].bank0_raddr.next = self.raddr0.val();
             self.pe[c].bank1_raddr.next = self.raddr1.val();
             self.pe[c].bank0_waddr.next = self.waddr0.val();

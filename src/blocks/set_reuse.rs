@@ -176,25 +176,27 @@ pub struct SetReuse {
     pub psum_zero: Bit<Out>,
     /// 1 takes the place of the element (u+2).
     pub one: Bit<Out>,
-    /// The MCACHE word is the factor (u+2).
+    /// The MCACHE word is the factor (u+1).
     pub use_cache: Bit<Out>,
-    /// … its low part (u+2).
+    /// … its low part (u+1).
     pub cache_low: Bit<Out>,
-    /// … its high part (u+2).
+    /// … its high part (u+1).
     pub cache_high: Bit<Out>,
-    /// Entry to read (u+3; as factor u+1).
+    /// Entry to read (u+2; as factor u+1).
     pub cache_raddr: Sig<Out>,
-    /// It was written in the cycle before (u+4).
+    /// The element before writes it (u+2).
     pub cache_forward: Bit<Out>,
+    /// The element before that one does (u+2).
+    pub cache_forward_last: Bit<Out>,
     /// Entry to write (u+4).
     pub cache_waddr: Sig<Out>,
     /// Write the vector sum there (u+4).
     pub cache_write: Bit<Out>,
-    /// … added to what is there (u+4).
+    /// … added to what is there (u+3).
     pub cache_add: Bit<Out>,
-    /// The MCACHE word takes the place of the vector sum (u+4).
+    /// The MCACHE word takes the place of the vector sum (u+3).
     pub cache_reuse: Bit<Out>,
-    /// The vector sum is one of high parts (u+4).
+    /// The vector sum is one of high parts (u+3).
     pub shift_sum: Bit<Out>,
     front: DetectFront,
     hitmap: Hitmap,
@@ -214,8 +216,6 @@ pub struct SetReuse {
     p1_add: BitReg,
     p1_reuse: BitReg,
     p2_one: BitReg,
-    p2_factor: BitReg,
-    p2_low: BitReg,
     p2_high: BitReg,
     p2_add: BitReg,
     p2_reuse: BitReg,
@@ -224,10 +224,6 @@ pub struct SetReuse {
     p3_add: BitReg,
     p3_reuse: BitReg,
     p3_write: BitReg,
-    p4_high: BitReg,
-    p4_add: BitReg,
-    p4_reuse: BitReg,
-    p4_forward: BitReg,
     p4_write: BitReg,
     p5_write: BitReg,
     number_at: Param,
@@ -389,8 +385,6 @@ impl Logic for SetReuse {
         self.p2_entry.next = self.p1_entry.val();
         // A dense job goes on beside an idle walker.
         self.p2_one.next = self.p1_valid.val() && self.p1_one.val();
-        self.p2_factor.next = self.p1_factor.val();
-        self.p2_low.next = self.p1_low.val();
         self.p2_high.next = self.p1_high.val();
         self.p2_add.next = self.p1_add.val();
         self.p2_reuse.next = self.p1_valid.val() && self.p1_reuse.val();
@@ -401,27 +395,26 @@ impl Logic for SetReuse {
         self.p3_reuse.next = self.p2_reuse.val();
         self.p3_write.next = self.p2_write.val();
         self.p4_entry.next = self.p3_entry.val();
-        self.p4_high.next = self.p3_high.val();
-        self.p4_add.next = self.p3_add.val();
-        self.p4_reuse.next = self.p3_reuse.val();
         self.p4_write.next = self.p3_write.val();
         self.p5_entry.next = self.p4_entry.val();
         self.p5_write.next = self.p4_write.val();
-        // The word read in u+3 is stale if the element before writes it at the end of that cycle.
-        self.p4_forward.next = self.p4_write.val() && (self.p4_entry.val() == self.p3_entry.val());
-        self.cache_raddr.next = self.p3_entry.val();
+        // The word read in u+2 is stale if one of the two elements before writes it, at the end of the next cycle or of this one.
+        self.cache_forward.next =
+            self.p3_write.val() && (self.p3_entry.val() == self.p2_entry.val());
+        self.cache_forward_last.next =
+            self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
+        self.cache_raddr.next = self.p2_entry.val();
         if self.p1_valid.val() && self.p1_factor.val() {
             self.cache_raddr.next = self.p1_entry.val();
         }
         self.one.next = self.p2_one.val();
-        self.use_cache.next = self.p2_factor.val();
-        self.cache_low.next = self.p2_low.val();
-        self.cache_high.next = self.p2_high.val();
-        self.cache_forward.next = self.p4_forward.val();
+        self.use_cache.next = self.p1_factor.val();
+        self.cache_low.next = self.p1_low.val();
+        self.cache_high.next = self.p1_high.val();
         self.cache_waddr.next = self.p4_entry.val();
         self.cache_write.next = self.p4_write.val();
-        self.cache_add.next = self.p4_add.val();
-        self.cache_reuse.next = self.p4_reuse.val();
-        self.shift_sum.next = self.p4_high.val();
+        self.cache_add.next = self.p3_add.val();
+        self.cache_reuse.next = self.p3_reuse.val();
+        self.shift_sum.next = self.p3_high.val();
     }
 }

@@ -198,9 +198,9 @@ impl Config {
         self.sets / self.detectors
     }
 
-    /// Bits of the sum of one vector's products: k_max products never wrap it.
+    /// Bits of the sum of one vector's products: k_max products, each of at most 2^(2·data_w − 2), never wrap it.
     pub fn vector_w(&self) -> usize {
-        self.product_w() + count_width(self.k_max)
+        self.product_w() - 1 + count_width(self.k_max)
     }
 
     /// Bits that hold a number of words of the weight ring, 0…weight_words.

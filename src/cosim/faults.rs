@@ -25,7 +25,7 @@ pub struct Fault {
 }
 
 /// Ten faults of the dense array: signs, widths, addresses, counters, multiplexers, rounding, timing, protocol.
-pub const FAULTS: [Fault; 10] = [
+pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "sign: operands multiplied unsigned",
         file: "pe.v",
@@ -53,7 +53,13 @@ pub const FAULTS: [Fault; 10] = [
     Fault {
         name: "multiplexer: psum not forwarded",
         file: "pe.v",
-        from: "if (psum_forward) begin",
+        from: "if (psum_forward_q) begin",
+        to: "if (1'b0) begin",
+    },
+    Fault {
+        name: "multiplexer: the psum before that not forwarded",
+        file: "pe.v",
+        from: "if (psum_forward_last_q) begin",
         to: "if (1'b0) begin",
     },
     Fault {
@@ -89,7 +95,7 @@ pub const FAULTS: [Fault; 10] = [
 ];
 
 /// Faults of reuse: signature, comparator, cache, Hitmap, gradient sums, flush.
-pub const REUSE_FAULTS: [Fault; 11] = [
+pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "signature: one projection shifted too far",
         file: "rpq.v",
@@ -109,7 +115,7 @@ pub const REUSE_FAULTS: [Fault; 11] = [
         to: "end else begin",
     },
     Fault {
-        name: "MCACHE: sets not emptied before an epoch's number comes back",
+        name: "MCACHE: sets not emptied when epochs come back",
         file: "mcache.v",
         from: "fills_write_enable = 1'b1;",
         to: "fills_write_enable = 1'b0;",
@@ -141,7 +147,13 @@ pub const REUSE_FAULTS: [Fault; 11] = [
     Fault {
         name: "MCACHE data: an entry just written not forwarded",
         file: "mcache_data.v",
-        from: "if (forward) begin",
+        from: "if (forward_q) begin",
+        to: "if (1'b0) begin",
+    },
+    Fault {
+        name: "MCACHE data: the entry before that not forwarded",
+        file: "mcache_data.v",
+        from: "if (forward_last_q) begin",
         to: "if (1'b0) begin",
     },
     Fault {

@@ -37,7 +37,7 @@ pub(crate) enum Role {
     Input,
     Output,
     Local,
-    Reg { reset: Option<Value> },
+    Reg { reset: Option<Value>, kept: bool },
     Const(Value),
 }
 
@@ -261,7 +261,7 @@ impl Probe for Walk {
                 return;
             }
             (Tag::Const(value), _) => Role::Const(value),
-            (Tag::Reg(reset), _) => Role::Reg { reset },
+            (Tag::Reg(reset, kept), _) => Role::Reg { reset, kept },
             (_, AtomKind::InputParameter) => Role::Input,
             (_, AtomKind::OutputParameter) => Role::Output,
             _ => Role::Local,

@@ -13,6 +13,8 @@ pub(crate) enum NetRole {
     Local,
     Reg {
         reset: Option<Value>,
+        /// Synthesis has to keep it.
+        kept: bool,
     },
     Const(Value),
     /// Input port of the child with this index.

@@ -56,8 +56,9 @@ impl<'a> Lower<'a> {
                 Role::Input => NetRole::Input,
                 Role::Output => NetRole::Output,
                 Role::Local => NetRole::Local,
-                Role::Reg { reset } => NetRole::Reg {
+                Role::Reg { reset, kept } => NetRole::Reg {
                     reset: reset.clone(),
+                    kept: *kept,
                 },
                 Role::Const(value) => NetRole::Const(value.clone()),
             };

@@ -21,6 +21,7 @@ pub struct Reg<T: Data = Value> {
     val: T,
     shape: T::Shape,
     reset: Option<T>,
+    kept: bool,
     changed: bool,
     claimed: bool,
     id: usize,
@@ -36,6 +37,7 @@ impl<T: Data> Reg<T> {
             val: T::zero(&shape),
             reset: Some(T::zero(&shape)),
             shape,
+            kept: false,
             changed: false,
             claimed: false,
             id: get_signal_id(),
@@ -55,6 +57,13 @@ impl<T: Data> Reg<T> {
     /// The same register without reset: for pipeline data that a reset valid bit guards. It starts at 0.
     pub fn without_reset(mut self) -> Self {
         self.reset = None;
+        self
+    }
+
+    /// The same register, printed with `(* keep *)`: a copy that stands beside what reads it, and that synthesis shall not
+    /// merge with equal ones elsewhere.
+    pub fn kept(mut self) -> Self {
+        self.kept = true;
         self
     }
 
@@ -110,7 +119,7 @@ impl<T: Data> Atom for Reg<T> {
     }
     fn descriptor(&self) -> TypeDescriptor {
         TypeDescriptor {
-            name: Tag::Reg(self.reset.as_ref().map(|r| r.to_value())).encode(),
+            name: Tag::Reg(self.reset.as_ref().map(|r| r.to_value()), self.kept).encode(),
             kind: T::kind(&self.shape),
         }
     }

@@ -11,8 +11,8 @@ const SEPARATOR: char = '\u{1f}';
 pub(crate) enum Tag {
     /// A port or wire.
     Signal,
-    /// A register and its reset value, if it has one.
-    Reg(Option<Value>),
+    /// A register, its reset value, if it has one, and whether synthesis has to keep it.
+    Reg(Option<Value>, bool),
     /// A sized constant.
     Const(Value),
     /// An integer parameter.
@@ -39,8 +39,15 @@ impl Tag {
         };
         let parts = match self {
             Tag::Signal => vec!["signal".into()],
-            Tag::Reg(None) => vec!["reg".into()],
-            Tag::Reg(Some(reset)) => vec!["reg".into(), value(reset)],
+            Tag::Reg(reset, kept) => {
+                let mut parts = vec![if *kept {
+                    "kept".into()
+                } else {
+                    "reg".to_string()
+                }];
+                parts.extend(reset.as_ref().map(value));
+                parts
+            }
             Tag::Const(v) => vec!["const".into(), value(v)],
             Tag::Param(n) => vec!["param".into(), n.to_string()],
             Tag::About { name, variant, doc } => {
@@ -57,8 +64,10 @@ impl Tag {
     pub(crate) fn decode(text: &str) -> Tag {
         let parts: Vec<&str> = text.split(SEPARATOR).collect();
         match parts[..] {
-            ["reg"] => Tag::Reg(None),
-            ["reg", reset] => Tag::Reg(Some(decode_value(reset))),
+            ["reg"] => Tag::Reg(None, false),
+            ["reg", reset] => Tag::Reg(Some(decode_value(reset)), false),
+            ["kept"] => Tag::Reg(None, true),
+            ["kept", reset] => Tag::Reg(Some(decode_value(reset)), true),
             ["const", v] => Tag::Const(decode_value(v)),
             ["param", n] => Tag::Param(n.parse().expect("written by encode")),
             ["about", name, variant, doc] => Tag::About {

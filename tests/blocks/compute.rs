@@ -41,31 +41,31 @@ impl Bench {
             set(&mut sim.weight_raddr, e.factor as i128);
             read[other] = e.factor;
         }
+        let updates = |e: Option<Element>| e.filter(|e| e.update).map(|e| e.psum);
+        sim.psum_bank.next = bank == 1;
         if let Some(e) = self.flight[1] {
             set(&mut sim.x, e.x);
+            sim.vector_first.next = e.first;
+            sim.psum_zero.next = e.zero;
+            sim.psum_forward.next = updates(self.flight[2]) == Some(e.psum);
+            sim.psum_forward_last.next = updates(self.flight[3]) == Some(e.psum);
+            read[bank] = e.psum;
         }
         sim.use_operand.next = self.wgrad;
         sim.operand_bank.next = other == 1;
-        if let Some(e) = self.flight[2] {
-            sim.vector_first.next = e.first;
-            read[bank] = e.psum;
-        }
-        // Forwarding compares with the element that was in this stage one cycle ago.
         sim.bank0_accumulate.next = false;
         sim.bank1_accumulate.next = false;
-        sim.psum_bank.next = bank == 1;
-        if let Some(e) = self.flight[3] {
-            sim.psum_zero.next = e.zero;
-            set(&mut sim.bank0_waddr, e.psum as i128);
-            set(&mut sim.bank1_waddr, e.psum as i128);
+        if let Some(e) = self.flight[2] {
             sim.bank0_accumulate.next = e.update && bank == 0;
             sim.bank1_accumulate.next = e.update && bank == 1;
+        }
+        if let Some(e) = self.flight[3] {
+            set(&mut sim.bank0_waddr, e.psum as i128);
+            set(&mut sim.bank1_waddr, e.psum as i128);
         }
         set(&mut sim.bank0_raddr, read[0] as i128);
         set(&mut sim.bank1_raddr, read[1] as i128);
         sim.clock();
-        let written = self.flight[3].filter(|e| e.update).map(|e| e.psum);
-        self.sim.psum_forward.next = self.flight[2].is_some_and(|e| Some(e.psum) == written);
         self.flight.rotate_right(1);
         self.flight[0] = issued;
     }
@@ -74,8 +74,8 @@ impl Bench {
     fn drained(&mut self, bank: usize, address: usize) -> i64 {
         set(&mut self.sim.bank0_raddr, address as i128);
         set(&mut self.sim.bank1_raddr, address as i128);
-        self.sim.clock();
         self.sim.drain_bank.next = bank == 1;
+        self.sim.clock();
         self.sim.settle();
         self.sim.drain_data.val().to_i64()
     }
@@ -294,22 +294,26 @@ fn mcache_data_adds_and_forwards() {
     };
     let operand = 1i128 << (config.data_w - 1);
     let mut words = vec![0i128; entries];
-    // What each entry held before the word of the last cycle was written, which is what a read in that cycle gives.
-    let (mut read, mut written): (Option<usize>, Option<(usize, i128)>) = (None, None);
-    let (mut forwarded, mut wide) = (0, [0; 2]);
+    // The entries whose addresses were given one and two cycles ago, each with what is done to it (add, write).
+    let mut read: [Option<(usize, bool, bool)>; 2] = [None; 2];
+    let mut written: Option<(usize, i128)> = None;
+    // What the RAM gave one cycle after the address.
+    let mut raw = None;
+    let (mut forwarded, mut wide) = ([0; 2], [0; 2]);
     for cycle in 0..5000 {
         let vector_sum = match rng.random_range(0..3) {
             0 => rng.random_range(-2..=2),
             1 => rng.random_range(-operand - 1..=operand),
             _ => rng.random_range(-(operand * operand)..=operand * operand),
         };
-        // The entry that was read in the cycle before is the one that the result goes to.
-        let entry = read.unwrap_or(0);
-        let forward = written.is_some_and(|(e, _)| e == entry);
-        let (add, write) = (rng.random::<bool>(), rng.random::<bool>());
+        // The entry that was read two cycles before is the one that the result goes to.
+        let (entry, add, write) = read[1].unwrap_or_default();
         let next = rng.random_range(0..entries);
+        let writes = |r: Option<(usize, bool, bool)>| r.is_some_and(|(e, _, w)| w && e == next);
+        let (forward, forward_last) = (writes(read[0]), writes(read[1]));
         sim.forward.next = forward;
-        sim.add.next = add;
+        sim.forward_last.next = forward_last;
+        sim.add.next = read[0].is_some_and(|(_, add, _)| add);
         sim.write.next = write;
         set(&mut sim.vector_sum, vector_sum);
         set(&mut sim.write_addr, entry as i128);
@@ -320,27 +324,25 @@ fn mcache_data_adds_and_forwards() {
             assert_eq!(sim.wide.val(), !fits, "cycle {cycle}: {value}");
             wide[usize::from(fits)] += 1;
         }
-        if read.is_some() {
-            assert_eq!(
-                sim.stored.val(),
-                words[entry] as i64,
-                "cycle {cycle}, forward {forward}"
-            );
-            if !forward {
-                assert_eq!(sim.read_data.val(), words[entry] as i64, "cycle {cycle}");
-            }
-            forwarded += u32::from(forward);
+        if read[1].is_some() {
+            assert_eq!(sim.stored.val(), words[entry] as i64, "cycle {cycle}");
         }
+        if let Some(raw) = raw {
+            assert_eq!(sim.read_data.val(), raw as i64, "cycle {cycle}");
+        }
+        raw = (!forward_last).then_some(words[next]);
+        forwarded[0] += u32::from(forward);
+        forwarded[1] += u32::from(forward_last);
         written = None;
         if write {
             words[entry] = wraps(vector_sum + if add { words[entry] } else { 0 });
             written = Some((entry, words[entry]));
         }
-        read = Some(next);
+        read = [Some((next, rng.random(), rng.random())), read[0]];
         sim.clock();
     }
     assert!(
-        forwarded > 100 && wide.iter().all(|n| *n > 100),
-        "{forwarded} {wide:?}"
+        forwarded.iter().chain(&wide).all(|n| *n > 100),
+        "{forwarded:?} {wide:?}"
     );
 }

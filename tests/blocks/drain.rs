@@ -39,8 +39,8 @@ struct Bench {
     banks: Vec<[Vec<Vec<i64>>; 2]>,
     jobs: Vec<Vec<Job>>,
     progress: Vec<Progress>,
-    /// Row asked for in the previous cycle.
-    row: usize,
+    /// Bank and row asked for in the previous cycle.
+    read: (usize, usize),
     served: usize,
     /// Beats to come, each with the cycle in which it comes if nothing stalls.
     expected: VecDeque<(Beat, u64)>,
@@ -71,7 +71,7 @@ impl Bench {
         Bench {
             banks: vec![[garbage.clone(), garbage]; config.sets],
             progress: (0..config.sets).map(|_| Progress::default()).collect(),
-            row: 0,
+            read: (0, 0),
             served: config.sets - 1,
             expected: VecDeque::new(),
             cycle: 0,
@@ -172,12 +172,12 @@ impl Bench {
         rounded.clamp(-half, half - 1) as i64
     }
 
-    /// The psum row asked for in the previous cycle, from the bank that is wanted now.
+    /// The psum row asked for in the previous cycle.
     fn drive_rows(&mut self) {
-        let bank = usize::from(self.sim.read_bank.val());
+        let (bank, row) = self.read;
         for s in 0..self.config.sets {
             for c in 0..self.config.pes {
-                let value = self.banks[s][bank][self.row][c];
+                let value = self.banks[s][bank][row][c];
                 set(&mut self.sim.row_word[s * self.config.pes + c], value);
             }
         }
@@ -286,7 +286,8 @@ fn run(seed: u64, config: Config, shift_mode: bool, always_ready: bool) -> u64 {
         } else {
             assert!(offered.is_none(), "an offered beat was withdrawn");
         }
-        bench.row = bench.sim.raddr.val().index();
+        let bank = usize::from(bench.sim.read_bank.val());
+        bench.read = (bank, bench.sim.raddr.val().index());
         bench.sim.clock();
     }
     panic!("no trailer");

@@ -54,7 +54,7 @@ fn needs_clock(checked: &Checked) -> bool {
 }
 
 fn needs_reset(checked: &Checked) -> bool {
-    let reg = |net: &Net| matches!(net.role, NetRole::Reg { reset: Some(_) });
+    let reg = |net: &Net| matches!(net.role, NetRole::Reg { reset: Some(_), .. });
     checked.module.nets.iter().any(reg) || checked.children.iter().any(needs_reset)
 }
 
@@ -233,7 +233,7 @@ impl<'a> Printer<'a> {
     fn clocked_processes(&mut self) -> String {
         let regs = |with_reset: bool, nets: &[Net]| -> BTreeSet<NetId> {
             let wanted = |net: &Net| match &net.role {
-                NetRole::Reg { reset } => reset.is_some() == with_reset,
+                NetRole::Reg { reset, .. } => reset.is_some() == with_reset,
                 _ => false,
             };
             let ids = nets.iter().enumerate();
@@ -272,7 +272,10 @@ impl<'a> Printer<'a> {
     fn resets(&mut self, regs: &BTreeSet<NetId>) -> String {
         let mut out = String::new();
         for reg in regs {
-            let NetRole::Reg { reset: Some(value) } = &self.writer.module.nets[*reg].role else {
+            let NetRole::Reg {
+                reset: Some(value), ..
+            } = &self.writer.module.nets[*reg].role
+            else {
                 continue;
             };
             let name = &self.writer.net_names[*reg];

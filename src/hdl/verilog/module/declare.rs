@@ -13,6 +13,7 @@ impl Printer<'_> {
         for (id, net) in self.writer.module.nets.iter().enumerate() {
             let name = &self.writer.net_names[id];
             let kind = match net.role {
+                NetRole::Reg { kept: true, .. } => "(* keep *) reg ",
                 NetRole::Reg { .. } => "reg ",
                 NetRole::Local | NetRole::ToChild(_) if variables.contains(&id) => "reg ",
                 NetRole::Local => "wire",
