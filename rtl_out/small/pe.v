@@ -61,6 +61,7 @@ module pe (
     (* keep *) reg  shift_sum_q_0;
     reg  signed [15:0] operand;
     reg  signed [15:0] factor;
+    reg  signed [15:0] factor_q;
     reg  signed [31:0] product;
     reg  signed [35:0] vector_base;
     reg  signed [35:0] vector_sum;
@@ -205,6 +206,7 @@ module pe (
         cache_low_q_0 = 1'b0;
         cache_high_q_0 = 1'b0;
         shift_sum_q_0 = 1'b0;
+        factor_q = 16'sd0;
         product = 32'sd0;
         vector_sum = 36'sd0;
         stored = 48'sd0;
@@ -227,7 +229,8 @@ module pe (
         cache_low_q_0 <= cache_low_0;
         cache_high_q_0 <= cache_high_0;
         shift_sum_q_0 <= shift_sum_0;
-        product <= x * factor;
+        factor_q <= factor;
+        product <= x * factor_q;
         vector_sum <= vector_base + $signed({{4{product[31]}}, product});
         stored <= bank0_read_data;
         if (psum_bank_q) begin

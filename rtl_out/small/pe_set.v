@@ -139,8 +139,6 @@ module pe_set (
     wire slot_loaded;
     wire [15:0] feature_beat;
     reg  p1_valid;
-    reg  [7:0] p1_weight_addr;
-    reg  [7:0] p1_position;
     reg  [7:0] p1_psum_addr;
     reg  p1_first;
     reg  p1_update;
@@ -161,6 +159,8 @@ module pe_set (
     wire forward;
     wire forward_last;
     wire reads_psum;
+    wire reads_operand;
+    reg  [7:0] position;
     wire accumulate0;
     wire accumulate1;
     wire load0;
@@ -506,9 +506,9 @@ module pe_set (
         .weight_we(pe_0_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[15:0])),
-        .weight_raddr(p1_weight_addr),
+        .weight_raddr(sequencer_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p1_bank),
+        .operand_bank(!sequencer_psum_bank),
         .vector_first(p2_first),
         .psum_zero(p2_zero),
         .psum_forward(forward),
@@ -544,9 +544,9 @@ module pe_set (
         .weight_we(pe_1_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[31:16])),
-        .weight_raddr(p1_weight_addr),
+        .weight_raddr(sequencer_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p1_bank),
+        .operand_bank(!sequencer_psum_bank),
         .vector_first(p2_first),
         .psum_zero(p2_zero),
         .psum_forward(forward),
@@ -582,9 +582,9 @@ module pe_set (
         .weight_we(pe_2_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[47:32])),
-        .weight_raddr(p1_weight_addr),
+        .weight_raddr(sequencer_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p1_bank),
+        .operand_bank(!sequencer_psum_bank),
         .vector_first(p2_first),
         .psum_zero(p2_zero),
         .psum_forward(forward),
@@ -620,9 +620,9 @@ module pe_set (
         .weight_we(pe_3_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[63:48])),
-        .weight_raddr(p1_weight_addr),
+        .weight_raddr(sequencer_weight_addr),
         .use_operand(wgrad),
-        .operand_bank(!p1_bank),
+        .operand_bank(!sequencer_psum_bank),
         .vector_first(p2_first),
         .psum_zero(p2_zero),
         .psum_forward(forward),
@@ -659,6 +659,7 @@ module pe_set (
     assign forward = p3_update && (p3_bank == p2_bank) && (p3_psum_addr == p2_psum_addr);
     assign forward_last = p4_update && (p4_bank == p2_bank) && (p4_psum_addr == p2_psum_addr);
     assign reads_psum = p2_update && p2_valid;
+    assign reads_operand = wgrad && issue;
     assign accumulate0 = p3_update && !p3_bank;
     assign accumulate1 = p3_update && p3_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;
@@ -690,10 +691,12 @@ module pe_set (
         features_bank = sequencer_bank;
         features_addr = sequencer_addr;
         features_in_image = sequencer_in_image;
+        position = sequencer_position;
         if (reuse_q_0) begin
             features_bank = reuse_0_bank;
             features_addr = reuse_0_addr;
             features_in_image = reuse_0_nonzero;
+            position = reuse_0_walk_position;
             room_tile = sequencer_room_tile && reuse_0_room_tile;
             room_program = sequencer_no_tile && reuse_0_idle;
             range_error = sequencer_range_error || reuse_0_range_error;
@@ -739,8 +742,8 @@ module pe_set (
 
     always @(*) begin
         raddr0 = drain_raddr;
-        if (wgrad && p1_valid && p1_bank) begin
-            raddr0 = p1_position;
+        if (reads_operand && sequencer_psum_bank) begin
+            raddr0 = position;
         end
         if (reads_psum && !p2_bank) begin
             raddr0 = p2_psum_addr;
@@ -749,8 +752,8 @@ module pe_set (
 
     always @(*) begin
         raddr1 = drain_raddr;
-        if (wgrad && p1_valid && !p1_bank) begin
-            raddr1 = p1_position;
+        if (reads_operand && !sequencer_psum_bank) begin
+            raddr1 = position;
         end
         if (reads_psum && p2_bank) begin
             raddr1 = p2_psum_addr;
@@ -774,8 +777,6 @@ module pe_set (
     end
 
     initial begin
-        p1_weight_addr = 8'd0;
-        p1_position = 8'd0;
         p1_psum_addr = 8'd0;
         p1_first = 1'b0;
         p1_update = 1'b0;
@@ -793,8 +794,6 @@ module pe_set (
     end
 
     always @(posedge clk) begin
-        p1_weight_addr <= sequencer_weight_addr;
-        p1_position <= sequencer_position;
         p1_psum_addr <= sequencer_psum_addr;
         p1_first <= sequencer_vector_first;
         p1_update <= sequencer_psum_update;
@@ -813,7 +812,6 @@ module pe_set (
             p1_first <= reuse_0_vector_first;
             p1_update <= reuse_0_psum_update;
             p1_zero <= reuse_0_psum_zero;
-            p1_position <= reuse_0_walk_position;
         end
     end
 

@@ -134,8 +134,6 @@ module set_reuse (
     reg  [6:0] p5_entry;
     reg  p1_valid;
     reg  p1_one;
-    reg  p1_factor;
-    reg  p1_low;
     reg  p1_high;
     reg  p1_write;
     reg  p1_add;
@@ -173,9 +171,6 @@ module set_reuse (
     wire walker_cache_write;
     wire walker_cache_add;
     wire walker_cache_reuse;
-    wire walker_use_cache;
-    wire walker_cache_low;
-    wire walker_cache_high;
 
     detect_front front (
         .clk(clk),
@@ -336,9 +331,9 @@ module set_reuse (
         .cache_write(walker_cache_write),
         .cache_add(walker_cache_add),
         .cache_reuse(walker_cache_reuse),
-        .use_cache(walker_use_cache),
-        .cache_low(walker_cache_low),
-        .cache_high(walker_cache_high),
+        .use_cache(use_cache),
+        .cache_low(cache_low),
+        .cache_high(cache_high),
         .k_now(walk_k),
         .step_cgroup(walk_step_cgroup),
         .step_pass(walk_step_pass),
@@ -350,9 +345,6 @@ module set_reuse (
     );
 
     assign one = p2_one;
-    assign use_cache = p1_factor;
-    assign cache_low = p1_low;
-    assign cache_high = p1_high;
     assign cache_forward = p3_write && (p3_entry == p2_entry);
     assign cache_forward_last = p4_write && (p4_entry == p2_entry);
     assign cache_waddr = p4_entry;
@@ -364,8 +356,8 @@ module set_reuse (
 
     always @(*) begin
         cache_raddr = p2_entry;
-        if (p1_valid && p1_factor) begin
-            cache_raddr = p1_entry;
+        if (walk_issue && use_cache) begin
+            cache_raddr = walker_entry;
         end
     end
 
@@ -392,8 +384,6 @@ module set_reuse (
         p4_entry = 7'd0;
         p5_entry = 7'd0;
         p1_one = 1'b0;
-        p1_factor = 1'b0;
-        p1_low = 1'b0;
         p1_high = 1'b0;
         p1_write = 1'b0;
         p1_add = 1'b0;
@@ -410,9 +400,7 @@ module set_reuse (
     always @(posedge clk) begin
         p1_entry <= walker_entry;
         p1_one <= walker_one;
-        p1_factor <= walker_use_cache;
-        p1_low <= walker_cache_low;
-        p1_high <= walker_cache_high;
+        p1_high <= cache_high;
         p1_write <= walker_cache_write;
         p1_add <= walker_cache_add;
         p1_reuse <= walker_cache_reuse;

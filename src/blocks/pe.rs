@@ -9,15 +9,15 @@ use crate::hdl::prelude::*;
 /// All control comes from the set, registered, in the cycle in which the stage needs it; all PEs of a set get the same.
 ///
 /// ```text
-///  cycle    u+1            u+2            u+3                u+4
-///  x ───────────────────►┌─────┐
-///  weight_raddr►[weights]►│  ×  │─► product ─► + ─► vector ─► + ─► psum bank 0 / 1 (write)
-///  bank_raddr ─►[bank]───►└─────┘             ▲ (vector_first)  ▲
-///               (operand)                                       │
-///           bank_raddr ─►[bank]─► or the sum of this cycle ─► stored
-///                                 (psum_forward), or the last
-///                                 one (psum_forward_last), or 0
-///  bank_raddr ─►[bank]───────────────────────────► drain_data
+///  cycle    u              u+1            u+2           u+3                u+4
+///  x ──────────────────────────────────►┌─────┐
+///  weight_raddr►[weights]─► factor ────►│  ×  │─► product ─► + ─► vector ─► + ─► psum bank 0 / 1 (write)
+///  bank_raddr ─►[bank]──────┘           └─────┘             ▲ (vector_first)  ▲
+///               (operand)                                                     │
+///                         bank_raddr ─►[bank]─► or the sum of this cycle ─► stored
+///                                               (psum_forward), or the last
+///                                               one (psum_forward_last), or 0
+///  bank_raddr ─►[bank]─► drain_data
 /// ```
 ///
 /// What chooses in every bit of a word is given one cycle before it counts and kept in a register of this PE: one register for
@@ -30,9 +30,9 @@ use crate::hdl::prelude::*;
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
 ///
 /// With reuse ([`Config::reuse`]) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
-/// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u+1 (a factor, as the operand).
+/// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u (a factor, as the operand).
 ///
-/// A bank may be read by the accumulation (u+2), as operand (u+1) or by the drain, one of them a cycle: the set decides
+/// A bank may be read by the accumulation (u+2), as operand (u) or by the drain, one of them a cycle: the set decides
 /// by `bank*_raddr`. The test `pe_multiplies_and_accumulates` drives it through both modes.
 #[derive(LogicBlock)]
 pub struct Pe {
@@ -44,11 +44,11 @@ pub struct Pe {
     pub weight_waddr: Sig<In>,
     /// Weight or operand to write; an operand takes the low bits of a psum's word, the others are left open.
     pub load_data: Sig<In>,
-    /// Weight ring read address (u+1).
+    /// Weight ring read address (u).
     pub weight_raddr: Sig<In>,
-    /// Multiply by the operand instead of the weight (u+1).
+    /// Multiply by the operand instead of the weight (u).
     pub use_operand: Bit<In>,
-    /// Bank that the operand comes from (u+1).
+    /// Bank that the operand comes from (u).
     pub operand_bank: Bit<In>,
     /// The product starts a new vector sum (u+2).
     pub vector_first: Bit<In>,
@@ -80,7 +80,7 @@ pub struct Pe {
     pub drain_bank: Bit<In>,
     /// Word of that bank, one cycle after its address.
     pub drain_data: Sig<Out>,
-    /// MCACHE entry to read (u+2; as factor u+1).
+    /// MCACHE entry to read (u+2; as factor u).
     pub cache_raddr: Vec<Sig<In>>,
     /// The element before writes that entry (u+2).
     pub cache_forward: Vec<Bit<In>>,
@@ -94,11 +94,11 @@ pub struct Pe {
     pub cache_add: Vec<Bit<In>>,
     /// The psum takes the entry's word instead of the vector sum (u+3).
     pub cache_reuse: Vec<Bit<In>>,
-    /// Multiply by the entry's word (u+1).
+    /// Multiply by the entry's word (u).
     pub use_cache: Vec<Bit<In>>,
-    /// … only by its low DATA_W − 1 bits (u+1).
+    /// … only by its low DATA_W − 1 bits (u).
     pub cache_low: Vec<Bit<In>>,
-    /// … only by the bits above these (u+1).
+    /// … only by the bits above these (u).
     pub cache_high: Vec<Bit<In>>,
     /// The vector sum is one of such high parts: it counts 2^(DATA_W − 1) times (u+3).
     pub shift_sum: Vec<Bit<In>>,
@@ -124,6 +124,7 @@ pub struct Pe {
     shift_sum_q: Vec<BitReg>,
     operand: Sig<Local>,
     factor: Sig<Local>,
+    factor_q: Reg,
     product: Reg,
     vector_base: Sig<Local>,
     vector_sum: Reg,
@@ -212,6 +213,7 @@ impl Pe {
             shift_sum_q: own_flag(),
             operand: Sig::signed(data),
             factor: Sig::signed(data),
+            factor_q: Reg::signed(data).without_reset(),
             product: Reg::signed(2 * data).without_reset(),
             vector_base: Sig::signed(vector),
             vector_sum: Reg::signed(vector).without_reset(),
@@ -282,7 +284,8 @@ impl Logic for Pe {
                 }
             }
         }
-        self.product.next = self.x.val() * self.factor.val();
+        self.factor_q.next = self.factor.val();
+        self.product.next = self.x.val() * self.factor_q.val();
 
         // The choice stands before the adder, as in a DSP: product, adder and vector sum are one of them.
         self.vector_base.next = self.vector_sum.val();

@@ -204,8 +204,6 @@ pub struct PeSet {
     slot_loaded: Bit<Local>,
     feature_beat: Sig<Local>,
     p1_valid: BitReg,
-    p1_weight_addr: Reg,
-    p1_position: Reg,
     p1_psum_addr: Reg,
     p1_first: BitReg,
     p1_update: BitReg,
@@ -226,6 +224,8 @@ pub struct PeSet {
     forward: Bit<Local>,
     forward_last: Bit<Local>,
     reads_psum: Bit<Local>,
+    reads_operand: Bit<Local>,
+    position: Sig<Local>,
     accumulate0: Bit<Local>,
     accumulate1: Bit<Local>,
     load0: Bit<Local>,
@@ -306,8 +306,7 @@ impl Logic for PeSet {
 
         // Control pipeline.
         self.p1_valid.next = self.sequencer.issue.val();
-        self.p1_weight_addr.next = self.sequencer.weight_addr.val();
-        self.p1_position.next = self.sequencer.position.val();
+        self.position.next = self.sequencer.position.val();
         self.p1_psum_addr.next = self.sequencer.psum_addr.val();
         self.p1_first.next = self.sequencer.vector_first.val();
         self.p1_update.next = self.sequencer.psum_update.val();
@@ -412,7 +411,7 @@ impl Logic for PeSet {
                 self.p1_first.next = self.reuse[r].vector_first.val();
                 self.p1_update.next = self.reuse[r].psum_update.val();
                 self.p1_zero.next = self.reuse[r].psum_zero.val();
-                self.p1_position.next = self.reuse[r].walk_position.val();
+                self.position.next = self.reuse[r].walk_position.val();
                 self.room_tile.next =
                     self.sequencer.room_tile.val() && self.reuse[r].room_tile.val();
                 self.room_program.next = self.sequencer.no_tile.val() && self.reuse[r].idle.val();
@@ -459,16 +458,17 @@ impl Logic for PeSet {
         if self.load1.val() {
             self.waddr1.next = self.load_row.val();
         }
+        self.reads_operand.next = self.wgrad.val() && self.sequencer.issue.val();
         self.raddr0.next = self.drain_raddr.val();
-        if self.wgrad.val() && self.p1_valid.val() && self.p1_bank.val() {
-            self.raddr0.next = self.p1_position.val();
+        if self.reads_operand.val() && self.sequencer.psum_bank.val() {
+            self.raddr0.next = self.position.val();
         }
         if self.reads_psum.val() && !self.p2_bank.val() {
             self.raddr0.next = self.p2_psum_addr.val();
         }
         self.raddr1.next = self.drain_raddr.val();
-        if self.wgrad.val() && self.p1_valid.val() && !self.p1_bank.val() {
-            self.raddr1.next = self.p1_position.val();
+        if self.reads_operand.val() && !self.sequencer.psum_bank.val() {
+            self.raddr1.next = self.position.val();
         }
         if self.reads_psum.val() && self.p2_bank.val() {
             self.raddr1.next = self.p2_psum_addr.val();
@@ -482,9 +482,9 @@ impl Logic for PeSet {
             self.pe[c].weight_we.next =
                 self.row_we.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].weight_waddr.next = self.sequencer.weight_write_addr.val();
-            self.pe[c].weight_raddr.next = self.p1_weight_addr.val();
+            self.pe[c].weight_raddr.next = self.sequencer.weight_addr.val();
             self.pe[c].use_operand.next = self.wgrad.val();
-            self.pe[c].operand_bank.next = !self.p1_bank.val();
+            self.pe[c].operand_bank.next = !self.sequencer.psum_bank.val();
             self.pe[c].vector_first.next = self.p2_first.val();
             self.pe[c].psum_zero.next = self.p2_zero.val();
             self.pe[c].psum_forward.next = self.forward.val();

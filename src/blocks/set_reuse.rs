@@ -176,13 +176,13 @@ pub struct SetReuse {
     pub psum_zero: Bit<Out>,
     /// 1 takes the place of the element (u+2).
     pub one: Bit<Out>,
-    /// The MCACHE word is the factor (u+1).
+    /// The MCACHE word is the factor (u).
     pub use_cache: Bit<Out>,
-    /// … its low part (u+1).
+    /// … its low part (u).
     pub cache_low: Bit<Out>,
-    /// … its high part (u+1).
+    /// … its high part (u).
     pub cache_high: Bit<Out>,
-    /// Entry to read (u+2; as factor u+1).
+    /// Entry to read (u+2; as factor u).
     pub cache_raddr: Sig<Out>,
     /// The element before writes it (u+2).
     pub cache_forward: Bit<Out>,
@@ -209,8 +209,6 @@ pub struct SetReuse {
     p5_entry: Reg,
     p1_valid: BitReg,
     p1_one: BitReg,
-    p1_factor: BitReg,
-    p1_low: BitReg,
     p1_high: BitReg,
     p1_write: BitReg,
     p1_add: BitReg,
@@ -376,8 +374,6 @@ impl Logic for SetReuse {
         self.p1_valid.next = self.walker.issue.val();
         self.p1_entry.next = self.walker.entry.val();
         self.p1_one.next = self.walker.one.val();
-        self.p1_factor.next = self.walker.use_cache.val();
-        self.p1_low.next = self.walker.cache_low.val();
         self.p1_high.next = self.walker.cache_high.val();
         self.p1_write.next = self.walker.cache_write.val();
         self.p1_add.next = self.walker.cache_add.val();
@@ -404,13 +400,13 @@ impl Logic for SetReuse {
         self.cache_forward_last.next =
             self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
         self.cache_raddr.next = self.p2_entry.val();
-        if self.p1_valid.val() && self.p1_factor.val() {
-            self.cache_raddr.next = self.p1_entry.val();
+        if self.walker.issue.val() && self.walker.use_cache.val() {
+            self.cache_raddr.next = self.walker.entry.val();
         }
         self.one.next = self.p2_one.val();
-        self.use_cache.next = self.p1_factor.val();
-        self.cache_low.next = self.p1_low.val();
-        self.cache_high.next = self.p1_high.val();
+        self.use_cache.next = self.walker.use_cache.val();
+        self.cache_low.next = self.walker.cache_low.val();
+        self.cache_high.next = self.walker.cache_high.val();
         self.cache_waddr.next = self.p4_entry.val();
         self.cache_write.next = self.p4_write.val();
         self.cache_add.next = self.p3_add.val();

@@ -35,9 +35,9 @@ impl Bench {
     fn cycle(&mut self, issued: Option<Element>) {
         let (sim, bank) = (&mut self.sim, self.bank);
         let other = 1 - bank;
-        // The banks' read addresses: the accumulating one in u+3, the operand one in u+1.
+        // The banks' read addresses: the accumulating one in u+2, the operand one in u.
         let mut read = [0; 2];
-        if let Some(e) = self.flight[0] {
+        if let Some(e) = issued {
             set(&mut sim.weight_raddr, e.factor as i128);
             read[other] = e.factor;
         }

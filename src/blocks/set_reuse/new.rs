@@ -119,8 +119,6 @@ impl SetReuse {
             p5_entry: entry(),
             p1_valid: BitReg::new(),
             p1_one: flag(),
-            p1_factor: flag(),
-            p1_low: flag(),
             p1_high: flag(),
             p1_write: flag(),
             p1_add: flag(),
