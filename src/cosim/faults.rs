@@ -29,8 +29,8 @@ pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "sign: operands multiplied unsigned",
         file: "pe.v",
-        from: "product <= x * factor;",
-        to: "product <= $unsigned(x) * factor;",
+        from: "product <= x * factor_q;",
+        to: "product <= $unsigned(x) * factor_q;",
     },
     Fault {
         name: "width: raw results cut to 32 bits",
@@ -277,18 +277,18 @@ mod tests {
         let rtl = Rtl::from_text("pe", "module pe;\nendmodule\n", vec![]);
         let error = FAULTS[0].apply(&rtl).unwrap_err().to_string();
         assert!(
-            error.contains("does not contain `product <= x * factor;`"),
+            error.contains("does not contain `product <= x * factor_q;`"),
             "{error}"
         );
         let fits = Rtl::from_text(
             "pe",
-            "product <= x * factor; product <= x * factor;",
+            "product <= x * factor_q; product <= x * factor_q;",
             vec![],
         );
         let text = FAULTS[0].apply(&fits).unwrap().sources[0].1.clone();
         assert_eq!(
             text,
-            "product <= $unsigned(x) * factor; product <= x * factor;"
+            "product <= $unsigned(x) * factor_q; product <= x * factor_q;"
         );
     }
 }
