@@ -24,7 +24,7 @@ pub struct Fault {
     pub to: &'static str,
 }
 
-/// Ten faults of the dense array: signs, widths, addresses, counters, multiplexers, rounding, timing, protocol.
+/// Faults of the dense array: signs, widths, addresses, counters, multiplexers, rounding, timing, protocol.
 pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "sign: operands multiplied unsigned",
