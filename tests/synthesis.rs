@@ -40,7 +40,8 @@ fn synthesised(yosys: &Path, design: &Design, text: &str, first: &str, said: &st
         .unwrap();
     assert!(
         done.status.success(),
-        "{}",
+        "{}: {}",
+        done.status,
         String::from_utf8_lossy(&done.stderr)
     );
     fs::read_to_string(folder.path().join("said")).unwrap()

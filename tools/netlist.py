@@ -97,7 +97,7 @@ def netlist(cells, module, texts, timeout):
         except subprocess.TimeoutExpired:
             area.fail(1, f"{module}: Yosys stopped after {timeout} s (--timeout)")
         if done.returncode:
-            area.fail(1, f"{module}: Yosys failed\n{done.stderr[-2000:]}")
+            area.fail(1, f"{module}: Yosys failed, exit {done.returncode} (log: {folder / 'yosys.log'})\n{done.stderr[-2000:]}")
         (folder / f"{module}.v").rename(kept)
     counted = re.findall(r"^ +(\d+) +(?:\S+ +)?([A-Z]\w+|\$_\w+)$", (folder / "stat.txt").read_text(), re.MULTILINE)
     most = sorted(((int(n), kind) for n, kind in counted), reverse=True)[:8]
