@@ -288,9 +288,12 @@ fn narrow_operands_and_accumulators_agree() {
 
 /// A decision a cycle later, as the cycle model says; insertions forwarded to the next vector.
 #[test]
-fn tags_in_block_ram_agree() {
-    let tags = ("# tags = \"block_ram\"", "tags = \"block_ram\"");
-    agrees("tiny_block", &[tags], "100");
+fn tags_read_in_a_cycle_of_their_own_agree() {
+    for kind in ["block_ram", "lut_ram_registered"] {
+        let key = format!("tags = \"{kind}\"");
+        let tags = ("# tags = \"block_ram\"", key.as_str());
+        agrees(&format!("tiny_{kind}"), &[tags], "100");
+    }
 }
 
 #[test]

@@ -20,11 +20,14 @@ pub enum DrainState {
 /// trailer.
 ///
 /// ```text
-///  request[s] ─► round robin ─► D0: row address ─► D1: psum row ─► set mux, beat mux ─► D2: lanes
-///                                                        D2 ─► [output packer] ─► D3 ─► m_axis
+///  request[s] ─► round robin ─► row address ─► D0: [psum RAM] ─► D1: psum row ─► set mux, beat mux ─► D2: lanes
+///                                                                       D2 ─► [output packer] ─► D3 ─► m_axis
 /// ```
 ///
-/// **Latency** what is addressed in cycle c leaves from c+4; arbitration takes one cycle and the header one.
+/// A row's address is given one cycle ahead of its D0, from registers that say where the next row begins, so that the PEs
+/// keep the word in a register ([`Pe`](super::pe::Pe)).
+///
+/// **Latency** what is in D0 in cycle c leaves from c+4; arbitration takes one cycle and the header one.
 /// **Back-pressure** the whole pipeline stands still while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
 /// **Parameters** `sets`, `pes`, `bus_w`, `data_w`, `acc_w`, `tile`.
 ///
@@ -57,12 +60,14 @@ pub struct Drain {
     pub request_tag: Vec<Sig<In>>,
     /// Per set: its pass.
     pub request_pass: Vec<Sig<In>>,
-    /// Psum words of all sets: PE c of set s is word s·C + c.
+    /// Psum words of all sets, of the row that was in D0 when `take` was 1 last: PE c of set s is word s·C + c.
     pub row_word: Vec<Sig<In>>,
-    /// Row to read, for all sets.
+    /// Row to read, for all sets: that of D0 in the next cycle.
     pub raddr: Sig<Out>,
     /// Its bank.
     pub read_bank: Bit<Out>,
+    /// The row whose address was given a cycle ago is taken; its words stand until the next one is.
+    pub take: Bit<Out>,
     /// Per set: the last beat of its bank was addressed.
     pub addressed: Vec<Bit<Out>>,
     /// Per set: bank 0 was read.
@@ -100,10 +105,12 @@ pub struct Drain {
     tag: Reg,
     pass: Reg,
     row: Reg,
+    row_after: Reg,
+    row_last: BitReg,
     beat: Reg,
+    beat_after: Sig<Local>,
+    beat_last: BitReg,
     last_beat: Sig<Local>,
-    beat_last: Bit<Local>,
-    row_last: Bit<Local>,
     push_header: Bit<Local>,
     push_data: Bit<Local>,
     push_trailer: Bit<Local>,
@@ -112,7 +119,6 @@ pub struct Drain {
     d1_data: BitReg,
     d1_trailer: BitReg,
     d1_last: BitReg,
-    d1_row: Reg,
     d1_set: Reg,
     d1_bank: BitReg,
     d1_lane: Vec<BitReg>,
@@ -184,8 +190,7 @@ impl Logic for Drain {
         if self.shift_mode.val() {
             self.last_beat.next = unsigned_cast((self.pes.val() - 1) >> self.shift_lane_w.val());
         }
-        self.beat_last.next = self.beat.val() == self.last_beat.val();
-        self.row_last.next = self.row.val() == self.rows_m1.val();
+        self.beat_after.next = self.beat.val() + 1;
         self.push_header.next = (self.state.val() == DrainState::Header) && self.enable.val();
         self.push_data.next = (self.state.val() == DrainState::Rows) && self.enable.val();
         self.push_last.next = self.push_data.val() && self.beat_last.val() && self.row_last.val();
@@ -195,6 +200,9 @@ impl Logic for Drain {
             && self.enable.val();
         match self.state.val() {
             DrainState::Idle => {
+                self.row.next = 0.into();
+                self.row_after.next = 1.into();
+                self.beat.next = 0.into();
                 if self.found_any.val() {
                     self.state.next = DrainState::Header;
                     self.served.next = self.pick.val();
@@ -214,15 +222,19 @@ impl Logic for Drain {
                 if self.enable.val() {
                     self.state.next = DrainState::Rows;
                 }
-                self.row.next = 0.into();
-                self.beat.next = 0.into();
+                self.row_last.next = !self.rows_m1.val().any();
+                self.beat_last.next = !self.last_beat.val().any();
             }
             DrainState::Rows => {
                 if self.enable.val() {
-                    self.beat.next = self.beat.val() + 1;
+                    self.beat.next = self.beat_after.val();
+                    self.beat_last.next = self.beat_after.val() == self.last_beat.val();
                     if self.beat_last.val() {
                         self.beat.next = 0.into();
-                        self.row.next = self.row.val() + 1;
+                        self.beat_last.next = !self.last_beat.val().any();
+                        self.row.next = self.row_after.val();
+                        self.row_after.next = self.row_after.val() + 1;
+                        self.row_last.next = self.row_after.val() == self.rows_m1.val();
                         if self.row_last.val() {
                             self.state.next = DrainState::Idle;
                         }
@@ -231,21 +243,20 @@ impl Logic for Drain {
             }
             _ => {}
         }
-        // While the pipeline stands still, the row in D1 is read again.
+        // The row that is in D0 in the next cycle. While the pipeline stands still it is read again.
         self.raddr.next = self.row.val();
-        self.read_bank.next = self.bank.val();
-        if !self.enable.val() {
-            self.raddr.next = self.d1_row.val();
-            self.read_bank.next = self.d1_bank.val();
+        if self.push_data.val() && self.beat_last.val() {
+            self.raddr.next = self.row_after.val();
         }
+        self.read_bank.next = self.bank.val();
+        self.take.next = self.enable.val();
 
-        // D1: the row is there.
+        // D1: the row is in the PEs' registers.
         if self.enable.val() {
             self.d1_header.next = self.push_header.val();
             self.d1_data.next = self.push_data.val();
             self.d1_trailer.next = self.push_trailer.val();
             self.d1_last.next = self.push_last.val();
-            self.d1_row.next = self.row.val();
             self.d1_set.next = self.set.val();
             self.d1_bank.next = self.bank.val();
             // Which lanes of the beat have a PE with a filter.

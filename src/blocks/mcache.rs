@@ -21,17 +21,18 @@ use crate::reuse::State;
 /// there must be no vector (a detector takes a new group one cycle later at the earliest), and the one after `clear`.
 /// After reset `sets` such cycles go by before `ready`, so nothing depends on what memories hold at power-up.
 ///
-/// With tags in block RAM ([`Tags::BlockRam`]) all but the index comes a cycle later, because these read in a cycle. A
+/// With tags in block RAM ([`Tags::BlockRam`]), or in LUT RAM with a register behind it ([`Tags::LutRamRegistered`]), all
+/// but the index comes a cycle later, because reading takes a cycle. A
 /// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
 /// itself, which is still in the output register.
 ///
-/// **Latency** a vector in cycle z+4 gives its result in z+5, with tags in block RAM in z+6; an insertion is seen by
+/// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6; an insertion is seen by
 /// the vector of the next cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers
 /// of two; `mcache.tags`; `sig_w` at least log2(sets), at most 128. An entry is numbered set·ways + way.
 ///
 /// The test `mcache_decides_as_a_search_through_the_group` compares it with a search through all earlier vectors, over
-/// many rounds of epochs and for both kinds of tags; the gate tests `mcache`, `mcache_of_few_entries` and
-/// `mcache_in_block_ram` its Verilog with it.
+/// many rounds of epochs and for all kinds of tags; the gate tests `mcache`, `mcache_of_few_entries`, `mcache_registered`
+/// and `mcache_in_block_ram` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Mcache {
     /// START, or an error: nothing is on its way, and the group has ended.
@@ -58,12 +59,13 @@ pub struct Mcache {
     pub tag: Sig<Out>,
     lut_tags: Vec<LutRam>,
     block_tags: Vec<Ram>,
+    tags_q: Vec<Reg>,
     fills: LutRam,
     helds: LutRam,
     first_way: Const,
     comparator: SignatureComparator,
     index: Sig<Local>,
-    // With block RAM: the vector a cycle later.
+    // With tags that are read in a cycle of their own: the vector a cycle later.
     valid_q: Vec<BitReg>,
     last_q: Vec<BitReg>,
     zero_q: Vec<BitReg>,
@@ -96,6 +98,7 @@ pub struct Mcache {
     tag_out: Reg,
     ways: Param,
     lut_ways: Param,
+    registered_ways: Param,
     block_ways: Param,
     delay: Param,
     slices: Param,
@@ -119,9 +122,10 @@ impl Mcache {
             0 => 0,
             bits => config.sig_w.div_ceil(bits),
         };
-        let (lut_ways, block_ways) = match config.mcache.tags {
-            Tags::LutRam => (ways, 0),
-            Tags::BlockRam => (0, ways),
+        let (lut_ways, registered_ways, block_ways) = match config.mcache.tags {
+            Tags::LutRam => (ways, 0, 0),
+            Tags::LutRamRegistered => (ways, ways, 0),
+            Tags::BlockRam => (0, 0, ways),
         };
         let delay = config.mcache.tag_cycles();
         let (index_w, fill_w) = (index_width(sets), config.mcache.fill_w());
@@ -153,6 +157,9 @@ impl Mcache {
                         .ignoring_collisions()
                         .in_blocks()
                 })
+                .collect(),
+            tags_q: (0..registered_ways)
+                .map(|_| Reg::unsigned(config.sig_w).without_reset())
                 .collect(),
             fills: LutRam::unsigned(index_w + fill_w, sets),
             helds: LutRam::unsigned(ways, sets),
@@ -188,6 +195,7 @@ impl Mcache {
             tag_out: Reg::unsigned(config.sig_w).without_reset(),
             ways: Param::new(ways),
             lut_ways: Param::new(lut_ways),
+            registered_ways: Param::new(registered_ways),
             block_ways: Param::new(block_ways),
             delay: Param::new(delay),
             slices: Param::new(slices),
@@ -220,7 +228,7 @@ impl Logic for Mcache {
                 self.index.val() ^ unsigned_cast(self.signature.val() >> (i * self.set_bits.val()));
         }
 
-        // The vector that is decided: this one, or with block RAM the one before.
+        // The vector that is decided: this one, or the one before if its tags are read in a cycle of their own.
         self.valid_now.next = self.valid.val();
         self.last_now.next = self.last.val();
         self.zero_now.next = self.zero.val();
@@ -259,6 +267,11 @@ impl Logic for Mcache {
         for w in 0..self.lut_ways.val() {
             self.lut_tags[w].read_address.next = self.index_now.val();
             self.comparator.tag[w].next = self.lut_tags[w].read_data.val();
+        }
+        for w in 0..self.registered_ways.val() {
+            self.lut_tags[w].read_address.next = self.index.val();
+            self.tags_q[w].next = self.lut_tags[w].read_data.val();
+            self.comparator.tag[w].next = self.tags_q[w].val();
         }
         for w in 0..self.block_ways.val() {
             self.block_tags[w].read_enable.next = self.valid.val();

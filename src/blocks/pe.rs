@@ -17,7 +17,7 @@ use crate::hdl::prelude::*;
 ///                         bank_raddr ─►[bank]─► or the sum of this cycle ─► stored
 ///                                               (psum_forward), or the last
 ///                                               one (psum_forward_last), or 0
-///  bank_raddr ─►[bank]─► drain_data
+///  bank_raddr ─►[bank]─► drain_data (when drain_take)
 /// ```
 ///
 /// What chooses in every bit of a word is given one cycle before it counts and kept in a register of this PE: one register for
@@ -78,7 +78,9 @@ pub struct Pe {
     pub bank1_load: Bit<In>,
     /// Bank that the drain reads, with the address.
     pub drain_bank: Bit<In>,
-    /// Word of that bank, one cycle after its address.
+    /// The drain takes the word read in this cycle, one after its address.
+    pub drain_take: Bit<In>,
+    /// The word taken last.
     pub drain_data: Sig<Out>,
     /// MCACHE entry to read (u+2; as factor u).
     pub cache_raddr: Vec<Sig<In>>,
@@ -122,6 +124,7 @@ pub struct Pe {
     cache_low_q: Vec<BitReg>,
     cache_high_q: Vec<BitReg>,
     shift_sum_q: Vec<BitReg>,
+    drained: Reg,
     operand: Sig<Local>,
     factor: Sig<Local>,
     factor_q: Reg,
@@ -180,6 +183,7 @@ impl Pe {
             bank0_load: Bit::new(),
             bank1_load: Bit::new(),
             drain_bank: Bit::new(),
+            drain_take: Bit::new(),
             drain_data: Sig::signed(acc),
             cache_raddr: entry(),
             cache_forward: flag(),
@@ -211,6 +215,7 @@ impl Pe {
             cache_low_q: own_flag(),
             cache_high_q: own_flag(),
             shift_sum_q: own_flag(),
+            drained: Reg::signed(acc).without_reset(),
             operand: Sig::signed(data),
             factor: Sig::signed(data),
             factor_q: Reg::signed(data).without_reset(),
@@ -348,9 +353,12 @@ impl Logic for Pe {
         self.bank1.read_enable.next = true;
         self.bank1.read_address.next = self.bank1_raddr.val();
 
-        self.drain_data.next = self.bank0.read_data.val();
-        if self.drain_bank_q.val() {
-            self.drain_data.next = self.bank1.read_data.val();
+        if self.drain_take.val() {
+            self.drained.next = self.bank0.read_data.val();
+            if self.drain_bank_q.val() {
+                self.drained.next = self.bank1.read_data.val();
+            }
         }
+        self.drain_data.next = self.drained.val();
     }
 }

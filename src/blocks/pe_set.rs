@@ -16,11 +16,11 @@ use crate::hdl::prelude::*;
 ///          ├─► feature_buffer ────────────────────► x (u+2)   │
 ///          └─► weight rings, operand bank                     ▼
 ///                                        PE 0 … PE C-1: × (u+2), vector sum (u+3), psum (u+4)
-///  drain ◄── one psum row: bank word `drain_raddr` of every PE, one cycle later
+///  drain ◄── one psum row: bank word `drain_raddr` of every PE, when `drain_take` is 1 a cycle later
 /// ```
 ///
 /// **Latency** an element issued in cycle u is in its psum bank from u+5; a drain address given in cycle d gives the
-/// row in d+1. **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
+/// row from d+2 on if `drain_take` is 1 in d+1. **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
 /// **Parameters** as [`SetSequencer`], [`FeatureBuffer`] and [`Pe`]; `pes` 1 or more.
 ///
 /// `mercury cosim` computes whole operations with it; the test `pe_set` in `tests/block_gate.rs` compares its Verilog
@@ -83,6 +83,8 @@ pub struct PeSet {
     pub drain_raddr: Sig<In>,
     /// Drain: bank whose word is wanted (in the cycle after the address).
     pub drain_read_bank: Bit<In>,
+    /// The drain takes the row whose address was given a cycle ago.
+    pub drain_take: Bit<In>,
     /// Drain: the last beat of the requested bank was addressed.
     pub drain_addressed: Bit<In>,
     /// Drain: bank 0 was read.
@@ -501,6 +503,7 @@ impl Logic for PeSet {
             self.pe[c].bank1_load.next =
                 self.load1.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].drain_bank.next = self.drain_read_bank.val();
+            self.pe[c].drain_take.next = self.drain_take.val();
             self.drain_row[c].next = self.pe[c].drain_data.val();
         }
     }

@@ -100,7 +100,7 @@ pub struct Mcache {
     pub sets: usize,
     /// Ways, all compared in parallel.
     pub ways: usize,
-    /// Memory of the tags: `"lut_ram"` (default) or `"block_ram"`.
+    /// Memory of the tags: `"lut_ram"` (default), `"lut_ram_registered"` or `"block_ram"`.
     #[serde(default, skip_serializing_if = "Tags::is_default")]
     pub tags: Tags,
 }
@@ -112,6 +112,9 @@ pub enum Tags {
     /// LUT RAM, read in the cycle of the look-up.
     #[default]
     LutRam,
+    /// LUT RAM with a register behind it: half as long a path, a flip-flop for each bit of a set; a decision comes a cycle
+    /// later.
+    LutRamRegistered,
     /// Block RAM: no look-up tables for them; a decision comes a cycle later.
     BlockRam,
 }

@@ -56,6 +56,13 @@ fn tags_are_in_lut_ram_or_block_ram() {
         Config::parse(&in_blocks.to_toml(), "round trip").unwrap(),
         in_blocks
     );
+    let registered = of("\"lut_ram_registered\"").unwrap();
+    assert_eq!(registered.mcache.tags, Tags::LutRamRegistered);
+    assert_eq!(
+        registered.estimate().blocks(),
+        small.estimate().blocks(),
+        "no block RAM"
+    );
     refused(of("\"flops\""), &["flops", "lut_ram", "block_ram", "tags"]);
 
     // 16 words of 48 bits are two block RAMs of 36 bits, for each of 2 detectors' 8 ways; in LUT RAM none is counted.

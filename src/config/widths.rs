@@ -28,11 +28,11 @@ impl Mcache {
         count_width(self.ways)
     }
 
-    /// Cycles that a decision takes longer because of where the tags are: 1 in block RAM, which reads in a cycle.
+    /// Cycles that a decision takes longer because of where the tags are: 1 if they are read in a cycle of their own.
     pub fn tag_cycles(&self) -> usize {
         match self.tags {
             Tags::LutRam => 0,
-            Tags::BlockRam => 1,
+            Tags::LutRamRegistered | Tags::BlockRam => 1,
         }
     }
 }

@@ -217,6 +217,7 @@ impl Logic for Mercury {
             self.loader.room_program[s].next = self.set[s].room_program.val();
             self.set[s].drain_raddr.next = self.drain.raddr.val();
             self.set[s].drain_read_bank.next = self.drain.read_bank.val();
+            self.set[s].drain_take.next = self.drain.take.val();
             self.set[s].drain_addressed.next = self.drain.addressed[s].val();
             self.set[s].bank0_release.next = self.drain.bank0_release[s].val();
             self.set[s].bank1_release.next = self.drain.bank1_release[s].val();

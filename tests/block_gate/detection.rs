@@ -107,14 +107,24 @@ fn mcache() {
         .check(Mcache::new(&tiny()));
 }
 
-#[test]
-fn mcache_in_block_ram() {
+/// The gate of a cache whose tags are read in a cycle of their own.
+fn mcache_gate(name: &str, tags: Tags) {
     let mut config = tiny();
-    config.mcache.tags = Tags::BlockRam;
+    config.mcache.tags = tags;
     let mut ended = true;
-    Gate::new("mcache_block_ram_gate")
+    Gate::new(name)
         .stimulus(move |rng, _, inputs| vectors(rng, &mut ended, inputs))
         .check(Mcache::new(&config));
+}
+
+#[test]
+fn mcache_registered() {
+    mcache_gate("mcache_registered_gate", Tags::LutRamRegistered);
+}
+
+#[test]
+fn mcache_in_block_ram() {
+    mcache_gate("mcache_block_ram_gate", Tags::BlockRam);
 }
 
 #[test]

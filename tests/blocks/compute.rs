@@ -76,6 +76,12 @@ impl Bench {
         set(&mut self.sim.bank1_raddr, address as i128);
         self.sim.drain_bank.next = bank == 1;
         self.sim.clock();
+        // Taken in the cycle in which it is there; from then on the reader's address does not matter.
+        self.sim.drain_take.next = true;
+        self.sim.clock();
+        self.sim.drain_take.next = false;
+        self.sim.drain_bank.next = bank == 0;
+        self.sim.clock();
         self.sim.settle();
         self.sim.drain_data.val().to_i64()
     }

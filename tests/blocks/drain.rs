@@ -41,6 +41,8 @@ struct Bench {
     progress: Vec<Progress>,
     /// Bank and row asked for in the previous cycle.
     read: (usize, usize),
+    /// The row taken last: words of all PEs.
+    taken: Vec<i64>,
     served: usize,
     /// Beats to come, each with the cycle in which it comes if nothing stalls.
     expected: VecDeque<(Beat, u64)>,
@@ -72,6 +74,7 @@ impl Bench {
             banks: vec![[garbage.clone(), garbage]; config.sets],
             progress: (0..config.sets).map(|_| Progress::default()).collect(),
             read: (0, 0),
+            taken: vec![0; config.sets * config.pes],
             served: config.sets - 1,
             expected: VecDeque::new(),
             cycle: 0,
@@ -172,14 +175,17 @@ impl Bench {
         rounded.clamp(-half, half - 1) as i64
     }
 
-    /// The psum row asked for in the previous cycle.
-    fn drive_rows(&mut self) {
+    /// The words of all PEs of the psum row that was asked for in the previous cycle.
+    fn read_row(&self) -> Vec<i64> {
         let (bank, row) = self.read;
-        for s in 0..self.config.sets {
-            for c in 0..self.config.pes {
-                let value = self.banks[s][bank][row][c];
-                set(&mut self.sim.row_word[s * self.config.pes + c], value);
-            }
+        let sets = self.banks.iter();
+        sets.flat_map(|banks| banks[bank][row].clone()).collect()
+    }
+
+    /// The psum row that was taken last.
+    fn drive_rows(&mut self) {
+        for (word, value) in self.sim.row_word.iter_mut().zip(&self.taken) {
+            set(word, *value);
         }
     }
 
@@ -285,6 +291,9 @@ fn run(seed: u64, config: Config, shift_mode: bool, always_ready: bool) -> u64 {
             }
         } else {
             assert!(offered.is_none(), "an offered beat was withdrawn");
+        }
+        if bench.sim.take.val() {
+            bench.taken = bench.read_row();
         }
         let bank = usize::from(bench.sim.read_bank.val());
         bench.read = (bank, bench.sim.raddr.val().index());

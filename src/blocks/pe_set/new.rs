@@ -50,6 +50,7 @@ impl PeSet {
             room_operand: Bit::new(),
             drain_raddr: tile_addr(),
             drain_read_bank: Bit::new(),
+            drain_take: Bit::new(),
             drain_addressed: Bit::new(),
             bank0_release: Bit::new(),
             bank1_release: Bit::new(),

@@ -157,14 +157,14 @@ fn mcache_decides_as_a_search_through_the_group() {
         (16, 8, 48),
         (64, 16, 96),
     ];
-    let both = |(sets, ways, sig_w)| {
-        [Tags::LutRam, Tags::BlockRam].map(|tags| Config {
+    let all = |(sets, ways, sig_w)| {
+        [Tags::LutRam, Tags::LutRamRegistered, Tags::BlockRam].map(|tags| Config {
             mcache: config::Mcache { sets, ways, tags },
             sig_w,
             ..tiny()
         })
     };
-    for config in caches.into_iter().flat_map(both) {
+    for config in caches.into_iter().flat_map(all) {
         let mut met = Met::default();
         for seed in 0..24 {
             run(&config, seed, &mut met);
