@@ -108,6 +108,8 @@ pub struct Detector {
     pub record_set: Sig<Out>,
     /// Position.
     pub record_position: Sig<Out>,
+    /// Position of the record that comes in the next cycle, if one comes.
+    pub next_position: Sig<Out>,
     /// 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
     pub record_state: Sig<Out>,
     /// MCACHE entry.
@@ -164,8 +166,10 @@ pub struct Detector {
     zero_now: Bit<Local>,
     // Steps.
     step: Reg,
+    next_step: Sig<Local>,
     last_step: BitReg,
     group_ends: Bit<Local>,
+    out_of_range: BitReg,
     taken: Bit<Local>,
     collides: Bit<Local>,
     p1_step: BitReg,
@@ -304,13 +308,14 @@ impl Logic for Detector {
 
         // Steps. Whether one is the vector's last stands in a register.
         self.group_ends.next = self.running.val() && self.last_step.val() && self.walk.last.val();
-        self.step.next = self.step.val() + 1;
-        self.last_step.next =
-            bit_cast_w(self.step.val(), self.k_count_w.val()) + 2 == self.steps_now.val();
-        if self.begins.val() || self.last_step.val() {
-            self.step.next = 0.into();
-            self.last_step.next = self.steps_now.val() == 1;
+        self.next_step.next = 0.into();
+        self.last_step.next = self.steps_now.val() == 1;
+        if self.running.val() && !self.last_step.val() {
+            self.next_step.next = self.step.val() + 1;
+            self.last_step.next =
+                bit_cast_w(self.step.val(), self.k_count_w.val()) + 2 == self.steps_now.val();
         }
+        self.step.next = self.next_step.val();
         if self.group_ends.val() {
             self.running.next = false;
         }
@@ -329,7 +334,8 @@ impl Logic for Detector {
         self.busy.next = self.running.val();
 
         // Cycle z: addresses. In every bank at most one lane reads.
-        self.range_error.next = self.running.val() && (self.walk.position.val() >= self.tile.val());
+        self.out_of_range.next =
+            self.running.val() && (self.walk.position.val() >= self.tile.val());
         for l in 0..self.lanes.val() {
             self.lane[l].load_reads.next = self.load_reads.val()
                 && (self.lane_now.val() == l)
@@ -339,7 +345,7 @@ impl Logic for Detector {
                 && (self.step_now.val() < self.k_max.val());
             self.lane[l].load_step.next = unsigned_cast(self.step_now.val());
             self.lane[l].load_data.next = self.load_data.val();
-            self.lane[l].step.next = self.step.val();
+            self.lane[l].next_step.next = self.next_step.val();
             self.lane[l].k.next = self.k_now.val();
             self.lane[l].base_bank.next = self.walk.bank.val();
             self.lane[l].base_addr.next = self.walk.addr.val();
@@ -352,7 +358,7 @@ impl Logic for Detector {
                 && self.lane[l].reads.val()
                 && (self.lane[l].addr.val() >= self.feature_words.val())
             {
-                self.range_error.next = true;
+                self.out_of_range.next = true;
             }
         }
         self.collides.next = false;
@@ -370,8 +376,9 @@ impl Logic for Detector {
             }
         }
         if self.running.val() && self.collides.val() {
-            self.range_error.next = true;
+            self.out_of_range.next = true;
         }
+        self.range_error.next = self.out_of_range.val();
         self.p1_step.next = self.running.val();
         self.p1_first.next = !self.step.val().any();
         self.p1_last.next = self.last_step.val();
@@ -468,6 +475,7 @@ impl Logic for Detector {
         self.record_signature.next = self.mcache.tag.val();
         self.record_mask.next = self.mask[self.mask_stages.val() - 1].val();
         self.record_position.next = unsigned_cast(self.record.val());
+        self.next_position.next = unsigned_cast(self.info[self.stages.val() - 2].val());
         self.record_addr.next = unsigned_cast(self.record.val() >> self.addr_at.val());
         self.record_bank.next = unsigned_cast(self.record.val() >> self.bank_at.val());
         self.record_set.next = unsigned_cast(self.record.val() >> self.set_at.val());

@@ -13,13 +13,13 @@ const REACH_W: usize = 8;
 /// Holds a lane's program, forms the address of its element, and picks the element from the banks' words.
 ///
 /// ```text
-///  step ─► [READS RAM] ─► + position's first element ─► bank, addr, reads        (z)
-///    │                                                   └──── 2 registers ───┐
-///    └── 1 register ─► [MATRIX RAM] ─► register ─► column                     │  (z+2)
-///                              words of the banks ───────────► bank mux ─► and ─► x
+///  next_step ─► [READS RAM] ─► register ─► + position's first element ─► bank, addr, reads    (z)
+///    │                                                                └──── 2 registers ───┐
+///    └─ 2 registers ─► [MATRIX RAM] ─► register ─► column                                  │  (z+2)
+///                                           words of the banks ───────────► bank mux ─► and ─► x
 /// ```
 ///
-/// **Latency** address outputs describe the step of the same cycle; `x`, `x_k`, `x_any` and `column` that of two cycles
+/// **Latency** address outputs describe the `next_step` of the cycle before, called the step; `x`, `x_k`, `x_any` and `column` that of two cycles
 /// before. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`.
 ///
 /// An element counts if the program has one for this step and k is below `k`; it is read if it lies inside of the
@@ -35,8 +35,8 @@ pub struct DetectorLane {
     pub load_step: Sig<In>,
     /// Low 64 bits of the beat.
     pub load_data: Sig<In>,
-    /// Step of the vector (z).
-    pub step: Sig<In>,
+    /// Step of the vector in the next cycle (z − 1).
+    pub next_step: Sig<In>,
     /// Elements K of the group.
     pub k: Sig<In>,
     /// Position's first element: bank.
@@ -74,7 +74,7 @@ pub struct DetectorLane {
     program: LutRam,
     matrix: LutRam,
     program_word: Sig<Local>,
-    read_word: Sig<Local>,
+    read_word: Reg,
     off_k: Sig<Local>,
     off_bank: Sig<Local>,
     off_row: Sig<Local>,
@@ -91,6 +91,7 @@ pub struct DetectorLane {
     in_image: Bit<Local>,
     bank_now: Sig<Local>,
     element: Sig<Local>,
+    p0_step: Reg,
     p1_step: Reg,
     p1_reads: BitReg,
     p1_bank: Reg,
@@ -131,7 +132,7 @@ impl DetectorLane {
             load_matrix: Bit::new(),
             load_step: Sig::unsigned(address_width(config.k_max)),
             load_data: Sig::unsigned(64),
-            step: Sig::unsigned(address_width(config.k_max)),
+            next_step: Sig::unsigned(address_width(config.k_max)),
             k: Sig::unsigned(K_COUNT_W),
             base_bank: Sig::unsigned(bank_w),
             base_addr: address(),
@@ -152,7 +153,7 @@ impl DetectorLane {
             program: LutRam::unsigned(word_w, config.k_max),
             matrix: LutRam::unsigned(2 * config.p_max, config.k_max),
             program_word: Sig::unsigned(word_w),
-            read_word: Sig::unsigned(word_w),
+            read_word: Reg::unsigned(word_w).without_reset(),
             off_k: Sig::unsigned(k_w),
             off_bank: Sig::unsigned(bank_w),
             off_row: Sig::unsigned(REACH_W),
@@ -169,6 +170,7 @@ impl DetectorLane {
             in_image: Bit::new(),
             bank_now: Sig::unsigned(bank_w),
             element: Sig::signed(config.data_w),
+            p0_step: Reg::unsigned(address_width(config.k_max)).without_reset(),
             p1_step: Reg::unsigned(address_width(config.k_max)).without_reset(),
             p1_reads: flag(),
             p1_bank: Reg::unsigned(bank_w).without_reset(),
@@ -225,9 +227,12 @@ impl Logic for DetectorLane {
         self.matrix.write_address.next = self.load_step.val();
         self.matrix.write_data.next = unsigned_cast(self.load_data.val());
 
-        // Cycle z: the address.
-        self.program.read_address.next = self.step.val();
+        // Cycle z − 1: the program.
+        self.program.read_address.next = self.next_step.val();
+        self.p0_step.next = self.next_step.val();
         self.read_word.next = self.program.read_data.val();
+
+        // Cycle z: the address.
         self.off_row.next = unsigned_cast(self.read_word.val() >> self.row_at.val());
         self.off_col.next = unsigned_cast(self.read_word.val() >> self.col_at.val());
         self.off_bank.next = unsigned_cast(self.read_word.val() >> self.bank_at.val());
@@ -254,7 +259,7 @@ impl Logic for DetectorLane {
         self.present.next = self.has_element.val();
         self.reads.next = self.in_image.val();
 
-        self.p1_step.next = self.step.val();
+        self.p1_step.next = self.p0_step.val();
         self.p1_reads.next = self.in_image.val();
         self.p1_bank.next = self.bank_now.val();
         self.p1_k.next = self.off_k.val();

@@ -203,6 +203,7 @@ impl Logic for Drain {
                 self.row.next = 0.into();
                 self.row_after.next = 1.into();
                 self.beat.next = 0.into();
+                self.beat_last.next = false;
                 if self.found_any.val() {
                     self.state.next = DrainState::Header;
                     self.served.next = self.pick.val();
@@ -221,9 +222,9 @@ impl Logic for Drain {
             DrainState::Header => {
                 if self.enable.val() {
                     self.state.next = DrainState::Rows;
+                    self.beat_last.next = !self.last_beat.val().any();
                 }
                 self.row_last.next = !self.rows_m1.val().any();
-                self.beat_last.next = !self.last_beat.val().any();
             }
             DrainState::Rows => {
                 if self.enable.val() {
@@ -243,9 +244,10 @@ impl Logic for Drain {
             }
             _ => {}
         }
-        // The row that is in D0 in the next cycle. While the pipeline stands still it is read again.
+        // The row that is in D0 in the next cycle; `beat_last` is 0 in the cycle before the first one. While the pipeline stands
+        // still the row is read again.
         self.raddr.next = self.row.val();
-        if self.push_data.val() && self.beat_last.val() {
+        if self.enable.val() && self.beat_last.val() {
             self.raddr.next = self.row_after.val();
         }
         self.read_bank.next = self.bank.val();

@@ -47,6 +47,9 @@ pub struct Hitmap {
     pub list_positions: Sig<In>,
     /// Job: lists of the ring.
     pub list_slots: Sig<In>,
+    /// Position of the record that may come in the next cycle (z+4). What a record writes is read from the next cycle but one
+    /// on, for it is another group's: between the records of two groups there is a cycle without one.
+    pub next_position: Sig<In>,
     /// A record for this set (z+5).
     pub record_valid: Bit<In>,
     /// Its position.
@@ -99,6 +102,7 @@ pub struct Hitmap {
     slot: Reg,
     base: Reg,
     items: Reg,
+    touched_q: BitReg,
     touched_before: Bit<Local>,
     works: Bit<Local>,
     has_item: Bit<Local>,
@@ -144,6 +148,7 @@ impl Hitmap {
             clear: Bit::new(),
             list_positions: Sig::unsigned(COUNT_W),
             list_slots: Sig::unsigned(LIST_SLOT_W),
+            next_position: Sig::unsigned(config.tile_w()),
             record_valid: Bit::new(),
             record_position: Sig::unsigned(config.tile_w()),
             record_state: Sig::unsigned(STATE_W),
@@ -173,6 +178,7 @@ impl Hitmap {
             slot: Reg::unsigned(index_width(slots)),
             base: Reg::unsigned(config.list_w()),
             items: Reg::unsigned(config.tile_count_w()),
+            touched_q: BitReg::new().without_reset(),
             touched_before: Bit::new(),
             works: Bit::new(),
             has_item: Bit::new(),
@@ -209,9 +215,9 @@ impl Logic for Hitmap {
     #[hdl_gen]
     fn update(&mut self) {
         // The record as an item.
-        self.touched.read_address.next = self.record_position.val();
-        self.touched_before.next =
-            !self.record_first_group.val() && self.touched.read_data.val().any();
+        self.touched.read_address.next = self.next_position.val();
+        self.touched_q.next = self.touched.read_data.val().any();
+        self.touched_before.next = !self.record_first_group.val() && self.touched_q.val();
         self.works.next = self.record_state.val() != self.zero_state.val();
         self.touched.write_enable.next = self.record_valid.val();
         self.touched.write_address.next = self.record_position.val();

@@ -204,7 +204,8 @@ pub struct ItemWalker {
     of_rest: LowestBit,
     flushing: Bit<Local>,
     zeroing: Bit<Local>,
-    short_now: Bit<Local>,
+    group_q: Reg,
+    short_q: BitReg,
     next_items: Bit<Local>,
     next_valid: Bit<Local>,
     next_begun: Bit<Local>,
@@ -273,17 +274,19 @@ impl Logic for ItemWalker {
         self.next_first_group.next = self.nest.next_first_group.val();
         self.in_last_pass.next = self.nest.in_last_pass.val();
         self.pass.next = self.nest.pass.val();
-        self.k_now.next = self.group_k.val();
-        self.short_now.next = self.short.val();
+        // The elements of the next cycle's group.
+        self.group_q.next = self.group_k.val();
+        self.short_q.next = self.short.val();
         if self.one_chunk.val() {
-            if self.nest.in_last_cgroup.val() {
-                self.k_now.next = self.k_cg_last.val();
-                self.short_now.next = self.short_cg_last.val();
+            if self.nest.next_last_cgroup.val() {
+                self.group_q.next = self.k_cg_last.val();
+                self.short_q.next = self.short_cg_last.val();
             }
-        } else if self.nest.step_cgroup.val() {
-            self.k_now.next = self.k_kr_last.val();
-            self.short_now.next = self.short_kr_last.val();
+        } else if self.nest.next_step_cgroup.val() {
+            self.group_q.next = self.k_kr_last.val();
+            self.short_q.next = self.short_kr_last.val();
         }
+        self.k_now.next = self.group_q.val();
 
         // What the current item is: products (macs), zeros for an empty list, a sum of dY (sums), or one cycle of something
         // else. Registers know it from the cycle on in which the item is taken.
@@ -293,7 +296,7 @@ impl Logic for ItemWalker {
 
         // Its elements, lowest first. The first cycle of a round chooses among all, none and those of the mask; what the mask
         // begins with, what is left after this cycle, and whether a single element is left, stands in registers.
-        self.ones.next = !(self.all_ones.val() << self.k_now.val());
+        self.ones.next = !(self.all_ones.val() << self.group_q.val());
         self.walk.next = self.mask.val();
         self.first_number.next = self.mask_number.val();
         self.first_single.next = self.mask_single.val();
@@ -304,7 +307,7 @@ impl Logic for ItemWalker {
         if self.whole.val() {
             self.walk.next = self.ones.val();
             self.first_number.next = 0.into();
-            self.first_single.next = self.short_now.val();
+            self.first_single.next = self.short_q.val();
         }
         self.of_now.word.next = self.rest.val();
         self.element_now.next = self.rest_number.val();

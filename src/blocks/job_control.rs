@@ -15,7 +15,7 @@ pub const PATIENCE: usize = 64;
 ///  issue, stalls, beats, … ─► counters ─► statistic[…]
 /// ```
 ///
-/// **Latency** `busy` rises in the cycle after `start` (cycle 0 of the job) and falls after the trailer's handshake.
+/// **Latency** `start_now` comes in the cycle after `start`, `busy` rises in the cycle after that (cycle 0 of the job) and falls after the trailer's handshake.
 /// Counters lag by two cycles at most, less than the trailer needs to leave. **Back-pressure** none.
 /// **Parameters** `sets` and `pes` give the widths of the sums.
 ///
@@ -89,7 +89,11 @@ pub struct JobControl {
     pub done: Bit<Out>,
     /// First error, 0 = none.
     pub error_code: Sig<Out>,
-    /// The sets restart.
+    /// START, a cycle after its write: for the loader and the drain.
+    pub start_now: Bit<Out>,
+    /// ABORT, a cycle after its write.
+    pub abort_now: Bit<Out>,
+    /// The sets restart: with `start_now`, or a cycle after an error.
     pub clear_sets: Bit<Out>,
     /// The psum banks restart as well.
     pub reset_banks: Bit<Out>,
@@ -140,6 +144,10 @@ pub struct JobControl {
     detectors: Param,
     statistics: Param,
     last_patience: Param,
+    start_q: BitReg,
+    abort_q: BitReg,
+    clear_q: BitReg,
+    reset_q: BitReg,
     bad_job_q: BitReg,
     range_error_q: BitReg,
     bad_job_code: Param,
@@ -278,11 +286,19 @@ impl Logic for JobControl {
         }
 
         // The job.
-        self.first_cycle.next = self.start.val();
+        // START and ABORT come from the write of a register; a cycle later they stand in registers, and so does what clears
+        // the sets.
+        self.start_q.next = self.start.val();
+        self.abort_q.next = self.abort_job.val();
+        self.clear_q.next = self.start.val() || self.abort_job.val() || self.failing.val();
+        self.reset_q.next = self.abort_job.val() || self.failing.val();
+        self.start_now.next = self.start_q.val();
+        self.abort_now.next = self.abort_q.val();
+        self.first_cycle.next = self.start_q.val();
         if self.clear_error.val() {
             self.code.next = 0.into();
         }
-        if self.start.val() {
+        if self.start_q.val() {
             self.running.next = true;
             self.complete.next = false;
             self.code.next = 0.into();
@@ -306,7 +322,7 @@ impl Logic for JobControl {
             self.failing.next = false;
             self.closing.next = false;
         }
-        if self.abort_job.val() {
+        if self.abort_q.val() {
             self.running.next = false;
             self.failing.next = false;
             self.closing.next = false;
@@ -316,8 +332,8 @@ impl Logic for JobControl {
         self.busy.next = self.running.val();
         self.done.next = self.complete.val();
         self.error_code.next = self.code.val();
-        self.clear_sets.next = self.start.val() || self.failing.val() || self.abort_job.val();
-        self.reset_banks.next = self.failing.val() || self.abort_job.val();
+        self.clear_sets.next = self.clear_q.val();
+        self.reset_banks.next = self.reset_q.val();
         self.flush.next = self.late_error.val();
         self.stop_drain.next = self.failing.val();
         self.trailer.next = self.running.val()
@@ -359,7 +375,7 @@ impl Logic for JobControl {
         self.count[self.saturations.val()].next =
             self.count[self.saturations.val()].val() + unsigned_cast(self.saturated_q.val());
         self.count[self.largest.val()].next = unsigned_cast(self.max_abs.val());
-        if self.start.val() {
+        if self.start_q.val() {
             for i in 0..self.statistics.val() {
                 self.count[i].next = 0.into();
             }

@@ -139,6 +139,8 @@ pub struct PeSet {
     pub record_valid: Vec<Bit<In>>,
     /// Its position.
     pub record_position: Vec<Sig<In>>,
+    /// Detector: position of the next cycle's record, if there is one.
+    pub next_position: Vec<Sig<In>>,
     /// Its state.
     pub record_state: Vec<Sig<In>>,
     /// Its entry.
@@ -358,6 +360,7 @@ impl Logic for PeSet {
             self.reuse[r].det_done.next = self.det_done[r].val();
             self.reuse[r].record_valid.next = self.record_valid[r].val();
             self.reuse[r].record_position.next = self.record_position[r].val();
+            self.reuse[r].next_position.next = self.next_position[r].val();
             self.reuse[r].record_state.next = self.record_state[r].val();
             self.reuse[r].record_entry.next = self.record_entry[r].val();
             self.reuse[r].record_bank.next = self.record_bank[r].val();

@@ -31,7 +31,8 @@ pub const OFFSET_W: usize = 20;
 /// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64:
 /// sums have max(projection, 21) + 1 bits, so p_j + o_j never wraps.
 /// Bits of projections j ≥ n, in `grid` also of j ≥ k, are 0; in `sign` offsets are ignored and b is 1; in `zero` the
-/// signature is 0.
+/// signature is 0. Mode, projections, bits and shift are those of the cycle before: each unit keeps what they mean for
+/// it in registers, because so many of its bits depend on them.
 ///
 /// The test `rpq_gives_the_signature_of_every_vector` compares it with the formula of `docs/reuse.md`; the gate test
 /// `rpq` its Verilog with it.
@@ -74,9 +75,14 @@ pub struct Rpq {
     sig: Sig<Local>,
     sig_valid: BitReg,
     sig_out: Reg,
-    is_sign: Bit<Local>,
-    is_grid: Bit<Local>,
     looks_up: Bit<Local>,
+    is_sign: BitReg,
+    is_grid: BitReg,
+    bits1: BitReg,
+    bits2: BitReg,
+    bits3: BitReg,
+    shift: Reg,
+    counts: Vec<BitReg>,
     lanes: Param,
     shift_w: Param,
     p_max: Param,
@@ -129,9 +135,16 @@ impl Rpq {
             sig: Sig::unsigned(config.sig_w),
             sig_valid: BitReg::new(),
             sig_out: Reg::unsigned(config.sig_w).without_reset(),
-            is_sign: Bit::new(),
-            is_grid: Bit::new(),
             looks_up: Bit::new(),
+            is_sign: BitReg::new().without_reset(),
+            is_grid: BitReg::new().without_reset(),
+            bits1: BitReg::new().without_reset(),
+            bits2: BitReg::new().without_reset(),
+            bits3: BitReg::new().without_reset(),
+            shift: Reg::unsigned(SIG_SHIFT_W).without_reset(),
+            counts: (0..config.p_max)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
             lanes: Param::new(config.l),
             shift_w: Param::new(SIG_SHIFT_W),
             p_max: Param::new(config.p_max),
@@ -153,10 +166,19 @@ impl Rpq {
 impl Logic for Rpq {
     #[hdl_gen]
     fn update(&mut self) {
+        // What the job's numbers mean here; they stand long before its first vector.
         self.is_sign.next = self.mode.val() == self.sign_code.val();
         self.is_grid.next = self.mode.val() == self.grid_code.val();
-        self.looks_up.next =
-            self.is_sign.val() || self.is_grid.val() || (self.mode.val() == self.step_code.val());
+        self.looks_up.next = (self.mode.val() == self.sign_code.val())
+            || (self.mode.val() == self.grid_code.val())
+            || (self.mode.val() == self.step_code.val());
+        self.bits1.next = (self.mode.val() == self.sign_code.val()) || (self.sig_bits.val() == 1);
+        self.bits2.next = self.sig_bits.val() == 2;
+        self.bits3.next = self.sig_bits.val() == 3;
+        self.shift.next = self.sig_shift.val();
+        for j in 0..self.p_max.val() {
+            self.counts[j].next = self.looks_up.val() && (self.projections.val() > j);
+        }
 
         // z+2: one step of every projection.
         for j in 0..self.p_max.val() {
@@ -193,16 +215,13 @@ impl Logic for Rpq {
             // The longest shift first: each stage then makes only the bits that the next ones can reach.
             self.shifted[j].next = self.sum[j].val();
             for u in 0..self.shift_w.val() {
-                if self.sig_shift.val().get_bit(self.shift_w.val() - 1 - u) {
+                if self.shift.val().get_bit(self.shift_w.val() - 1 - u) {
                     self.shifted[j].next =
                         self.shifted[j].val() >> (1 << (self.shift_w.val() - 1 - u));
                 }
             }
             self.field[j].next = 0.into();
-            if self.looks_up.val()
-                && (self.projections.val() > j)
-                && (!self.is_grid.val() || (self.k.val() > j))
-            {
+            if self.counts[j].val() && (!self.is_grid.val() || (self.k.val() > j)) {
                 self.field[j].next = unsigned_cast(self.shifted[j].val());
                 if self.is_sign.val() {
                     self.field[j].next = 0.into();
@@ -213,14 +232,14 @@ impl Logic for Rpq {
             }
         }
         self.sig.next = 0.into();
-        if self.is_sign.val() || (self.sig_bits.val() == 1) {
+        if self.bits1.val() {
             for j in 0..self.p_max.val() {
                 self.sig.next = self
                     .sig
                     .val()
                     .replace_bit(j, self.field[j].val().get_bit(0));
             }
-        } else if self.sig_bits.val() == 2 {
+        } else if self.bits2.val() {
             for j in 0..self.fit2.val() {
                 for u in 0..2 {
                     self.sig.next = self
@@ -229,7 +248,7 @@ impl Logic for Rpq {
                         .replace_bit(j * 2 + u, self.field[j].val().get_bit(u));
                 }
             }
-        } else if self.sig_bits.val() == 3 {
+        } else if self.bits3.val() {
             for j in 0..self.fit3.val() {
                 for u in 0..3 {
                     self.sig.next = self

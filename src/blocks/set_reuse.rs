@@ -62,6 +62,8 @@ pub struct SetReuse {
     pub record_valid: Bit<In>,
     /// Its position.
     pub record_position: Sig<In>,
+    /// Detector: position of the next cycle's record, if there is one.
+    pub next_position: Sig<In>,
     /// Its state.
     pub record_state: Sig<In>,
     /// Its entry.
@@ -284,6 +286,7 @@ impl Logic for SetReuse {
         self.hitmap.list_positions.next = self.job.list_positions.val();
         self.hitmap.list_slots.next = self.job.list_slots.val();
         self.hitmap.record_valid.next = self.record_valid.val();
+        self.hitmap.next_position.next = self.next_position.val();
         self.hitmap.record_position.next = self.record_position.val();
         self.hitmap.record_state.next = self.record_state.val();
         self.hitmap.record_entry.next = self.record_entry.val();

@@ -196,7 +196,7 @@ pub struct SetSequencer {
     reuse_q: Vec<BitReg>,
     wgrad_q: BitReg,
     stream_q: BitReg,
-    take: Bit<Local>,
+    take: BitReg,
     begins: Bit<Local>,
     input_ready: Bit<Local>,
     stall_input: Bit<Local>,
@@ -244,7 +244,6 @@ impl Logic for SetSequencer {
         self.tiles.write.next = self.tile_write.val();
         self.tiles.data.next = self.tile_data.val();
         self.tiles.last.next = self.tile_last.val();
-        self.take.next = self.tiles.pending_valid.val() && !self.running.val();
         self.tiles.take.next = self.take.val();
 
         // Loop nest.
@@ -351,6 +350,8 @@ impl Logic for SetSequencer {
             self.next_running.next = false;
         }
         self.running.next = self.next_running.val();
+        // Whether a tile is taken in the next cycle: every counter loads its limits then.
+        self.take.next = self.tiles.next_pending.val() && !self.next_running.val();
 
         // Whether an element issues in the next cycle: all that steps with it is enabled by this register.
         self.next_operand.next = self.weights.next_ready.val();

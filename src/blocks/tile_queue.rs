@@ -40,6 +40,8 @@ pub struct TileQueue {
     pub take: Bit<In>,
     /// A complete descriptor waits.
     pub pending_valid: Bit<Out>,
+    /// `pending_valid` of the next cycle.
+    pub next_pending: Bit<Out>,
     /// Start bank of the pending tile.
     pub pending_bank: Sig<Out>,
     /// Start address of the pending tile.
@@ -130,6 +132,7 @@ impl TileQueue {
             last: Bit::new(),
             take: Bit::new(),
             pending_valid: Bit::new(),
+            next_pending: Bit::new(),
             pending_bank: Sig::unsigned(config.bank_w()),
             pending_addr: field(),
             pending_row: field(),
@@ -188,17 +191,19 @@ impl Logic for TileQueue {
         self.shifted.next = (bit_cast_w(self.data.val(), self.wide_w.val())
             << self.tile_bits.val())
             | bit_cast_w(self.pending.val(), self.wide_w.val());
+        self.next_pending.next = self.valid.val();
         if self.write.val() {
             self.pending.next = unsigned_cast(self.shifted.val() >> self.beat_w.val());
-            self.valid.next = self.last.val();
+            self.next_pending.next = self.last.val();
         }
         if self.take.val() {
             self.active.next = self.pending.val();
-            self.valid.next = false;
+            self.next_pending.next = false;
         }
         if self.clear.val() {
-            self.valid.next = false;
+            self.next_pending.next = false;
         }
+        self.valid.next = self.next_pending.val();
 
         self.pending_valid.next = self.valid.val();
         self.pending_bank.next = unsigned_cast(self.pending.val() >> self.start_bank_at.val());

@@ -161,8 +161,8 @@ impl Logic for Mercury {
         self.control.out_last.next = self.drain.m_axis_tlast.val();
 
         // Loader.
-        self.loader.start.next = self.regs.slave.start.val();
-        self.loader.abort_job.next = self.regs.slave.abort_job.val();
+        self.loader.start.next = self.control.start_now.val();
+        self.loader.abort_job.next = self.control.abort_now.val();
         self.loader.flush.next = self.control.flush.val();
         self.loader.wgrad.next = self.regs.wgrad.val();
         self.loader.slot_beats.next = self.regs.slot_beats.val();
@@ -172,8 +172,8 @@ impl Logic for Mercury {
         self.packet.s_axis_tready.next = self.loader.s_axis_tready.val();
 
         // Drain.
-        self.drain.start.next = self.regs.slave.start.val();
-        self.drain.abort_job.next = self.regs.slave.abort_job.val();
+        self.drain.start.next = self.control.start_now.val();
+        self.drain.abort_job.next = self.control.abort_now.val();
         self.drain.stop.next = self.control.stop_drain.val();
         self.drain.shift_mode.next = self.regs.shift_mode.val();
         self.drain.shift.next = self.regs.shift.val();
@@ -311,6 +311,8 @@ impl Logic for Mercury {
                     self.detector[d].record_valid.val() && (self.detector[d].record_set.val() == i);
                 self.set[d * self.served.val() + i].record_position[0].next =
                     self.detector[d].record_position.val();
+                self.set[d * self.served.val() + i].next_position[0].next =
+                    self.detector[d].next_position.val();
                 self.set[d * self.served.val() + i].record_state[0].next =
                     self.detector[d].record_state.val();
                 self.set[d * self.served.val() + i].record_entry[0].next =

@@ -142,6 +142,7 @@ impl Chain<'_> {
             let hitmap = &mut set.hitmap;
             hitmap.record_valid.next =
                 detector.record_valid.val() && number(&detector.record_set) == s;
+            hitmap.next_position.next = detector.next_position.val();
             hitmap.record_position.next = detector.record_position.val();
             hitmap.record_state.next = detector.record_state.val();
             hitmap.record_entry.next = detector.record_entry.val();

@@ -38,7 +38,11 @@ fn group_nest_walks_the_groups() {
                     assert_eq!(sim.step_tile.val(), last.0 && last.1 && last.2);
                     for advance in [false, true] {
                         sim.advance.next = advance;
+                        sim.settle();
+                        let next = (sim.next_step_cgroup.val(), sim.next_last_cgroup.val());
                         sim.clock();
+                        sim.settle();
+                        assert_eq!(next, (sim.step_cgroup.val(), sim.in_last_cgroup.val()));
                     }
                     sim.advance.next = false;
                 }

@@ -75,7 +75,7 @@ impl Drain {
             row_last: BitReg::new().without_reset(),
             beat: Reg::unsigned(beat_w).without_reset(),
             beat_after: Sig::unsigned(beat_w),
-            beat_last: BitReg::new().without_reset(),
+            beat_last: BitReg::new(),
             last_beat: Sig::unsigned(beat_w),
             push_header: Bit::new(),
             push_data: Bit::new(),

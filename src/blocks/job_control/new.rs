@@ -32,6 +32,12 @@ impl JobControl {
         JobControl {
             start: Bit::new(),
             abort_job: Bit::new(),
+            start_now: Bit::new(),
+            abort_now: Bit::new(),
+            start_q: BitReg::new(),
+            abort_q: BitReg::new(),
+            clear_q: BitReg::new(),
+            reset_q: BitReg::new(),
             clear_error: Bit::new(),
             bad_job: Bit::new(),
             loader_done: Bit::new(),

@@ -78,6 +78,7 @@ impl PeSet {
             det_done: bits(),
             record_valid: (0..parts).map(|_| Bit::new()).collect(),
             record_position: (0..parts).map(|_| Sig::unsigned(config.tile_w())).collect(),
+            next_position: (0..parts).map(|_| Sig::unsigned(config.tile_w())).collect(),
             record_state: (0..parts).map(|_| Sig::unsigned(STATE_W)).collect(),
             record_entry: (0..parts)
                 .map(|_| Sig::unsigned(config.mcache.entry_w()))

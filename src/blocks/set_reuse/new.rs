@@ -40,6 +40,7 @@ impl SetReuse {
             det_done: Bit::new(),
             record_valid: Bit::new(),
             record_position: Sig::unsigned(config.tile_w()),
+            next_position: Sig::unsigned(config.tile_w()),
             record_state: Sig::unsigned(STATE_W),
             record_entry: Sig::unsigned(config.mcache.entry_w()),
             record_bank: Sig::unsigned(config.bank_w()),

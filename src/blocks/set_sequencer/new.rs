@@ -107,7 +107,7 @@ impl SetSequencer {
             reuse_q: (0..reuse_count).map(|_| BitReg::new()).collect(),
             wgrad_q: BitReg::new(),
             stream_q: BitReg::new(),
-            take: Bit::new(),
+            take: BitReg::new(),
             begins: Bit::new(),
             input_ready: Bit::new(),
             stall_input: Bit::new(),

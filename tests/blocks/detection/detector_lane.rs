@@ -95,8 +95,9 @@ fn step(
     program: &Program,
     rng: &mut ChaCha8Rng,
     met: &mut Met,
+    next_step: &mut usize,
 ) -> Element {
-    let t = rng.random_range(0..program.reads.len());
+    let t = std::mem::replace(next_step, rng.random_range(0..program.reads.len()));
     let k = if rng.random_ratio(1, 4) {
         1
     } else {
@@ -108,7 +109,7 @@ fn step(
     let sent: [i64; 2] = [rng.random_range(1..12), rng.random_range(1..12)];
     let (bank, addr) = (rng.random_range(0..config.l), rng.random::<u16>());
     let wrap: u16 = rng.random_range(0..50);
-    set(&mut sim.step, t as i128);
+    set(&mut sim.next_step, *next_step as i128);
     set(&mut sim.k, k as i128);
     set(&mut sim.base_bank, bank as i128);
     set(&mut sim.base_addr, addr);
@@ -170,7 +171,10 @@ fn detector_lane_reads_what_its_program_says() {
             let program = Program::random(&config, &mut rng);
             program.load(&mut sim, &mut rng);
             let mut flight = VecDeque::new();
-            for _ in 0..120 {
+            let mut next_step = 0;
+            set(&mut sim.next_step, 0);
+            sim.clock();
+            for _ in 0..240 {
                 let zeros = rng.random_ratio(1, 4);
                 let half = 1 << (data_w - 1);
                 let words: Vec<i64> = (0..l)
@@ -185,7 +189,8 @@ fn detector_lane_reads_what_its_program_says() {
                 for (port, word) in sim.word.iter_mut().zip(&words) {
                     set(port, *word);
                 }
-                flight.push_back(step(&mut sim, &config, &program, &mut rng, &mut met));
+                let now = (&mut rng, &mut met, &mut next_step);
+                flight.push_back(step(&mut sim, &config, &program, now.0, now.1, now.2));
                 if flight.len() > LATENCY {
                     let element = flight.pop_front().expect("more than none");
                     let x = element.bank.map_or(0, |bank| words[bank]);

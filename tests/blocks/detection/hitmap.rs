@@ -206,6 +206,8 @@ fn run(config: &Config, ring: (usize, usize), seed: u64, met: &mut Met) {
                     // The address was for nothing.
                     reader.at -= usize::from(reader.wanted.take().is_some());
                 }
+                let position = next.map_or(0, |record| record.position);
+                set(&mut sim.next_position, position as i128);
                 sim.settle();
                 assert_eq!(sim.list_done.val(), done);
                 assert!(!sim.range_error.val());
@@ -213,6 +215,10 @@ fn run(config: &Config, ring: (usize, usize), seed: u64, met: &mut Met) {
                 if done {
                     reader.lists.push_back((written, group.items.clone()));
                     written += 1;
+                    // No record comes in the cycle after a group's last.
+                    sim.record_valid.next = false;
+                    reader.at -= usize::from(reader.wanted.take().is_some());
+                    sim.clock();
                 }
                 if gives_up && rng.random_ratio(1, 20) {
                     break 'pass;

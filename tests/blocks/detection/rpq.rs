@@ -177,6 +177,7 @@ fn run(config: &Config, data: Data, seed: u64) -> usize {
     let setting = Setting::random(config, data, &mut rng);
     println!("seed {seed}, {data:?}: {setting:?}");
     program(&mut sim, &setting);
+    sim.clock();
     let mut checker = Checker {
         due: BTreeMap::new(),
         seen: 0,
