@@ -148,6 +148,8 @@ pub struct JobControl {
     abort_q: BitReg,
     clear_q: BitReg,
     reset_q: BitReg,
+    loader_error_q: BitReg,
+    loader_code_q: Reg,
     bad_job_q: BitReg,
     range_error_q: BitReg,
     bad_job_code: Param,
@@ -265,10 +267,12 @@ impl Logic for JobControl {
             self.patience.next = 0.into();
         }
 
-        // Errors that are not found by the loader, found a cycle before they count: the checks are long. Job registers are
+        // Errors are found a cycle before they count: the checks are long. Job registers are
         // written at least two cycles before START, and the last element is issued more than a cycle before the trailer.
         self.bad_job_q.next = self.bad_job.val();
         self.range_error_q.next = self.any_range_error.val();
+        self.loader_error_q.next = self.loader_error.val();
+        self.loader_code_q.next = self.loader_error_code.val();
         self.late_error.next = false;
         self.late_code.next = self.no_progress_code.val().into();
         if self.running.val() && !self.failing.val() && !self.closing.val() {
@@ -305,12 +309,12 @@ impl Logic for JobControl {
         }
         if self.running.val()
             && !self.failing.val()
-            && (self.late_error.val() || self.loader_error.val())
+            && (self.late_error.val() || self.loader_error_q.val())
         {
             self.failing.next = true;
             self.code.next = self.late_code.val();
-            if self.loader_error.val() {
-                self.code.next = self.loader_error_code.val();
+            if self.loader_error_q.val() {
+                self.code.next = self.loader_code_q.val();
             }
         }
         if self.trailer_taken.val() {
@@ -339,6 +343,7 @@ impl Logic for JobControl {
         self.trailer.next = self.running.val()
             && !self.closing.val()
             && self.loader_done.val()
+            && !self.loader_error_q.val()
             && self.all_idle.val();
 
         // Counters.

@@ -136,7 +136,6 @@ pub struct Loader {
     last: Bit<Local>,
     fail: Bit<Local>,
     fail_code: Sig<Local>,
-    w_valid: BitReg,
     w_tile: BitReg,
     w_features: BitReg,
     w_weights: BitReg,
@@ -154,7 +153,8 @@ pub struct Loader {
     w_row_beat: Reg,
     w_row_last: BitReg,
     w_data: Reg,
-    w_mask: Vec<BitReg>,
+    w_selected: Vec<BitReg>,
+    writes: Bit<Local>,
     sets: Param,
     banks: Param,
     tile_beats: Param,
@@ -348,7 +348,7 @@ impl Logic for Loader {
         }
 
         // Write stage.
-        self.w_valid.next = self.take.val()
+        self.writes.next = self.take.val()
             && (self.state.val() == LoaderState::Payload)
             && !self.fail.val()
             && !self.flush.val()
@@ -370,8 +370,8 @@ impl Logic for Loader {
         self.w_row_last.next = self.row_last.val();
         self.w_data.next = self.s_axis_tdata.val();
         for s in 0..self.sets.val() {
-            self.w_mask[s].next = self.mask[s].val();
-            self.load_selected[s].next = self.w_valid.val() && self.w_mask[s].val();
+            self.w_selected[s].next = self.writes.val() && self.mask[s].val();
+            self.load_selected[s].next = self.w_selected[s].val();
             self.weight_row_accepted[s].next = self.take.val()
                 && (self.state.val() == LoaderState::Payload)
                 && self.is_weights.val()

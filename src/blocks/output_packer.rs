@@ -13,10 +13,11 @@ pub const RAW_W: usize = 64;
 ///  value[l] ─┬─► [requantizer] ─► D3 ─┐
 ///            ├─► [raw] ─────────► D3 ─┴─► pack ─► [beat] ─► m_axis
 ///  word ─────┼──────────────────► D3 ───────▲
-///            └─► [|sum|] ─► tree ─► [beat] ─► [maximum] ─► max_abs
+///            └─► [|sum|] ─► [tree] ─► [maximum] ─► max_abs
 /// ```
 ///
-/// **Latency** what is there in cycle c leaves from c+2, and counts in `max_abs` from c+3. **Back-pressure** `enable` is 0, and everything stands still,
+/// **Latency** what is there in cycle c leaves from c+2, and counts in `max_abs` from c+5 at the latest: before a host can have
+/// read that the job is done. **Back-pressure** `enable` is 0, and everything stands still,
 /// while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
 /// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
 ///
@@ -66,7 +67,8 @@ pub struct OutputPacker {
     sticky_mask: Reg,
     magnitude: Vec<Sig<Local>>,
     lane_abs: Vec<Reg>,
-    d3_max: Reg,
+    larger: Vec<Sig<Local>>,
+    node: Vec<Reg>,
     max: Reg,
     count: Sig<Local>,
     raw_word: Vec<Sig<Local>>,
@@ -81,6 +83,7 @@ pub struct OutputPacker {
     raw_lanes: Param,
     shift_lanes: Param,
     value_lanes: Param,
+    nodes: Param,
     raw_w: Param,
     data_w: Param,
     one: Const,
@@ -97,6 +100,7 @@ impl OutputPacker {
     pub fn sized(columns: usize, bus: usize, data: usize, acc: usize) -> Self {
         let (raw_lanes, shift_lanes) = ((bus / RAW_W).min(columns), (bus / data).min(columns));
         let value_lanes = raw_lanes.max(shift_lanes);
+        let nodes = (value_lanes - 1).min(REGISTERED_NODES);
         let count_w = count_width(columns);
         OutputPacker {
             start: Bit::new(),
@@ -131,7 +135,8 @@ impl OutputPacker {
                 .map(|_| Sig::unsigned(acc))
                 .collect(),
             lane_abs: (0..value_lanes).map(|_| Reg::unsigned(acc)).collect(),
-            d3_max: Reg::unsigned(acc),
+            larger: (1..value_lanes).map(|_| Sig::unsigned(acc)).collect(),
+            node: (0..nodes).map(|_| Reg::unsigned(acc)).collect(),
             max: Reg::unsigned(acc),
             count: Sig::unsigned(count_w),
             raw_word: (0..raw_lanes).map(|_| Sig::signed(RAW_W)).collect(),
@@ -146,6 +151,7 @@ impl OutputPacker {
             raw_lanes: Param::new(raw_lanes),
             shift_lanes: Param::new(shift_lanes),
             value_lanes: Param::new(value_lanes),
+            nodes: Param::new(nodes),
             raw_w: Param::new(RAW_W),
             data_w: Param::new(data),
             one: Const::new(Value::unsigned(acc, 1)),
@@ -157,6 +163,9 @@ impl OutputPacker {
         }
     }
 }
+
+/// Nodes of the magnitudes' tree that are registers: three levels.
+const REGISTERED_NODES: usize = 7;
 
 /// Raw results of a beat.
 pub fn raw_lanes(config: &Config) -> usize {
@@ -191,6 +200,7 @@ impl Logic for OutputPacker {
             self.lane[l].sticky_mask.next = self.sticky_mask.val();
         }
         // The largest magnitude, which nobody waits for: of each lane, then a tree whose leaves are the lanes, then of the job.
+        // The node n lies above 2n+1 and 2n+2; those next to the root are registers.
         for l in 0..self.value_lanes.val() {
             self.magnitude[self.value_lanes.val() - 1 + l].next = self.lane_abs[l].val();
             self.lane_abs[l].next = unsigned_cast(self.value[l].val());
@@ -199,14 +209,20 @@ impl Logic for OutputPacker {
             }
         }
         for n in 1..self.value_lanes.val() {
-            self.magnitude[self.value_lanes.val() - 1 - n].next =
+            self.larger[self.value_lanes.val() - 1 - n].next =
                 self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val();
             if self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val()
                 < self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val()
             {
-                self.magnitude[self.value_lanes.val() - 1 - n].next =
+                self.larger[self.value_lanes.val() - 1 - n].next =
                     self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val();
             }
+            self.magnitude[self.value_lanes.val() - 1 - n].next =
+                self.larger[self.value_lanes.val() - 1 - n].val();
+        }
+        for n in 0..self.nodes.val() {
+            self.node[n].next = self.larger[n].val();
+            self.magnitude[n].next = self.node[n].val();
         }
         if self.moves.val() {
             self.d3_header.next = self.header.val();
@@ -217,9 +233,8 @@ impl Logic for OutputPacker {
                 self.d3_value[l].next = self.value[l].val();
             }
         }
-        self.d3_max.next = self.magnitude[0].val();
-        if self.max.val() < self.d3_max.val() {
-            self.max.next = self.d3_max.val();
+        if self.max.val() < self.magnitude[0].val() {
+            self.max.next = self.magnitude[0].val();
         }
 
         // Output register.
@@ -265,7 +280,9 @@ impl Logic for OutputPacker {
 
         if self.start.val() {
             self.max.next = 0.into();
-            self.d3_max.next = 0.into();
+            for n in 0..self.nodes.val() {
+                self.node[n].next = 0.into();
+            }
             for l in 0..self.value_lanes.val() {
                 self.lane_abs[l].next = 0.into();
             }

@@ -34,6 +34,8 @@ impl JobControl {
             abort_job: Bit::new(),
             start_now: Bit::new(),
             abort_now: Bit::new(),
+            loader_error_q: BitReg::new(),
+            loader_code_q: Reg::unsigned(8).without_reset(),
             start_q: BitReg::new(),
             abort_q: BitReg::new(),
             clear_q: BitReg::new(),
