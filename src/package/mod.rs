@@ -24,7 +24,7 @@ use crate::hdl::verilog::{self, Header};
 use crate::regmap::{rust_module, system_rdl};
 
 /// Files of the tools; `NAME` is the configuration's, `TOP` the top module's.
-const FLOW: [(&str, &str); 9] = [
+const FLOW: [(&str, &str); 10] = [
     ("NAME.core", include_str!("templates/fusesoc.core")),
     ("flow/NAME.xdc", include_str!("templates/vivado.xdc")),
     ("flow/NAME.sdc", include_str!("templates/quartus.sdc")),
@@ -33,6 +33,7 @@ const FLOW: [(&str, &str); 9] = [
     ("flow/quartus.tcl", include_str!("templates/quartus.tcl")),
     ("flow/ecp5.ys", include_str!("templates/ecp5.ys")),
     ("flow/keep.ys", include_str!("templates/keep.ys")),
+    ("flow/keep.tcl", include_str!("templates/keep.tcl")),
     ("flow/TOP_axi.v", include_str!("templates/axi.v")),
 ];
 
