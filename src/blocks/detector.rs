@@ -155,6 +155,7 @@ pub struct Detector {
     after: Sig<Local>,
     any: Sig<Local>,
     set: Sig<Local>,
+    ready: BitReg,
     begins: Bit<Local>,
     // Group of that set.
     in_rows_now: Sig<Local>,
@@ -265,7 +266,8 @@ impl Logic for Detector {
                 self.set.next = self.after.val();
             }
         }
-        self.begins.next = !self.running.val() && self.found_any.val() && self.mcache.ready.val();
+        self.ready.next = self.mcache.ready.val();
+        self.begins.next = !self.running.val() && self.found_any.val() && self.ready.val();
         if self.begins.val() {
             self.running.next = true;
             self.active.next = self.set.val();

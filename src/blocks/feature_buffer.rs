@@ -38,6 +38,8 @@ pub struct FeatureBuffer {
     pub addr: Sig<In>,
     /// 0 makes the element 0: padding (cycle u).
     pub in_image: Bit<In>,
+    /// The element is 1 instead (cycle u+1). Empty without `reuse`.
+    pub one: Vec<Bit<In>>,
     /// The element (cycle u+2).
     pub x: Sig<Out>,
     /// Detection: word address in each bank (cycle u). Empty without `reuse`.
@@ -50,6 +52,7 @@ pub struct FeatureBuffer {
     copy_shift: Vec<Sig<Local>>,
     copy_x: Vec<Reg>,
     copy_count: Param,
+    ones: Param,
     bank_read: Reg,
     lane_read: Reg,
     in_image_read: BitReg,
@@ -75,6 +78,7 @@ impl FeatureBuffer {
             bank: Sig::unsigned(config.bank_w()),
             addr: Sig::unsigned(config.feature_w()),
             in_image: Bit::new(),
+            one: (0..usize::from(config.reuse)).map(|_| Bit::new()).collect(),
             x: Sig::signed(config.data_w),
             detect_addr: (0..copies)
                 .map(|_| Sig::unsigned(config.feature_w()))
@@ -92,6 +96,7 @@ impl FeatureBuffer {
                 .map(|_| Reg::signed(config.data_w).without_reset())
                 .collect(),
             copy_count: Param::new(copies),
+            ones: Param::new(usize::from(config.reuse)),
             bank_read: Reg::unsigned(config.bank_w()).without_reset(),
             lane_read: Reg::unsigned(config.lane_w()).without_reset(),
             in_image_read: BitReg::new().without_reset(),
@@ -137,6 +142,11 @@ impl Logic for FeatureBuffer {
                     >> (bit_cast_w(self.lane_read.val(), self.lane_bits.val())
                         << self.data_bits.val()),
             );
+        }
+        for r in 0..self.ones.val() {
+            if self.one[r].val() {
+                self.x_out.next = 1.into();
+            }
         }
         self.x.next = self.x_out.val();
 

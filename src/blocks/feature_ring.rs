@@ -42,8 +42,14 @@ pub struct FeatureRing {
     pub next_ready: Bit<Out>,
     /// A slot is free.
     pub room: Bit<Out>,
-    /// Beat address of the slot that is used next: by the tile that begins, or after the slot in use.
-    pub start_base: Sig<Out>,
+    /// Beat address of the slot in use: the first one of a tile that begins.
+    pub read_base: Sig<Out>,
+    /// Beat address of the slot behind it.
+    pub ahead_base: Sig<Out>,
+    /// Beat address of the tile's first slot.
+    pub back_base: Sig<Out>,
+    /// After the slot in use comes the tile's first one again, not the one behind.
+    pub goes_back: Bit<Out>,
     /// Beat address of the slot being filled.
     pub write_base: Sig<Out>,
     f_avail: Reg,
@@ -53,14 +59,13 @@ pub struct FeatureRing {
     fill_slot: Reg,
     fill_base: Reg,
     read_slot: Reg,
-    read_base: Reg,
+    base: Reg,
     tile_slot: Reg,
     tile_base: Reg,
     at_last: BitReg,
     tile_at_last: BitReg,
     after_base: Reg,
     tile_after: Reg,
-    next_base: Sig<Local>,
     about: About,
 }
 
@@ -87,7 +92,10 @@ impl FeatureRing {
             ready: Bit::new(),
             next_ready: Bit::new(),
             room: Bit::new(),
-            start_base: Sig::unsigned(ADDR_W),
+            read_base: Sig::unsigned(ADDR_W),
+            ahead_base: Sig::unsigned(ADDR_W),
+            back_base: Sig::unsigned(ADDR_W),
+            goes_back: Bit::new(),
             write_base: Sig::unsigned(ADDR_W),
             f_avail: count(),
             f_pos: count(),
@@ -96,14 +104,13 @@ impl FeatureRing {
             fill_slot: count(),
             fill_base: address(),
             read_slot: count(),
-            read_base: address(),
+            base: address(),
             tile_slot: count(),
             tile_base: address(),
             at_last: BitReg::new(),
             tile_at_last: BitReg::new(),
             after_base: address(),
             tile_after: address(),
-            next_base: Sig::unsigned(ADDR_W),
             about: About::new(
                 "feature_ring",
                 "Account of the feature ring of one PE set: slots are filled in order and used in order, once or once \
@@ -127,15 +134,15 @@ impl Logic for FeatureRing {
         }
 
         // The slot in use. Whether it is the ring's last, and the address behind it, stand in registers.
-        self.next_base.next = self.after_base.val();
+        self.ahead_base.next = self.after_base.val();
         if self.at_last.val() {
-            self.next_base.next = 0.into();
+            self.ahead_base.next = 0.into();
         }
-        if self.last_of_pass.val() && !self.frees.val() {
-            self.next_base.next = self.tile_base.val();
-        }
+        self.back_base.next = self.tile_base.val();
+        self.read_base.next = self.base.val();
+        self.goes_back.next = self.last_of_pass.val() && !self.frees.val();
         if self.slot_used.val() {
-            self.read_base.next = self.next_base.val();
+            self.base.next = self.ahead_base.val();
             self.read_slot.next = self.read_slot.val() + 1;
             self.at_last.next = self.read_slot.val() + 2 == self.ring_slots.val();
             self.after_base.next = self.after_base.val() + self.slot_beats.val();
@@ -144,7 +151,8 @@ impl Logic for FeatureRing {
                 self.at_last.next = self.ring_slots.val() == 1;
                 self.after_base.next = self.slot_beats.val();
             }
-            if self.last_of_pass.val() && !self.frees.val() {
+            if self.goes_back.val() {
+                self.base.next = self.tile_base.val();
                 self.read_slot.next = self.tile_slot.val();
                 self.at_last.next = self.tile_at_last.val();
                 self.after_base.next = self.tile_after.val();
@@ -158,7 +166,7 @@ impl Logic for FeatureRing {
         }
         if self.tile_begins.val() {
             self.tile_slot.next = self.read_slot.val();
-            self.tile_base.next = self.read_base.val();
+            self.tile_base.next = self.base.val();
             self.tile_at_last.next = self.at_last.val();
             self.tile_after.next = self.after_base.val();
         }
@@ -168,7 +176,7 @@ impl Logic for FeatureRing {
         if self.slot_used.val() {
             self.next_ready.next =
                 self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
-            if self.last_of_pass.val() && !self.frees.val() {
+            if self.goes_back.val() {
                 self.next_ready.next = true;
             }
         } else if self.slot_loaded.val() {
@@ -191,7 +199,7 @@ impl Logic for FeatureRing {
             self.fill_slot.next = 0.into();
             self.fill_base.next = 0.into();
             self.read_slot.next = 0.into();
-            self.read_base.next = 0.into();
+            self.base.next = 0.into();
             self.at_last.next = self.ring_slots.val() == 1;
             self.after_base.next = self.slot_beats.val();
         }
@@ -199,10 +207,6 @@ impl Logic for FeatureRing {
         self.waits.next = self.next_ready.val();
         self.ready.next = self.waits.val();
         self.room.next = !self.full.val();
-        self.start_base.next = self.next_base.val();
-        if self.tile_begins.val() {
-            self.start_base.next = self.read_base.val();
-        }
         self.write_base.next = self.fill_base.val();
     }
 }

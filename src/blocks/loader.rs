@@ -155,6 +155,7 @@ pub struct Loader {
     w_data: Reg,
     w_selected: Vec<BitReg>,
     writes: Bit<Local>,
+    row_fits: Bit<Local>,
     sets: Param,
     banks: Param,
     tile_beats: Param,
@@ -250,6 +251,15 @@ impl Logic for Loader {
             _ => {}
         }
         self.take.next = self.ready.val() && self.s_axis_tvalid.val();
+        // A row of weights may end in this cycle: `take`, as far as weights are concerned, on a shorter way.
+        self.row_fits.next = (self.state.val() == LoaderState::Payload)
+            && self.is_weights.val()
+            && (self.row_beat.val() == self.row_beats.val() - 1);
+        for s in 0..self.sets.val() {
+            if self.mask[s].val() && !self.room_weights[s].val() {
+                self.row_fits.next = false;
+            }
+        }
         self.row_last.next = self.row_beat.val() == self.row_beats.val() - 1;
         self.last.next = self.remaining.val() == 1;
 
@@ -372,11 +382,8 @@ impl Logic for Loader {
         for s in 0..self.sets.val() {
             self.w_selected[s].next = self.writes.val() && self.mask[s].val();
             self.load_selected[s].next = self.w_selected[s].val();
-            self.weight_row_accepted[s].next = self.take.val()
-                && (self.state.val() == LoaderState::Payload)
-                && self.is_weights.val()
-                && self.row_last.val()
-                && self.mask[s].val();
+            self.weight_row_accepted[s].next =
+                self.s_axis_tvalid.val() && self.row_fits.val() && self.mask[s].val();
         }
         self.load_tile.next = self.w_tile.val();
         self.load_features.next = self.w_features.val();

@@ -72,6 +72,9 @@ pub struct Mcache {
     signature_q: Vec<Reg>,
     index_q: Vec<Reg>,
     inserted_q: Vec<BitReg>,
+    // … and whether it equals the one before.
+    same_set: Vec<BitReg>,
+    same_tag: Vec<BitReg>,
     // The vector that is decided now.
     valid_now: Bit<Local>,
     last_now: Bit<Local>,
@@ -172,6 +175,8 @@ impl Mcache {
             signature_q: later(config.sig_w),
             index_q: later(index_w),
             inserted_q: flags(),
+            same_set: flags(),
+            same_tag: flags(),
             valid_now: Bit::new(),
             last_now: Bit::new(),
             zero_now: Bit::new(),
@@ -284,13 +289,12 @@ impl Logic for Mcache {
             | bit_cast_w(self.comparator.hit_way.val(), self.entry_w.val());
         for d in 0..self.delay.val() {
             // The tag inserted a cycle ago was not read: it is the last of its set, and stands in the output register.
-            if self.inserted_q[d].val()
-                && (unsigned_cast(self.entry_out.val() >> self.way_bits.val())
-                    == self.index_now.val())
-            {
+            self.same_set[d].next = self.index.val() == self.index_now.val();
+            self.same_tag[d].next = self.signature.val() == self.signature_now.val();
+            if self.inserted_q[d].val() && self.same_set[d].val() {
                 self.comparator.held.next = self.held.val() >> 1;
             }
-            if self.inserted_q[d].val() && (self.tag_out.val() == self.signature_now.val()) {
+            if self.inserted_q[d].val() && self.same_tag[d].val() {
                 self.found.next = true;
                 self.found_entry.next = self.entry_out.val();
             }

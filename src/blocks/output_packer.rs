@@ -67,7 +67,6 @@ pub struct OutputPacker {
     sticky_mask: Reg,
     magnitude: Vec<Sig<Local>>,
     lane_abs: Vec<Reg>,
-    larger: Vec<Sig<Local>>,
     node: Vec<Reg>,
     max: Reg,
     count: Sig<Local>,
@@ -84,6 +83,7 @@ pub struct OutputPacker {
     shift_lanes: Param,
     value_lanes: Param,
     nodes: Param,
+    deep_nodes: Param,
     raw_w: Param,
     data_w: Param,
     one: Const,
@@ -135,7 +135,6 @@ impl OutputPacker {
                 .map(|_| Sig::unsigned(acc))
                 .collect(),
             lane_abs: (0..value_lanes).map(|_| Reg::unsigned(acc)).collect(),
-            larger: (1..value_lanes).map(|_| Sig::unsigned(acc)).collect(),
             node: (0..nodes).map(|_| Reg::unsigned(acc)).collect(),
             max: Reg::unsigned(acc),
             count: Sig::unsigned(count_w),
@@ -152,6 +151,7 @@ impl OutputPacker {
             shift_lanes: Param::new(shift_lanes),
             value_lanes: Param::new(value_lanes),
             nodes: Param::new(nodes),
+            deep_nodes: Param::new(value_lanes - 1 - nodes),
             raw_w: Param::new(RAW_W),
             data_w: Param::new(data),
             one: Const::new(Value::unsigned(acc, 1)),
@@ -208,21 +208,24 @@ impl Logic for OutputPacker {
                 self.lane_abs[l].next = unsigned_cast(-self.value[l].val());
             }
         }
-        for n in 1..self.value_lanes.val() {
-            self.larger[self.value_lanes.val() - 1 - n].next =
-                self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val();
-            if self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 1].val()
-                < self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val()
+        for n in 0..self.nodes.val() {
+            self.magnitude[n].next = self.node[n].val();
+        }
+        for n in 0..self.deep_nodes.val() {
+            self.magnitude[self.value_lanes.val() - 2 - n].next =
+                self.magnitude[2 * (self.value_lanes.val() - 2 - n) + 1].val();
+            if self.magnitude[2 * (self.value_lanes.val() - 2 - n) + 1].val()
+                < self.magnitude[2 * (self.value_lanes.val() - 2 - n) + 2].val()
             {
-                self.larger[self.value_lanes.val() - 1 - n].next =
-                    self.magnitude[2 * (self.value_lanes.val() - 1 - n) + 2].val();
+                self.magnitude[self.value_lanes.val() - 2 - n].next =
+                    self.magnitude[2 * (self.value_lanes.val() - 2 - n) + 2].val();
             }
-            self.magnitude[self.value_lanes.val() - 1 - n].next =
-                self.larger[self.value_lanes.val() - 1 - n].val();
         }
         for n in 0..self.nodes.val() {
-            self.node[n].next = self.larger[n].val();
-            self.magnitude[n].next = self.node[n].val();
+            self.node[n].next = self.magnitude[2 * n + 1].val();
+            if self.magnitude[2 * n + 1].val() < self.magnitude[2 * n + 2].val() {
+                self.node[n].next = self.magnitude[2 * n + 2].val();
+            }
         }
         if self.moves.val() {
             self.d3_header.next = self.header.val();

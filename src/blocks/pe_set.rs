@@ -197,10 +197,8 @@ pub struct PeSet {
     reuse: Vec<SetReuse>,
     reuse_q: Vec<BitReg>,
     wide: Bit<Local>,
-    x: Sig<Local>,
     parts: Param,
     lanes: Param,
-    one_word: Const,
     features: FeatureBuffer,
     pe: Vec<Pe>,
     operand_write: Bit<Local>,
@@ -228,7 +226,6 @@ pub struct PeSet {
     forward: Bit<Local>,
     forward_last: Bit<Local>,
     reads_psum: Bit<Local>,
-    reads_operand: Bit<Local>,
     position: Sig<Local>,
     accumulate0: Bit<Local>,
     accumulate1: Bit<Local>,
@@ -339,7 +336,6 @@ impl Logic for PeSet {
 
         // Reuse: detection and items.
         self.wide.next = false;
-        self.x.next = self.features.x.val();
         for r in 0..self.parts.val() {
             self.reuse[r].clear.next = self.clear.val();
             self.reuse[r].wgrad.next = self.wgrad.val();
@@ -423,9 +419,7 @@ impl Logic for PeSet {
                 self.range_error.next =
                     self.sequencer.range_error.val() || self.reuse[r].range_error.val();
             }
-            if self.reuse[r].one.val() {
-                self.x.next = self.one_word.val();
-            }
+            self.features.one[r].next = self.reuse[r].one.val();
             for c in 0..self.pes.val() {
                 self.pe[c].cache_raddr[r].next = self.reuse[r].cache_raddr.val();
                 self.pe[c].cache_forward[r].next = self.reuse[r].cache_forward.val();
@@ -463,16 +457,16 @@ impl Logic for PeSet {
         if self.load1.val() {
             self.waddr1.next = self.load_row.val();
         }
-        self.reads_operand.next = self.wgrad.val() && self.sequencer.issue.val();
+        // While the operand is there, the drain reads the other bank, if any.
         self.raddr0.next = self.drain_raddr.val();
-        if self.reads_operand.val() && self.sequencer.psum_bank.val() {
+        if self.sequencer.operand_there.val() && self.sequencer.psum_bank.val() {
             self.raddr0.next = self.position.val();
         }
         if self.reads_psum.val() && !self.p2_bank.val() {
             self.raddr0.next = self.p2_psum_addr.val();
         }
         self.raddr1.next = self.drain_raddr.val();
-        if self.reads_operand.val() && !self.sequencer.psum_bank.val() {
+        if self.sequencer.operand_there.val() && !self.sequencer.psum_bank.val() {
             self.raddr1.next = self.position.val();
         }
         if self.reads_psum.val() && self.p2_bank.val() {
@@ -481,7 +475,7 @@ impl Logic for PeSet {
 
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
         for c in 0..self.pes.val() {
-            self.pe[c].x.next = self.x.val();
+            self.pe[c].x.next = self.features.x.val();
             self.pe[c].load_data.next =
                 signed_cast(self.load_data.val() >> self.lane_shift[c].val());
             self.pe[c].weight_we.next =

@@ -215,7 +215,6 @@ pub struct SetReuse {
     p1_write: BitReg,
     p1_add: BitReg,
     p1_reuse: BitReg,
-    p2_one: BitReg,
     p2_high: BitReg,
     p2_add: BitReg,
     p2_reuse: BitReg,
@@ -383,7 +382,6 @@ impl Logic for SetReuse {
         self.p1_reuse.next = self.walker.cache_reuse.val();
         self.p2_entry.next = self.p1_entry.val();
         // A dense job goes on beside an idle walker.
-        self.p2_one.next = self.p1_valid.val() && self.p1_one.val();
         self.p2_high.next = self.p1_high.val();
         self.p2_add.next = self.p1_add.val();
         self.p2_reuse.next = self.p1_valid.val() && self.p1_reuse.val();
@@ -403,10 +401,11 @@ impl Logic for SetReuse {
         self.cache_forward_last.next =
             self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
         self.cache_raddr.next = self.p2_entry.val();
-        if self.walker.issue.val() && self.walker.use_cache.val() {
+        // No item is at u+2 in a flush: it begins when the last one is done.
+        if self.walker.use_cache.val() {
             self.cache_raddr.next = self.walker.entry.val();
         }
-        self.one.next = self.p2_one.val();
+        self.one.next = self.p1_valid.val() && self.p1_one.val();
         self.use_cache.next = self.walker.use_cache.val();
         self.cache_low.next = self.walker.cache_low.val();
         self.cache_high.next = self.walker.cache_high.val();

@@ -131,6 +131,8 @@ pub struct SetSequencer {
     pub slot_write_base: Sig<Out>,
     /// Weight ring address of the row being written.
     pub weight_write_addr: Sig<Out>,
+    /// The operand is in the bank that does not accumulate.
+    pub operand_there: Bit<Out>,
     /// Bank that takes the operand.
     pub operand_write_bank: Bit<Out>,
     /// An element is issued (cycle u); the outputs below describe it.
@@ -197,6 +199,9 @@ pub struct SetSequencer {
     wgrad_q: BitReg,
     stream_q: BitReg,
     take: BitReg,
+    ahead_addr: Sig<Local>,
+    back_addr: Sig<Local>,
+    first_addr: Sig<Local>,
     begins: Bit<Local>,
     input_ready: Bit<Local>,
     stall_input: Bit<Local>,
@@ -379,14 +384,22 @@ impl Logic for SetSequencer {
         self.agu.start_bank.next = self.tiles.start_bank.val();
         self.agu.start_row.next = self.tiles.row_start.val();
         self.agu.start_col.next = self.tiles.col_start.val();
-        self.agu.start_addr.next =
-            (self.features.start_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+        // The sums are formed before it is known which one counts.
+        self.ahead_addr.next =
+            (self.features.ahead_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+        self.back_addr.next =
+            (self.features.back_base.val() << self.lane_w.val()) + self.tiles.start_addr.val();
+        self.first_addr.next =
+            (self.features.read_base.val() << self.lane_w.val()) + self.tiles.pending_addr.val();
+        self.agu.start_addr.next = self.ahead_addr.val();
+        if self.features.goes_back.val() {
+            self.agu.start_addr.next = self.back_addr.val();
+        }
         if self.take.val() {
             self.agu.start_bank.next = self.tiles.pending_bank.val();
             self.agu.start_row.next = self.tiles.pending_row.val();
             self.agu.start_col.next = self.tiles.pending_col.val();
-            self.agu.start_addr.next = (self.features.start_base.val() << self.lane_w.val())
-                + self.tiles.pending_addr.val();
+            self.agu.start_addr.next = self.first_addr.val();
         }
         self.agu.load.next = self.take.val();
         self.agu.advance.next = self.advance.val();
@@ -444,6 +457,7 @@ impl Logic for SetSequencer {
         self.banks.bank1_release.next = self.bank1_release.val();
         self.banks.drain_addressed.next = self.drain_addressed.val();
         self.room_operand.next = self.banks.room_operand.val();
+        self.operand_there.next = self.banks.operand_ready.val();
         self.operand_write_bank.next = !self.banks.accumulates.val();
         self.drain_request.next = self.banks.drain_request.val();
         self.drain_bank.next = self.banks.drain_bank.val();

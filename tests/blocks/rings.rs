@@ -84,7 +84,7 @@ fn feature_tiles(seed: u64, ring_slots: u64, slot_beats: u64, streams: bool) {
             assert_eq!(sim.ready.val(), ready);
         }
         if sim.tile_begins.next {
-            assert_eq!(sim.start_base.val(), base(next_first));
+            assert_eq!(sim.read_base.val(), base(next_first));
         }
         if used {
             let t = tile.as_mut().expect("a tile is computed");
@@ -96,7 +96,12 @@ fn feature_tiles(seed: u64, ring_slots: u64, slot_beats: u64, streams: bool) {
             } else {
                 t.slot_number(streams)
             };
-            assert_eq!(sim.start_base.val(), base(next));
+            let after = if sim.goes_back.val() {
+                sim.back_base.val()
+            } else {
+                sim.ahead_base.val()
+            };
+            assert_eq!(after, base(next));
             if t.pass == t.passes {
                 (tile, next_first) = (None, last + 1);
             }

@@ -113,6 +113,7 @@ impl Detector {
             after: Sig::unsigned(set_w),
             any: Sig::unsigned(set_w),
             set: Sig::unsigned(set_w),
+            ready: BitReg::new(),
             begins: Bit::new(),
             in_rows_now: Sig::unsigned(COUNT_W),
             in_cols_now: Sig::unsigned(COUNT_W),

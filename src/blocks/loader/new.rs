@@ -88,6 +88,7 @@ impl Loader {
             fail: Bit::new(),
             fail_code: Sig::unsigned(8),
             writes: Bit::new(),
+            row_fits: Bit::new(),
             w_tile: flag(),
             w_features: flag(),
             w_weights: flag(),

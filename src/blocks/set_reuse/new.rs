@@ -124,7 +124,6 @@ impl SetReuse {
             p1_write: flag(),
             p1_add: flag(),
             p1_reuse: flag(),
-            p2_one: flag(),
             p2_high: flag(),
             p2_add: flag(),
             p2_reuse: flag(),
