@@ -87,6 +87,7 @@ module detect_front (
     reg  [15:0] next_base;
     wire [2:0] bank_sum;
     wire tiles_pending_valid;
+    wire tiles_next_pending;
     wire [1:0] tiles_pending_bank;
     wire [15:0] tiles_pending_addr;
     wire [15:0] tiles_pending_row;
@@ -106,6 +107,8 @@ module detect_front (
     reg  [15:0] nest_passes;
     wire nest_step_tile;
     wire nest_next_first_group;
+    wire nest_next_step_cgroup;
+    wire nest_next_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
     wire [2:0] bank_difference;
@@ -119,6 +122,7 @@ module detect_front (
         .last(tile_last),
         .take(take),
         .pending_valid(tiles_pending_valid),
+        .next_pending(tiles_next_pending),
         .pending_bank(tiles_pending_bank),
         .pending_addr(tiles_pending_addr),
         .pending_row(tiles_pending_row),
@@ -157,6 +161,8 @@ module detect_front (
         .in_first_group(det_first_group),
         .next_first_group(nest_next_first_group),
         .in_last_cgroup(last_cgroup),
+        .next_step_cgroup(nest_next_step_cgroup),
+        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
     );
@@ -317,5 +323,5 @@ module detect_front (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_pass, bank_difference[2]};
+    wire unused = &{1'b0, tiles_next_pending, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_next_step_cgroup, nest_next_last_cgroup, nest_pass, bank_difference[2]};
 endmodule

@@ -49,6 +49,7 @@ module detector (
     output wire record_valid,
     output wire record_set,
     output wire [7:0] record_position,
+    output wire [7:0] next_position,
     output wire [1:0] record_state,
     output wire [6:0] record_entry,
     output wire [47:0] record_signature,
@@ -61,7 +62,7 @@ module detector (
     output wire record_first,
     output wire record_last,
     output wire busy,
-    output reg  range_error
+    output wire range_error
 );
     reg  [19:0] offset_0;
     reg  [19:0] offset_1;
@@ -95,6 +96,7 @@ module detector (
     wire after;
     reg  any;
     reg  set;
+    reg  ready;
     wire begins;
     wire [15:0] in_rows_now;
     wire [15:0] in_cols_now;
@@ -104,8 +106,10 @@ module detector (
     wire last_group_now;
     wire zero_now;
     reg  [3:0] step;
+    reg  [3:0] next_step;
     reg  last_step;
     wire group_ends;
+    reg  out_of_range;
     reg  taken;
     reg  collides;
     reg  p1_step;
@@ -182,7 +186,7 @@ module detector (
         .load_matrix(lane_0_load_matrix),
         .load_step(step_now[3:0]),
         .load_data(load_data),
-        .step(step),
+        .next_step(next_step),
         .k(k_now),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
@@ -210,7 +214,7 @@ module detector (
         .load_matrix(lane_1_load_matrix),
         .load_step(step_now[3:0]),
         .load_data(load_data),
-        .step(step),
+        .next_step(next_step),
         .k(k_now),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
@@ -238,7 +242,7 @@ module detector (
         .load_matrix(lane_2_load_matrix),
         .load_step(step_now[3:0]),
         .load_data(load_data),
-        .step(step),
+        .next_step(next_step),
         .k(k_now),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
@@ -353,6 +357,7 @@ module detector (
     assign done_0 = group_ends && (active == 1'b0);
     assign record_set = record[21];
     assign record_position = record[7:0];
+    assign next_position = info_3[7:0];
     assign record_bank = record[20:19];
     assign record_addr = record[18:8];
     assign record_mask = mask_1;
@@ -362,9 +367,10 @@ module detector (
     assign record_first = record[30];
     assign record_last = record[31];
     assign busy = running;
+    assign range_error = out_of_range;
     assign found_after = 1'b0;
     assign after = 1'b0;
-    assign begins = !running && found_any && mcache_ready;
+    assign begins = !running && found_any && ready;
     assign in_rows_now = in_rows_0;
     assign in_cols_now = in_cols_0;
     assign k_now = k_0;
@@ -414,18 +420,9 @@ module detector (
     end
 
     always @(*) begin
-        range_error = running && (walk_position >= 16'd256);
-        if (running && lane_0_reads && (lane_0_addr >= 16'd2048)) begin
-            range_error = 1'b1;
-        end
-        if (running && lane_1_reads && (lane_1_addr >= 16'd2048)) begin
-            range_error = 1'b1;
-        end
-        if (running && lane_2_reads && (lane_2_addr >= 16'd2048)) begin
-            range_error = 1'b1;
-        end
-        if (running && collides) begin
-            range_error = 1'b1;
+        next_step = 4'd0;
+        if (running && !last_step) begin
+            next_step = step + 4'd1;
         end
     end
 
@@ -520,20 +517,36 @@ module detector (
         if (!rst_n) begin
             running <= 1'b0;
             served <= 1'b0;
+            ready <= 1'b0;
             last_step <= 1'b0;
+            out_of_range <= 1'b0;
             p1_step <= 1'b0;
             p2_step <= 1'b0;
         end else begin
+            ready <= mcache_ready;
             if (begins) begin
                 running <= 1'b1;
                 served <= set;
             end
-            last_step <= ({4'd0, step} + 8'd2) == steps_now;
-            if (begins || last_step) begin
-                last_step <= steps_now == 8'd1;
+            last_step <= steps_now == 8'd1;
+            if (running && !last_step) begin
+                last_step <= ({4'd0, step} + 8'd2) == steps_now;
             end
             if (group_ends) begin
                 running <= 1'b0;
+            end
+            out_of_range <= running && (walk_position >= 16'd256);
+            if (running && lane_0_reads && (lane_0_addr >= 16'd2048)) begin
+                out_of_range <= 1'b1;
+            end
+            if (running && lane_1_reads && (lane_1_addr >= 16'd2048)) begin
+                out_of_range <= 1'b1;
+            end
+            if (running && lane_2_reads && (lane_2_addr >= 16'd2048)) begin
+                out_of_range <= 1'b1;
+            end
+            if (running && collides) begin
+                out_of_range <= 1'b1;
             end
             p1_step <= running;
             p2_step <= p1_step;
@@ -660,10 +673,7 @@ module detector (
         if (begins) begin
             active <= set;
         end
-        step <= step + 4'd1;
-        if (begins || last_step) begin
-            step <= 4'd0;
-        end
+        step <= next_step;
         p1_first <= !(|step);
         p1_last <= last_step;
         p1_set <= active;

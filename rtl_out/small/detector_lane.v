@@ -9,7 +9,7 @@ module detector_lane (
     input  wire load_matrix,
     input  wire [3:0] load_step,
     input  wire [63:0] load_data,
-    input  wire [3:0] step,
+    input  wire [3:0] next_step,
     input  wire [7:0] k,
     input  wire [1:0] base_bank,
     input  wire [15:0] base_addr,
@@ -31,7 +31,7 @@ module detector_lane (
     output wire [39:0] column
 );
     wire [38:0] program_word;
-    wire [38:0] read_word;
+    reg  [38:0] read_word;
     wire [3:0] off_k;
     wire [1:0] off_bank;
     wire [7:0] off_row;
@@ -48,6 +48,7 @@ module detector_lane (
     wire in_image;
     reg  [1:0] bank_now;
     reg  signed [15:0] element;
+    reg  [3:0] p0_step;
     reg  [3:0] p1_step;
     reg  p1_reads;
     reg  [1:0] p1_bank;
@@ -57,6 +58,7 @@ module detector_lane (
     reg  [3:0] p2_k;
     reg  [39:0] p2_column;
     wire [38:0] program_write_data;
+    wire [38:0] program_read_data;
     wire [39:0] matrix_read_data;
     wire [2:0] bank_now_difference;
 
@@ -65,8 +67,8 @@ module detector_lane (
         .write_enable(load_reads),
         .write_address(load_step),
         .write_data(program_write_data),
-        .read_address(step),
-        .read_data(read_word)
+        .read_address(next_step),
+        .read_data(program_read_data)
     );
 
     lut_ram_w40_d16 matrix (
@@ -126,6 +128,8 @@ module detector_lane (
     end
 
     initial begin
+        read_word = 39'd0;
+        p0_step = 4'd0;
         p1_step = 4'd0;
         p1_reads = 1'b0;
         p1_bank = 2'd0;
@@ -137,7 +141,9 @@ module detector_lane (
     end
 
     always @(posedge clk) begin
-        p1_step <= step;
+        p0_step <= next_step;
+        read_word <= program_read_data;
+        p1_step <= p0_step;
         p1_reads <= in_image;
         p1_bank <= bank_now;
         p1_k <= off_k;

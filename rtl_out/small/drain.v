@@ -34,7 +34,8 @@ module drain (
     input  wire signed [47:0] row_word_6,
     input  wire signed [47:0] row_word_7,
     output reg  [7:0] raddr,
-    output reg  read_bank,
+    output wire read_bank,
+    output wire take,
     output wire addressed_0,
     output wire addressed_1,
     output wire bank0_release_0,
@@ -71,10 +72,12 @@ module drain (
     reg  [15:0] tag;
     reg  [15:0] pass;
     reg  [7:0] row;
+    reg  [7:0] row_after;
+    reg  row_last;
     reg  [1:0] beat;
+    wire [1:0] beat_after;
+    reg  beat_last;
     reg  [1:0] last_beat;
-    wire beat_last;
-    wire row_last;
     wire push_header;
     wire push_data;
     wire push_trailer;
@@ -83,7 +86,6 @@ module drain (
     reg  d1_data;
     reg  d1_trailer;
     reg  d1_last;
-    reg  [7:0] d1_row;
     reg  d1_set;
     reg  d1_bank;
     reg  d1_lane_0;
@@ -136,6 +138,8 @@ module drain (
     );
 
     assign last_beat_difference = pes - 4'd1;
+    assign read_bank = bank;
+    assign take = enable;
     assign addressed_0 = push_last && (set == 1'b0);
     assign addressed_1 = push_last && (set == 1'b1);
     assign bank0_release_0 = bank_read && !d1_bank && (d1_set == 1'b0);
@@ -144,8 +148,7 @@ module drain (
     assign bank1_release_1 = bank_read && d1_bank && (d1_set == 1'b1);
     assign idle = state == DRAIN_STATE_IDLE;
     assign trailer_taken = push_trailer;
-    assign beat_last = beat == last_beat;
-    assign row_last = row == rows_m1;
+    assign beat_after = beat + 2'd1;
     assign push_header = (state == DRAIN_STATE_HEADER) && enable;
     assign push_data = (state == DRAIN_STATE_ROWS) && enable;
     assign push_trailer = (state == DRAIN_STATE_IDLE) && trailer && !found_any && enable;
@@ -190,10 +193,8 @@ module drain (
 
     always @(*) begin
         raddr = row;
-        read_bank = bank;
-        if (!enable) begin
-            raddr = d1_row;
-            read_bank = d1_bank;
+        if (enable && beat_last) begin
+            raddr = row_after;
         end
     end
 
@@ -248,6 +249,7 @@ module drain (
         if (!rst_n) begin
             state <= DRAIN_STATE_IDLE;
             served <= 1'b0;
+            beat_last <= 1'b0;
             d1_header <= 1'b0;
             d1_data <= 1'b0;
             d1_trailer <= 1'b0;
@@ -257,6 +259,7 @@ module drain (
         end else begin
             case (state)
                 DRAIN_STATE_IDLE: begin
+                    beat_last <= 1'b0;
                     if (found_any) begin
                         state <= DRAIN_STATE_HEADER;
                         served <= pick;
@@ -265,11 +268,14 @@ module drain (
                 DRAIN_STATE_HEADER: begin
                     if (enable) begin
                         state <= DRAIN_STATE_ROWS;
+                        beat_last <= !(|last_beat);
                     end
                 end
                 DRAIN_STATE_ROWS: begin
                     if (enable) begin
+                        beat_last <= beat_after == last_beat;
                         if (beat_last) begin
+                            beat_last <= !(|last_beat);
                             if (row_last) begin
                                 state <= DRAIN_STATE_IDLE;
                             end
@@ -313,9 +319,10 @@ module drain (
         tag = 16'd0;
         pass = 16'd0;
         row = 8'd0;
+        row_after = 8'd0;
+        row_last = 1'b0;
         beat = 2'd0;
         d1_last = 1'b0;
-        d1_row = 8'd0;
         d1_set = 1'b0;
         d1_bank = 1'b0;
         d1_lane_0 = 1'b0;
@@ -334,6 +341,9 @@ module drain (
     always @(posedge clk) begin
         case (state)
             DRAIN_STATE_IDLE: begin
+                row <= 8'd0;
+                row_after <= 8'd1;
+                beat <= 2'd0;
                 if (found_any) begin
                     set <= pick;
                     if (pick == 1'b0) begin
@@ -353,15 +363,16 @@ module drain (
                 end
             end
             DRAIN_STATE_HEADER: begin
-                row <= 8'd0;
-                beat <= 2'd0;
+                row_last <= !(|rows_m1);
             end
             DRAIN_STATE_ROWS: begin
                 if (enable) begin
-                    beat <= beat + 2'd1;
+                    beat <= beat_after;
                     if (beat_last) begin
                         beat <= 2'd0;
-                        row <= row + 8'd1;
+                        row <= row_after;
+                        row_after <= row_after + 8'd1;
+                        row_last <= row_after == rows_m1;
                     end
                 end
             end
@@ -369,7 +380,6 @@ module drain (
         endcase
         if (enable) begin
             d1_last <= push_last;
-            d1_row <= row;
             d1_set <= set;
             d1_bank <= bank;
             d1_lane_0 <= 1'b0;

@@ -12,6 +12,7 @@ module feature_buffer (
     input  wire [1:0] bank,
     input  wire [10:0] addr,
     input  wire in_image,
+    input  wire one_0,
     output wire signed [15:0] x,
     input  wire [10:0] detect_addr_0,
     input  wire [10:0] detect_addr_1,
@@ -159,6 +160,9 @@ module feature_buffer (
         x_out <= 16'sd0;
         if (in_image_read) begin
             x_out <= $signed(x_out_shifted[15:0]);
+        end
+        if (one_0) begin
+            x_out <= 16'sd1;
         end
         copy_lane_0 <= detect_addr_0[1:0];
         copy_x_0 <= $signed(copy_x_0_shifted[15:0]);

@@ -17,7 +17,10 @@ module feature_ring (
     output wire ready,
     output reg  next_ready,
     output wire room,
-    output reg  [15:0] start_base,
+    output wire [15:0] read_base,
+    output reg  [15:0] ahead_base,
+    output wire [15:0] back_base,
+    output wire goes_back,
     output wire [15:0] write_base
 );
     reg  [15:0] f_avail;
@@ -27,26 +30,25 @@ module feature_ring (
     reg  [15:0] fill_slot;
     reg  [15:0] fill_base;
     reg  [15:0] read_slot;
-    reg  [15:0] read_base;
+    reg  [15:0] base;
     reg  [15:0] tile_slot;
     reg  [15:0] tile_base;
     reg  at_last;
     reg  tile_at_last;
     reg  [15:0] after_base;
     reg  [15:0] tile_after;
-    reg  [15:0] next_base;
 
     assign ready = waits;
     assign room = !full;
+    assign read_base = base;
+    assign back_base = tile_base;
+    assign goes_back = last_of_pass && !frees;
     assign write_base = fill_base;
 
     always @(*) begin
-        next_base = after_base;
+        ahead_base = after_base;
         if (at_last) begin
-            next_base = 16'd0;
-        end
-        if (last_of_pass && !frees) begin
-            next_base = tile_base;
+            ahead_base = 16'd0;
         end
     end
 
@@ -54,7 +56,7 @@ module feature_ring (
         next_ready = waits;
         if (slot_used) begin
             next_ready = slot_loaded || ((f_pos + 16'd1) < f_avail);
-            if (last_of_pass && !frees) begin
+            if (goes_back) begin
                 next_ready = 1'b1;
             end
         end else if (slot_loaded) begin
@@ -62,13 +64,6 @@ module feature_ring (
         end
         if (clear) begin
             next_ready = 1'b0;
-        end
-    end
-
-    always @(*) begin
-        start_base = next_base;
-        if (tile_begins) begin
-            start_base = read_base;
         end
     end
 
@@ -81,7 +76,7 @@ module feature_ring (
             fill_slot <= 16'd0;
             fill_base <= 16'd0;
             read_slot <= 16'd0;
-            read_base <= 16'd0;
+            base <= 16'd0;
             tile_slot <= 16'd0;
             tile_base <= 16'd0;
             at_last <= 1'b0;
@@ -98,7 +93,7 @@ module feature_ring (
                 end
             end
             if (slot_used) begin
-                read_base <= next_base;
+                base <= ahead_base;
                 read_slot <= read_slot + 16'd1;
                 at_last <= (read_slot + 16'd2) == ring_slots;
                 after_base <= after_base + slot_beats;
@@ -107,7 +102,8 @@ module feature_ring (
                     at_last <= ring_slots == 16'd1;
                     after_base <= slot_beats;
                 end
-                if (last_of_pass && !frees) begin
+                if (goes_back) begin
+                    base <= tile_base;
                     read_slot <= tile_slot;
                     at_last <= tile_at_last;
                     after_base <= tile_after;
@@ -121,7 +117,7 @@ module feature_ring (
             end
             if (tile_begins) begin
                 tile_slot <= read_slot;
-                tile_base <= read_base;
+                tile_base <= base;
                 tile_at_last <= at_last;
                 tile_after <= after_base;
             end
@@ -140,7 +136,7 @@ module feature_ring (
                 fill_slot <= 16'd0;
                 fill_base <= 16'd0;
                 read_slot <= 16'd0;
-                read_base <= 16'd0;
+                base <= 16'd0;
                 at_last <= ring_slots == 16'd1;
                 after_base <= slot_beats;
             end

@@ -17,6 +17,8 @@ module group_nest (
     output wire in_first_group,
     output reg  next_first_group,
     output wire in_last_cgroup,
+    output reg  next_step_cgroup,
+    output reg  next_last_cgroup,
     output wire in_last_pass,
     output wire [15:0] pass
 );
@@ -46,6 +48,25 @@ module group_nest (
         end
     end
 
+    always @(*) begin
+        next_step_cgroup = chunk_last;
+        next_last_cgroup = cgroup_last;
+        if (advance) begin
+            next_step_cgroup = (chunk_count + 16'd2) == chunks;
+            if (step_cgroup) begin
+                next_step_cgroup = chunks == 16'd1;
+                next_last_cgroup = (cgroup_count + 16'd2) == cgroups;
+            end
+            if (step_pass) begin
+                next_last_cgroup = cgroups == 16'd1;
+            end
+        end
+        if (load) begin
+            next_step_cgroup = chunks == 16'd1;
+            next_last_cgroup = cgroups == 16'd1;
+        end
+    end
+
     always @(posedge clk) begin
         if (!rst_n) begin
             chunk_count <= 16'd0;
@@ -59,16 +80,12 @@ module group_nest (
             at_first <= next_first_group;
             if (advance) begin
                 chunk_count <= chunk_count + 16'd1;
-                chunk_last <= (chunk_count + 16'd2) == chunks;
                 if (step_cgroup) begin
                     chunk_count <= 16'd0;
-                    chunk_last <= chunks == 16'd1;
                     cgroup_count <= cgroup_count + 16'd1;
-                    cgroup_last <= (cgroup_count + 16'd2) == cgroups;
                 end
                 if (step_pass) begin
                     cgroup_count <= 16'd0;
-                    cgroup_last <= cgroups == 16'd1;
                     pass_count <= pass_count + 16'd1;
                     pass_last <= (pass_count + 16'd2) == passes;
                 end
@@ -77,10 +94,10 @@ module group_nest (
                 chunk_count <= 16'd0;
                 cgroup_count <= 16'd0;
                 pass_count <= 16'd0;
-                chunk_last <= chunks == 16'd1;
-                cgroup_last <= cgroups == 16'd1;
                 pass_last <= passes == 16'd1;
             end
+            chunk_last <= next_step_cgroup;
+            cgroup_last <= next_last_cgroup;
         end
     end
 endmodule

@@ -9,6 +9,7 @@ module hitmap (
     input  wire clear,
     input  wire [15:0] list_positions,
     input  wire [7:0] list_slots,
+    input  wire [7:0] next_position,
     input  wire record_valid,
     input  wire [7:0] record_position,
     input  wire [1:0] record_state,
@@ -36,6 +37,7 @@ module hitmap (
     reg  [7:0] slot;
     reg  [11:0] base;
     reg  [8:0] items;
+    reg  touched_q;
     wire touched_before;
     wire works;
     reg  has_item;
@@ -74,7 +76,7 @@ module hitmap (
         .write_enable(record_valid),
         .write_address(record_position),
         .write_data(touched_write_data),
-        .read_address(record_position),
+        .read_address(next_position),
         .read_data(touched_read_data)
     );
 
@@ -87,7 +89,7 @@ module hitmap (
     assign item_bank = read_word[28:27];
     assign item_addr = read_word[26:16];
     assign item_mask = read_word[15:0];
-    assign touched_before = !record_first_group && touched_read_data;
+    assign touched_before = !record_first_group && touched_q;
     assign works = record_state != 2'd0;
     assign word = {31'd0, record_mask} | ({36'd0, record_addr} << 16) | ({45'd0, record_bank} << 27) | ({40'd0, record_entry} << 29) | ({39'd0, record_position} << 36) | ({45'd0, kind} << 44);
     assign lists_write_enable = record_valid && has_item;
@@ -147,6 +149,14 @@ module hitmap (
                 items <= 9'd0;
             end
         end
+    end
+
+    initial begin
+        touched_q = 1'b0;
+    end
+
+    always @(posedge clk) begin
+        touched_q <= touched_read_data;
     end
 
     // Bits that are not needed here.

@@ -62,7 +62,7 @@ module item_walker (
     output wire use_cache,
     output wire cache_low,
     output wire cache_high,
-    output reg  [7:0] k_now,
+    output wire [7:0] k_now,
     output wire step_cgroup,
     output wire step_pass,
     output wire step_tile,
@@ -116,7 +116,8 @@ module item_walker (
     reg  keeps;
     wire flushing;
     wire zeroing;
-    reg  short_now;
+    reg  [7:0] group_q;
+    reg  short_q;
     reg  next_items;
     reg  next_valid;
     reg  next_begun;
@@ -144,6 +145,8 @@ module item_walker (
     wire [2:0] bank_sum;
     wire [35:0] flush_word;
     wire nest_in_last_cgroup;
+    wire nest_next_step_cgroup;
+    wire nest_next_last_cgroup;
     wire [1:0] table_bank_read_data;
     wire [10:0] table_addr_read_data;
     wire flush_write_enable;
@@ -184,6 +187,8 @@ module item_walker (
         .in_first_group(in_first_group),
         .next_first_group(next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
+        .next_step_cgroup(nest_next_step_cgroup),
+        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(in_last_pass),
         .pass(pass)
     );
@@ -279,11 +284,12 @@ module item_walker (
     assign use_cache = flushing;
     assign cache_low = again;
     assign cache_high = high;
+    assign k_now = group_q;
     assign flush_entry = flush_read_data[35:29];
     assign flushing = state == WALKER_STATE_FLUSH;
     assign zeroing = empty && zeroes;
     assign overwrites = zeroes && macs && !overwritten;
-    assign ones = ~(ALL_ONES << k_now);
+    assign ones = ~(ALL_ONES << group_q);
     assign work = valid && go;
     assign again = flushing && !high && wide_q;
     assign item_ends = leaves && round_last;
@@ -300,20 +306,6 @@ module item_walker (
     assign flush_write_enable = work && sums && keeps;
 
     always @(*) begin
-        k_now = group_k;
-        short_now = short;
-        if (one_chunk) begin
-            if (nest_in_last_cgroup) begin
-                k_now = k_cg_last;
-                short_now = short_cg_last;
-            end
-        end else if (step_cgroup) begin
-            k_now = k_kr_last;
-            short_now = short_kr_last;
-        end
-    end
-
-    always @(*) begin
         walk = mask;
         first_number = mask_number;
         first_single = mask_single;
@@ -324,7 +316,7 @@ module item_walker (
         if (whole) begin
             walk = ones;
             first_number = 4'd0;
-            first_single = short_now;
+            first_single = short_q;
         end
     end
 
@@ -480,9 +472,22 @@ module item_walker (
         whole = 1'b0;
         sums = 1'b0;
         keeps = 1'b0;
+        group_q = 8'd0;
+        short_q = 1'b0;
     end
 
     always @(posedge clk) begin
+        group_q <= group_k;
+        short_q <= short;
+        if (one_chunk) begin
+            if (nest_next_last_cgroup) begin
+                group_q <= k_cg_last;
+                short_q <= short_cg_last;
+            end
+        end else if (nest_next_step_cgroup) begin
+            group_q <= k_kr_last;
+            short_q <= short_kr_last;
+        end
         if (work) begin
             fresh <= round_last;
             rest <= of_now_rest;
@@ -531,5 +536,5 @@ module item_walker (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, wrap_addr[15:11], of_token_lowest, of_token_rest, of_flush_lowest, of_flush_rest, of_now_number, of_now_single, of_rest_lowest, of_rest_rest, flush_read_address_sum[7], bank_difference[2]};
+    wire unused = &{1'b0, wrap_addr[15:11], nest_in_last_cgroup, of_token_lowest, of_token_rest, of_flush_lowest, of_flush_rest, of_now_number, of_now_single, of_rest_lowest, of_rest_rest, flush_read_address_sum[7], bank_difference[2]};
 endmodule

@@ -52,6 +52,8 @@ module job_control (
     output wire busy,
     output wire done,
     output wire [7:0] error_code,
+    output wire start_now,
+    output wire abort_now,
     output wire clear_sets,
     output wire reset_banks,
     output wire flush,
@@ -132,17 +134,25 @@ module job_control (
     reg  [47:0] count_14;
     reg  [47:0] count_15;
     reg  [47:0] count_16;
+    reg  start_q;
+    reg  abort_q;
+    reg  clear_q;
+    reg  reset_q;
+    reg  loader_error_q;
+    reg  [7:0] loader_code_q;
     reg  bad_job_q;
     reg  range_error_q;
 
     assign busy = running;
     assign done = complete;
     assign error_code = code;
-    assign clear_sets = start || failing || abort_job;
-    assign reset_banks = failing || abort_job;
+    assign start_now = start_q;
+    assign abort_now = abort_q;
+    assign clear_sets = clear_q;
+    assign reset_banks = reset_q;
     assign flush = late_error;
     assign stop_drain = failing;
-    assign trailer = running && !closing && loader_done && all_idle;
+    assign trailer = running && !closing && loader_done && !loader_error_q && all_idle;
     assign statistic_0 = count_0;
     assign statistic_1 = count_1;
     assign statistic_2 = count_2;
@@ -372,6 +382,11 @@ module job_control (
             count_14 <= 48'd0;
             count_15 <= 48'd0;
             count_16 <= 48'd0;
+            start_q <= 1'b0;
+            abort_q <= 1'b0;
+            clear_q <= 1'b0;
+            reset_q <= 1'b0;
+            loader_error_q <= 1'b0;
             bad_job_q <= 1'b0;
             range_error_q <= 1'b0;
         end else begin
@@ -394,20 +409,25 @@ module job_control (
             end
             bad_job_q <= bad_job;
             range_error_q <= any_range_error;
-            first_cycle <= start;
+            loader_error_q <= loader_error;
+            start_q <= start;
+            abort_q <= abort_job;
+            clear_q <= start || abort_job || failing;
+            reset_q <= abort_job || failing;
+            first_cycle <= start_q;
             if (clear_error) begin
                 code <= 8'd0;
             end
-            if (start) begin
+            if (start_q) begin
                 running <= 1'b1;
                 complete <= 1'b0;
                 code <= 8'd0;
             end
-            if (running && !failing && (late_error || loader_error)) begin
+            if (running && !failing && (late_error || loader_error_q)) begin
                 failing <= 1'b1;
                 code <= late_code;
-                if (loader_error) begin
-                    code <= loader_error_code;
+                if (loader_error_q) begin
+                    code <= loader_code_q;
                 end
             end
             if (trailer_taken) begin
@@ -419,7 +439,7 @@ module job_control (
                 failing <= 1'b0;
                 closing <= 1'b0;
             end
-            if (abort_job) begin
+            if (abort_q) begin
                 running <= 1'b0;
                 failing <= 1'b0;
                 closing <= 1'b0;
@@ -448,7 +468,7 @@ module job_control (
             end
             count_15 <= count_15 + {45'd0, saturated_q};
             count_16 <= max_abs;
-            if (start) begin
+            if (start_q) begin
                 count_0 <= 48'd0;
                 count_1 <= 48'd0;
                 count_2 <= 48'd0;
@@ -468,5 +488,13 @@ module job_control (
                 count_16 <= 48'd0;
             end
         end
+    end
+
+    initial begin
+        loader_code_q = 8'd0;
+    end
+
+    always @(posedge clk) begin
+        loader_code_q <= loader_error_code;
     end
 endmodule

@@ -53,6 +53,8 @@ module list_reader (
     wire nest_in_first_group;
     wire nest_next_first_group;
     wire nest_in_last_cgroup;
+    wire nest_next_step_cgroup;
+    wire nest_next_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
     wire [7:0] last_position_read_data;
@@ -71,6 +73,8 @@ module list_reader (
         .in_first_group(nest_in_first_group),
         .next_first_group(nest_next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
+        .next_step_cgroup(nest_next_step_cgroup),
+        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
     );
@@ -204,5 +208,5 @@ module list_reader (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_next_first_group, nest_in_last_cgroup, nest_pass};
+    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_next_first_group, nest_in_last_cgroup, nest_next_step_cgroup, nest_next_last_cgroup, nest_pass};
 endmodule

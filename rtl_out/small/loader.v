@@ -84,7 +84,6 @@ module loader (
     wire last;
     reg  fail;
     reg  [7:0] fail_code;
-    reg  w_valid;
     reg  w_tile;
     reg  w_features;
     reg  w_weights;
@@ -102,12 +101,14 @@ module loader (
     reg  w_row_beat;
     reg  w_row_last;
     reg  [63:0] w_data;
-    reg  w_mask_0;
-    reg  w_mask_1;
+    reg  w_selected_0;
+    reg  w_selected_1;
+    wire writes;
+    reg  row_fits;
 
     assign s_axis_tready = ready;
-    assign load_selected_0 = w_valid && w_mask_0;
-    assign load_selected_1 = w_valid && w_mask_1;
+    assign load_selected_0 = w_selected_0;
+    assign load_selected_1 = w_selected_1;
     assign load_tile = w_tile;
     assign load_features = w_features;
     assign load_weights = w_weights;
@@ -124,8 +125,8 @@ module loader (
     assign load_row_beat = w_row_beat;
     assign load_row_last = w_row_last;
     assign load_data = w_data;
-    assign weight_row_accepted_0 = take && (state == LOADER_STATE_PAYLOAD) && is_weights && row_last && mask_0;
-    assign weight_row_accepted_1 = take && (state == LOADER_STATE_PAYLOAD) && is_weights && row_last && mask_1;
+    assign weight_row_accepted_0 = s_axis_tvalid && row_fits && mask_0;
+    assign weight_row_accepted_1 = s_axis_tvalid && row_fits && mask_1;
     assign accepted = take;
     assign waits_for_host = ready && !s_axis_tvalid;
     assign done = state == LOADER_STATE_IDLE;
@@ -138,6 +139,7 @@ module loader (
     assign take = ready && s_axis_tvalid;
     assign row_last = row_beat == 1'b0;
     assign last = remaining == 20'd1;
+    assign writes = take && (state == LOADER_STATE_PAYLOAD) && !fail && !flush && !abort_job;
 
     always @(*) begin
         header_fits = 1'b0;
@@ -197,6 +199,16 @@ module loader (
     end
 
     always @(*) begin
+        row_fits = (state == LOADER_STATE_PAYLOAD) && is_weights && (row_beat == 1'b0);
+        if (mask_0 && !room_weights_0) begin
+            row_fits = 1'b0;
+        end
+        if (mask_1 && !room_weights_1) begin
+            row_fits = 1'b0;
+        end
+    end
+
+    always @(*) begin
         fail = 1'b0;
         fail_code = 8'd2;
         case (state)
@@ -232,7 +244,8 @@ module loader (
     always @(posedge clk) begin
         if (!rst_n) begin
             state <= LOADER_STATE_IDLE;
-            w_valid <= 1'b0;
+            w_selected_0 <= 1'b0;
+            w_selected_1 <= 1'b0;
         end else begin
             case (state)
                 LOADER_STATE_HEADER: begin
@@ -283,7 +296,8 @@ module loader (
             if (abort_job) begin
                 state <= LOADER_STATE_IDLE;
             end
-            w_valid <= take && (state == LOADER_STATE_PAYLOAD) && !fail && !flush && !abort_job;
+            w_selected_0 <= writes && mask_0;
+            w_selected_1 <= writes && mask_1;
         end
     end
 
@@ -320,8 +334,6 @@ module loader (
         w_row_beat = 1'b0;
         w_row_last = 1'b0;
         w_data = 64'd0;
-        w_mask_0 = 1'b0;
-        w_mask_1 = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -369,7 +381,5 @@ module loader (
         w_row_beat <= row_beat;
         w_row_last <= row_last;
         w_data <= s_axis_tdata;
-        w_mask_0 <= mask_0;
-        w_mask_1 <= mask_1;
     end
 endmodule

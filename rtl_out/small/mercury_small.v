@@ -98,6 +98,8 @@ module mercury_small (
     wire control_busy;
     wire control_done;
     wire [7:0] control_error_code;
+    wire control_start_now;
+    wire control_abort_now;
     wire control_clear_sets;
     wire control_reset_banks;
     wire control_flush;
@@ -234,6 +236,7 @@ module mercury_small (
     wire signed [15:0] set_1_detect_x_2;
     wire [7:0] drain_raddr;
     wire drain_read_bank;
+    wire drain_take;
     wire drain_addressed_0;
     wire drain_addressed_1;
     wire drain_bank0_release_0;
@@ -255,6 +258,7 @@ module mercury_small (
     wire detector_0_record_valid;
     wire detector_0_record_set;
     wire [7:0] detector_0_record_position;
+    wire [7:0] detector_0_next_position;
     wire [1:0] detector_0_record_state;
     wire [6:0] detector_0_record_entry;
     wire [47:0] detector_0_record_signature;
@@ -279,6 +283,7 @@ module mercury_small (
     wire detector_1_record_valid;
     wire detector_1_record_set;
     wire [7:0] detector_1_record_position;
+    wire [7:0] detector_1_next_position;
     wire [1:0] detector_1_record_state;
     wire [6:0] detector_1_record_entry;
     wire [47:0] detector_1_record_signature;
@@ -432,6 +437,8 @@ module mercury_small (
         .busy(control_busy),
         .done(control_done),
         .error_code(control_error_code),
+        .start_now(control_start_now),
+        .abort_now(control_abort_now),
         .clear_sets(control_clear_sets),
         .reset_banks(control_reset_banks),
         .flush(control_flush),
@@ -459,9 +466,9 @@ module mercury_small (
     loader loader (
         .clk(clk),
         .rst_n(rst_n),
-        .start(regs_start),
+        .start(control_start_now),
         .flush(control_flush),
-        .abort_job(regs_abort_job),
+        .abort_job(control_abort_now),
         .wgrad(regs_wgrad),
         .slot_beats(regs_slot_beats),
         .s_axis_tvalid(s_axis_tvalid),
@@ -556,6 +563,7 @@ module mercury_small (
         .room_operand(set_0_room_operand),
         .drain_raddr(drain_raddr),
         .drain_read_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_addressed(drain_addressed_0),
         .bank0_release(drain_bank0_release_0),
         .bank1_release(drain_bank1_release_0),
@@ -600,6 +608,7 @@ module mercury_small (
         .det_done_0(detector_0_done_0),
         .record_valid_0(set_0_record_valid_0),
         .record_position_0(detector_0_record_position),
+        .next_position_0(detector_0_next_position),
         .record_state_0(detector_0_record_state),
         .record_entry_0(detector_0_record_entry),
         .record_bank_0(detector_0_record_bank),
@@ -683,6 +692,7 @@ module mercury_small (
         .room_operand(set_1_room_operand),
         .drain_raddr(drain_raddr),
         .drain_read_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_addressed(drain_addressed_1),
         .bank0_release(drain_bank0_release_1),
         .bank1_release(drain_bank1_release_1),
@@ -727,6 +737,7 @@ module mercury_small (
         .det_done_0(detector_1_done_0),
         .record_valid_0(set_1_record_valid_0),
         .record_position_0(detector_1_record_position),
+        .next_position_0(detector_1_next_position),
         .record_state_0(detector_1_record_state),
         .record_entry_0(detector_1_record_entry),
         .record_bank_0(detector_1_record_bank),
@@ -762,9 +773,9 @@ module mercury_small (
     drain drain (
         .clk(clk),
         .rst_n(rst_n),
-        .start(regs_start),
+        .start(control_start_now),
         .stop(control_stop_drain),
-        .abort_job(regs_abort_job),
+        .abort_job(control_abort_now),
         .shift_mode(regs_shift_mode),
         .shift(regs_shift),
         .trailer(control_trailer),
@@ -791,6 +802,7 @@ module mercury_small (
         .row_word_7(set_1_drain_row_3),
         .raddr(drain_raddr),
         .read_bank(drain_read_bank),
+        .take(drain_take),
         .addressed_0(drain_addressed_0),
         .addressed_1(drain_addressed_1),
         .bank0_release_0(drain_bank0_release_0),
@@ -853,6 +865,7 @@ module mercury_small (
         .record_valid(detector_0_record_valid),
         .record_set(detector_0_record_set),
         .record_position(detector_0_record_position),
+        .next_position(detector_0_next_position),
         .record_state(detector_0_record_state),
         .record_entry(detector_0_record_entry),
         .record_signature(detector_0_record_signature),
@@ -914,6 +927,7 @@ module mercury_small (
         .record_valid(detector_1_record_valid),
         .record_set(detector_1_record_set),
         .record_position(detector_1_record_position),
+        .next_position(detector_1_next_position),
         .record_state(detector_1_record_state),
         .record_entry(detector_1_record_entry),
         .record_signature(detector_1_record_signature),

@@ -35,9 +35,9 @@ module output_packer (
     reg  [63:0] d3_word;
     reg  signed [47:0] d3_value_0;
     reg  [47:0] sticky_mask;
-    reg  [47:0] magnitude_0;
-    reg  [47:0] magnitude_1;
-    reg  [47:0] magnitude_2;
+    wire [47:0] magnitude_0;
+    wire [47:0] magnitude_1;
+    wire [47:0] magnitude_2;
     wire [47:0] magnitude_3;
     wire [47:0] magnitude_4;
     wire [47:0] magnitude_5;
@@ -46,7 +46,9 @@ module output_packer (
     reg  [47:0] lane_abs_1;
     reg  [47:0] lane_abs_2;
     reg  [47:0] lane_abs_3;
-    reg  [47:0] d3_max;
+    reg  [47:0] node_0;
+    reg  [47:0] node_1;
+    reg  [47:0] node_2;
     reg  [47:0] max;
     reg  [2:0] count;
     wire signed [63:0] raw_word_0;
@@ -120,6 +122,9 @@ module output_packer (
     assign m_axis_tdata = out_data;
     assign m_axis_tlast = out_last;
     assign moves = !out_valid || m_axis_tready;
+    assign magnitude_0 = node_0;
+    assign magnitude_1 = node_1;
+    assign magnitude_2 = node_2;
     assign magnitude_3 = lane_abs_0;
     assign magnitude_4 = lane_abs_1;
     assign magnitude_5 = lane_abs_2;
@@ -135,27 +140,6 @@ module output_packer (
     assign lane_wide_1 = {48'd0, lane_word_1};
     assign lane_wide_2 = {48'd0, lane_word_2};
     assign lane_wide_3 = {48'd0, lane_word_3};
-
-    always @(*) begin
-        magnitude_2 = magnitude_5;
-        if (magnitude_5 < magnitude_6) begin
-            magnitude_2 = magnitude_6;
-        end
-    end
-
-    always @(*) begin
-        magnitude_1 = magnitude_3;
-        if (magnitude_3 < magnitude_4) begin
-            magnitude_1 = magnitude_4;
-        end
-    end
-
-    always @(*) begin
-        magnitude_0 = magnitude_1;
-        if (magnitude_1 < magnitude_2) begin
-            magnitude_0 = magnitude_2;
-        end
-    end
 
     always @(*) begin
         out_word = 64'd0;
@@ -200,7 +184,9 @@ module output_packer (
             lane_abs_1 <= 48'd0;
             lane_abs_2 <= 48'd0;
             lane_abs_3 <= 48'd0;
-            d3_max <= 48'd0;
+            node_0 <= 48'd0;
+            node_1 <= 48'd0;
+            node_2 <= 48'd0;
             max <= 48'd0;
             out_valid <= 1'b0;
             out_last <= 1'b0;
@@ -221,14 +207,25 @@ module output_packer (
             if (value_3 < 48'sd0) begin
                 lane_abs_3 <= $unsigned(-value_3);
             end
+            node_0 <= magnitude_1;
+            if (magnitude_1 < magnitude_2) begin
+                node_0 <= magnitude_2;
+            end
+            node_1 <= magnitude_3;
+            if (magnitude_3 < magnitude_4) begin
+                node_1 <= magnitude_4;
+            end
+            node_2 <= magnitude_5;
+            if (magnitude_5 < magnitude_6) begin
+                node_2 <= magnitude_6;
+            end
             if (moves) begin
                 d3_header <= header;
                 d3_data <= data;
                 d3_trailer <= trailer;
             end
-            d3_max <= magnitude_0;
-            if (max < d3_max) begin
-                max <= d3_max;
+            if (max < magnitude_0) begin
+                max <= magnitude_0;
             end
             if (moves) begin
                 out_valid <= d3_header || d3_data || d3_trailer;
@@ -236,7 +233,9 @@ module output_packer (
             end
             if (start) begin
                 max <= 48'd0;
-                d3_max <= 48'd0;
+                node_0 <= 48'd0;
+                node_1 <= 48'd0;
+                node_2 <= 48'd0;
                 lane_abs_0 <= 48'd0;
                 lane_abs_1 <= 48'd0;
                 lane_abs_2 <= 48'd0;

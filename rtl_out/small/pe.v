@@ -26,7 +26,8 @@ module pe (
     input  wire bank0_load,
     input  wire bank1_load,
     input  wire drain_bank,
-    output reg  signed [47:0] drain_data,
+    input  wire drain_take,
+    output wire signed [47:0] drain_data,
     input  wire [6:0] cache_raddr_0,
     input  wire cache_forward_0,
     input  wire cache_forward_last_0,
@@ -59,6 +60,7 @@ module pe (
     (* keep *) reg  cache_low_q_0;
     (* keep *) reg  cache_high_q_0;
     (* keep *) reg  shift_sum_q_0;
+    reg  signed [47:0] drained;
     reg  signed [15:0] operand;
     reg  signed [15:0] factor;
     reg  signed [15:0] factor_q;
@@ -124,6 +126,7 @@ module pe (
         .wide(cache_wide_0)
     );
 
+    assign drain_data = drained;
     assign sum = stored + addend;
     assign loaded = (sum & HIGH_ONES) | ($signed({{32{load_data[15]}}, load_data}) & DATA_ONES);
     assign bank0_write_enable = accumulate0_q || bank0_load;
@@ -183,13 +186,6 @@ module pe (
         end
     end
 
-    always @(*) begin
-        drain_data = bank0_read_data;
-        if (drain_bank_q) begin
-            drain_data = bank1_read_data;
-        end
-    end
-
     initial begin
         use_operand_q = 1'b0;
         operand_bank_q = 1'b0;
@@ -206,6 +202,7 @@ module pe (
         cache_low_q_0 = 1'b0;
         cache_high_q_0 = 1'b0;
         shift_sum_q_0 = 1'b0;
+        drained = 48'sd0;
         factor_q = 16'sd0;
         product = 32'sd0;
         vector_sum = 36'sd0;
@@ -246,6 +243,12 @@ module pe (
             stored <= 48'sd0;
         end
         last_sum <= sum;
+        if (drain_take) begin
+            drained <= bank0_read_data;
+            if (drain_bank_q) begin
+                drained <= bank1_read_data;
+            end
+        end
     end
 
     // Bits that are not needed here.

@@ -54,6 +54,7 @@ module pe_set (
     output wire room_operand,
     input  wire [7:0] drain_raddr,
     input  wire drain_read_bank,
+    input  wire drain_take,
     input  wire drain_addressed,
     input  wire bank0_release,
     input  wire bank1_release,
@@ -98,6 +99,7 @@ module pe_set (
     input  wire det_done_0,
     input  wire record_valid_0,
     input  wire [7:0] record_position_0,
+    input  wire [7:0] next_position_0,
     input  wire [1:0] record_state_0,
     input  wire [6:0] record_entry_0,
     input  wire [1:0] record_bank_0,
@@ -129,11 +131,8 @@ module pe_set (
     output wire signed [15:0] detect_x_1,
     output wire signed [15:0] detect_x_2
 );
-    localparam signed [15:0] ONE_WORD = 16'sd1;
-
     reg  reuse_q_0;
     reg  wide;
-    reg  signed [15:0] x;
     wire operand_write;
     wire row_we;
     wire slot_loaded;
@@ -159,7 +158,6 @@ module pe_set (
     wire forward;
     wire forward_last;
     wire reads_psum;
-    wire reads_operand;
     reg  [7:0] position;
     wire accumulate0;
     wire accumulate1;
@@ -181,6 +179,7 @@ module pe_set (
     wire sequencer_room_tile;
     wire [15:0] sequencer_slot_write_base;
     wire [7:0] sequencer_weight_write_addr;
+    wire sequencer_operand_there;
     wire sequencer_operand_write_bank;
     wire [1:0] sequencer_bank;
     wire [10:0] sequencer_addr;
@@ -328,6 +327,7 @@ module pe_set (
         .room_operand(room_operand),
         .slot_write_base(sequencer_slot_write_base),
         .weight_write_addr(sequencer_weight_write_addr),
+        .operand_there(sequencer_operand_there),
         .operand_write_bank(sequencer_operand_write_bank),
         .issue(issue),
         .mac(mac),
@@ -412,6 +412,7 @@ module pe_set (
         .det_done(det_done_0),
         .record_valid(record_valid_0),
         .record_position(record_position_0),
+        .next_position(next_position_0),
         .record_state(record_state_0),
         .record_entry(record_entry_0),
         .record_bank(record_bank_0),
@@ -491,6 +492,7 @@ module pe_set (
         .bank(features_bank),
         .addr(features_addr),
         .in_image(features_in_image),
+        .one_0(reuse_0_one),
         .x(features_x),
         .detect_addr_0(detect_addr_0),
         .detect_addr_1(detect_addr_1),
@@ -502,7 +504,7 @@ module pe_set (
 
     pe pe_0 (
         .clk(clk),
-        .x(x),
+        .x(features_x),
         .weight_we(pe_0_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[15:0])),
@@ -523,6 +525,7 @@ module pe_set (
         .bank0_load(pe_0_bank0_load),
         .bank1_load(pe_0_bank1_load),
         .drain_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_data(drain_row_0),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
@@ -540,7 +543,7 @@ module pe_set (
 
     pe pe_1 (
         .clk(clk),
-        .x(x),
+        .x(features_x),
         .weight_we(pe_1_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[31:16])),
@@ -561,6 +564,7 @@ module pe_set (
         .bank0_load(pe_1_bank0_load),
         .bank1_load(pe_1_bank1_load),
         .drain_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_data(drain_row_1),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
@@ -578,7 +582,7 @@ module pe_set (
 
     pe pe_2 (
         .clk(clk),
-        .x(x),
+        .x(features_x),
         .weight_we(pe_2_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[47:32])),
@@ -599,6 +603,7 @@ module pe_set (
         .bank0_load(pe_2_bank0_load),
         .bank1_load(pe_2_bank1_load),
         .drain_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_data(drain_row_2),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
@@ -616,7 +621,7 @@ module pe_set (
 
     pe pe_3 (
         .clk(clk),
-        .x(x),
+        .x(features_x),
         .weight_we(pe_3_weight_we),
         .weight_waddr(sequencer_weight_write_addr),
         .load_data($signed(load_data[63:48])),
@@ -637,6 +642,7 @@ module pe_set (
         .bank0_load(pe_3_bank0_load),
         .bank1_load(pe_3_bank1_load),
         .drain_bank(drain_read_bank),
+        .drain_take(drain_take),
         .drain_data(drain_row_3),
         .cache_raddr_0(reuse_0_cache_raddr),
         .cache_forward_0(reuse_0_cache_forward),
@@ -659,7 +665,6 @@ module pe_set (
     assign forward = p3_update && (p3_bank == p2_bank) && (p3_psum_addr == p2_psum_addr);
     assign forward_last = p4_update && (p4_bank == p2_bank) && (p4_psum_addr == p2_psum_addr);
     assign reads_psum = p2_update && p2_valid;
-    assign reads_operand = wgrad && issue;
     assign accumulate0 = p3_update && !p3_bank;
     assign accumulate1 = p3_update && p3_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;
@@ -720,13 +725,6 @@ module pe_set (
     end
 
     always @(*) begin
-        x = features_x;
-        if (reuse_0_one) begin
-            x = ONE_WORD;
-        end
-    end
-
-    always @(*) begin
         waddr0 = p4_psum_addr;
         if (load0) begin
             waddr0 = load_row;
@@ -742,7 +740,7 @@ module pe_set (
 
     always @(*) begin
         raddr0 = drain_raddr;
-        if (reads_operand && sequencer_psum_bank) begin
+        if (sequencer_operand_there && sequencer_psum_bank) begin
             raddr0 = position;
         end
         if (reads_psum && !p2_bank) begin
@@ -752,7 +750,7 @@ module pe_set (
 
     always @(*) begin
         raddr1 = drain_raddr;
-        if (reads_operand && !sequencer_psum_bank) begin
+        if (sequencer_operand_there && !sequencer_psum_bank) begin
             raddr1 = position;
         end
         if (reads_psum && p2_bank) begin

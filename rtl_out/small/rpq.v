@@ -148,15 +148,37 @@ module rpq (
     reg  [47:0] sig;
     reg  sig_valid;
     reg  [47:0] sig_out;
-    wire is_sign;
-    wire is_grid;
     wire looks_up;
+    reg  is_sign;
+    reg  is_grid;
+    reg  bits1;
+    reg  bits2;
+    reg  bits3;
+    reg  [4:0] shift;
+    reg  counts_0;
+    reg  counts_1;
+    reg  counts_2;
+    reg  counts_3;
+    reg  counts_4;
+    reg  counts_5;
+    reg  counts_6;
+    reg  counts_7;
+    reg  counts_8;
+    reg  counts_9;
+    reg  counts_10;
+    reg  counts_11;
+    reg  counts_12;
+    reg  counts_13;
+    reg  counts_14;
+    reg  counts_15;
+    reg  counts_16;
+    reg  counts_17;
+    reg  counts_18;
+    reg  counts_19;
 
     assign valid = sig_valid;
     assign signature = sig_out;
-    assign is_sign = mode == 4'd2;
-    assign is_grid = mode == 4'd4;
-    assign looks_up = is_sign || is_grid || (mode == 4'd3);
+    assign looks_up = (mode == 4'd2) || (mode == 4'd4) || (mode == 4'd3);
 
     always @(*) begin
         next_sum_0 = $signed({{1{sum_0[21]}}, sum_0});
@@ -920,26 +942,26 @@ module rpq (
 
     always @(*) begin
         shifted_0 = sum_0;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_0 = shifted_0 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_0 = shifted_0 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_0 = shifted_0 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_0 = shifted_0 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_0 = shifted_0 >>> 1;
         end
     end
 
     always @(*) begin
         field_0 = 4'd0;
-        if (looks_up && (projections > 8'd0) && (!is_grid || (k > 8'd0))) begin
+        if (counts_0 && (!is_grid || (k > 8'd0))) begin
             field_0 = shifted_0[3:0];
             if (is_sign) begin
                 field_0 = 4'd0;
@@ -952,26 +974,26 @@ module rpq (
 
     always @(*) begin
         shifted_1 = sum_1;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_1 = shifted_1 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_1 = shifted_1 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_1 = shifted_1 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_1 = shifted_1 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_1 = shifted_1 >>> 1;
         end
     end
 
     always @(*) begin
         field_1 = 4'd0;
-        if (looks_up && (projections > 8'd1) && (!is_grid || (k > 8'd1))) begin
+        if (counts_1 && (!is_grid || (k > 8'd1))) begin
             field_1 = shifted_1[3:0];
             if (is_sign) begin
                 field_1 = 4'd0;
@@ -984,26 +1006,26 @@ module rpq (
 
     always @(*) begin
         shifted_2 = sum_2;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_2 = shifted_2 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_2 = shifted_2 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_2 = shifted_2 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_2 = shifted_2 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_2 = shifted_2 >>> 1;
         end
     end
 
     always @(*) begin
         field_2 = 4'd0;
-        if (looks_up && (projections > 8'd2) && (!is_grid || (k > 8'd2))) begin
+        if (counts_2 && (!is_grid || (k > 8'd2))) begin
             field_2 = shifted_2[3:0];
             if (is_sign) begin
                 field_2 = 4'd0;
@@ -1016,26 +1038,26 @@ module rpq (
 
     always @(*) begin
         shifted_3 = sum_3;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_3 = shifted_3 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_3 = shifted_3 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_3 = shifted_3 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_3 = shifted_3 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_3 = shifted_3 >>> 1;
         end
     end
 
     always @(*) begin
         field_3 = 4'd0;
-        if (looks_up && (projections > 8'd3) && (!is_grid || (k > 8'd3))) begin
+        if (counts_3 && (!is_grid || (k > 8'd3))) begin
             field_3 = shifted_3[3:0];
             if (is_sign) begin
                 field_3 = 4'd0;
@@ -1048,26 +1070,26 @@ module rpq (
 
     always @(*) begin
         shifted_4 = sum_4;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_4 = shifted_4 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_4 = shifted_4 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_4 = shifted_4 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_4 = shifted_4 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_4 = shifted_4 >>> 1;
         end
     end
 
     always @(*) begin
         field_4 = 4'd0;
-        if (looks_up && (projections > 8'd4) && (!is_grid || (k > 8'd4))) begin
+        if (counts_4 && (!is_grid || (k > 8'd4))) begin
             field_4 = shifted_4[3:0];
             if (is_sign) begin
                 field_4 = 4'd0;
@@ -1080,26 +1102,26 @@ module rpq (
 
     always @(*) begin
         shifted_5 = sum_5;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_5 = shifted_5 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_5 = shifted_5 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_5 = shifted_5 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_5 = shifted_5 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_5 = shifted_5 >>> 1;
         end
     end
 
     always @(*) begin
         field_5 = 4'd0;
-        if (looks_up && (projections > 8'd5) && (!is_grid || (k > 8'd5))) begin
+        if (counts_5 && (!is_grid || (k > 8'd5))) begin
             field_5 = shifted_5[3:0];
             if (is_sign) begin
                 field_5 = 4'd0;
@@ -1112,26 +1134,26 @@ module rpq (
 
     always @(*) begin
         shifted_6 = sum_6;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_6 = shifted_6 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_6 = shifted_6 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_6 = shifted_6 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_6 = shifted_6 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_6 = shifted_6 >>> 1;
         end
     end
 
     always @(*) begin
         field_6 = 4'd0;
-        if (looks_up && (projections > 8'd6) && (!is_grid || (k > 8'd6))) begin
+        if (counts_6 && (!is_grid || (k > 8'd6))) begin
             field_6 = shifted_6[3:0];
             if (is_sign) begin
                 field_6 = 4'd0;
@@ -1144,26 +1166,26 @@ module rpq (
 
     always @(*) begin
         shifted_7 = sum_7;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_7 = shifted_7 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_7 = shifted_7 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_7 = shifted_7 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_7 = shifted_7 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_7 = shifted_7 >>> 1;
         end
     end
 
     always @(*) begin
         field_7 = 4'd0;
-        if (looks_up && (projections > 8'd7) && (!is_grid || (k > 8'd7))) begin
+        if (counts_7 && (!is_grid || (k > 8'd7))) begin
             field_7 = shifted_7[3:0];
             if (is_sign) begin
                 field_7 = 4'd0;
@@ -1176,26 +1198,26 @@ module rpq (
 
     always @(*) begin
         shifted_8 = sum_8;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_8 = shifted_8 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_8 = shifted_8 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_8 = shifted_8 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_8 = shifted_8 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_8 = shifted_8 >>> 1;
         end
     end
 
     always @(*) begin
         field_8 = 4'd0;
-        if (looks_up && (projections > 8'd8) && (!is_grid || (k > 8'd8))) begin
+        if (counts_8 && (!is_grid || (k > 8'd8))) begin
             field_8 = shifted_8[3:0];
             if (is_sign) begin
                 field_8 = 4'd0;
@@ -1208,26 +1230,26 @@ module rpq (
 
     always @(*) begin
         shifted_9 = sum_9;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_9 = shifted_9 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_9 = shifted_9 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_9 = shifted_9 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_9 = shifted_9 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_9 = shifted_9 >>> 1;
         end
     end
 
     always @(*) begin
         field_9 = 4'd0;
-        if (looks_up && (projections > 8'd9) && (!is_grid || (k > 8'd9))) begin
+        if (counts_9 && (!is_grid || (k > 8'd9))) begin
             field_9 = shifted_9[3:0];
             if (is_sign) begin
                 field_9 = 4'd0;
@@ -1240,26 +1262,26 @@ module rpq (
 
     always @(*) begin
         shifted_10 = sum_10;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_10 = shifted_10 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_10 = shifted_10 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_10 = shifted_10 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_10 = shifted_10 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_10 = shifted_10 >>> 1;
         end
     end
 
     always @(*) begin
         field_10 = 4'd0;
-        if (looks_up && (projections > 8'd10) && (!is_grid || (k > 8'd10))) begin
+        if (counts_10 && (!is_grid || (k > 8'd10))) begin
             field_10 = shifted_10[3:0];
             if (is_sign) begin
                 field_10 = 4'd0;
@@ -1272,26 +1294,26 @@ module rpq (
 
     always @(*) begin
         shifted_11 = sum_11;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_11 = shifted_11 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_11 = shifted_11 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_11 = shifted_11 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_11 = shifted_11 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_11 = shifted_11 >>> 1;
         end
     end
 
     always @(*) begin
         field_11 = 4'd0;
-        if (looks_up && (projections > 8'd11) && (!is_grid || (k > 8'd11))) begin
+        if (counts_11 && (!is_grid || (k > 8'd11))) begin
             field_11 = shifted_11[3:0];
             if (is_sign) begin
                 field_11 = 4'd0;
@@ -1304,26 +1326,26 @@ module rpq (
 
     always @(*) begin
         shifted_12 = sum_12;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_12 = shifted_12 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_12 = shifted_12 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_12 = shifted_12 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_12 = shifted_12 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_12 = shifted_12 >>> 1;
         end
     end
 
     always @(*) begin
         field_12 = 4'd0;
-        if (looks_up && (projections > 8'd12) && (!is_grid || (k > 8'd12))) begin
+        if (counts_12 && (!is_grid || (k > 8'd12))) begin
             field_12 = shifted_12[3:0];
             if (is_sign) begin
                 field_12 = 4'd0;
@@ -1336,26 +1358,26 @@ module rpq (
 
     always @(*) begin
         shifted_13 = sum_13;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_13 = shifted_13 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_13 = shifted_13 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_13 = shifted_13 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_13 = shifted_13 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_13 = shifted_13 >>> 1;
         end
     end
 
     always @(*) begin
         field_13 = 4'd0;
-        if (looks_up && (projections > 8'd13) && (!is_grid || (k > 8'd13))) begin
+        if (counts_13 && (!is_grid || (k > 8'd13))) begin
             field_13 = shifted_13[3:0];
             if (is_sign) begin
                 field_13 = 4'd0;
@@ -1368,26 +1390,26 @@ module rpq (
 
     always @(*) begin
         shifted_14 = sum_14;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_14 = shifted_14 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_14 = shifted_14 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_14 = shifted_14 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_14 = shifted_14 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_14 = shifted_14 >>> 1;
         end
     end
 
     always @(*) begin
         field_14 = 4'd0;
-        if (looks_up && (projections > 8'd14) && (!is_grid || (k > 8'd14))) begin
+        if (counts_14 && (!is_grid || (k > 8'd14))) begin
             field_14 = shifted_14[3:0];
             if (is_sign) begin
                 field_14 = 4'd0;
@@ -1400,26 +1422,26 @@ module rpq (
 
     always @(*) begin
         shifted_15 = sum_15;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_15 = shifted_15 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_15 = shifted_15 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_15 = shifted_15 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_15 = shifted_15 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_15 = shifted_15 >>> 1;
         end
     end
 
     always @(*) begin
         field_15 = 4'd0;
-        if (looks_up && (projections > 8'd15) && (!is_grid || (k > 8'd15))) begin
+        if (counts_15 && (!is_grid || (k > 8'd15))) begin
             field_15 = shifted_15[3:0];
             if (is_sign) begin
                 field_15 = 4'd0;
@@ -1432,26 +1454,26 @@ module rpq (
 
     always @(*) begin
         shifted_16 = sum_16;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_16 = shifted_16 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_16 = shifted_16 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_16 = shifted_16 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_16 = shifted_16 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_16 = shifted_16 >>> 1;
         end
     end
 
     always @(*) begin
         field_16 = 4'd0;
-        if (looks_up && (projections > 8'd16) && (!is_grid || (k > 8'd16))) begin
+        if (counts_16 && (!is_grid || (k > 8'd16))) begin
             field_16 = shifted_16[3:0];
             if (is_sign) begin
                 field_16 = 4'd0;
@@ -1464,26 +1486,26 @@ module rpq (
 
     always @(*) begin
         shifted_17 = sum_17;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_17 = shifted_17 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_17 = shifted_17 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_17 = shifted_17 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_17 = shifted_17 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_17 = shifted_17 >>> 1;
         end
     end
 
     always @(*) begin
         field_17 = 4'd0;
-        if (looks_up && (projections > 8'd17) && (!is_grid || (k > 8'd17))) begin
+        if (counts_17 && (!is_grid || (k > 8'd17))) begin
             field_17 = shifted_17[3:0];
             if (is_sign) begin
                 field_17 = 4'd0;
@@ -1496,26 +1518,26 @@ module rpq (
 
     always @(*) begin
         shifted_18 = sum_18;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_18 = shifted_18 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_18 = shifted_18 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_18 = shifted_18 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_18 = shifted_18 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_18 = shifted_18 >>> 1;
         end
     end
 
     always @(*) begin
         field_18 = 4'd0;
-        if (looks_up && (projections > 8'd18) && (!is_grid || (k > 8'd18))) begin
+        if (counts_18 && (!is_grid || (k > 8'd18))) begin
             field_18 = shifted_18[3:0];
             if (is_sign) begin
                 field_18 = 4'd0;
@@ -1528,26 +1550,26 @@ module rpq (
 
     always @(*) begin
         shifted_19 = sum_19;
-        if (sig_shift[4]) begin
+        if (shift[4]) begin
             shifted_19 = shifted_19 >>> 16;
         end
-        if (sig_shift[3]) begin
+        if (shift[3]) begin
             shifted_19 = shifted_19 >>> 8;
         end
-        if (sig_shift[2]) begin
+        if (shift[2]) begin
             shifted_19 = shifted_19 >>> 4;
         end
-        if (sig_shift[1]) begin
+        if (shift[1]) begin
             shifted_19 = shifted_19 >>> 2;
         end
-        if (sig_shift[0]) begin
+        if (shift[0]) begin
             shifted_19 = shifted_19 >>> 1;
         end
     end
 
     always @(*) begin
         field_19 = 4'd0;
-        if (looks_up && (projections > 8'd19) && (!is_grid || (k > 8'd19))) begin
+        if (counts_19 && (!is_grid || (k > 8'd19))) begin
             field_19 = shifted_19[3:0];
             if (is_sign) begin
                 field_19 = 4'd0;
@@ -1560,7 +1582,7 @@ module rpq (
 
     always @(*) begin
         sig = 48'd0;
-        if (is_sign || (sig_bits == 4'd1)) begin
+        if (bits1) begin
             sig[0] = field_0[0];
             sig[1] = field_1[0];
             sig[2] = field_2[0];
@@ -1581,7 +1603,7 @@ module rpq (
             sig[17] = field_17[0];
             sig[18] = field_18[0];
             sig[19] = field_19[0];
-        end else if (sig_bits == 4'd2) begin
+        end else if (bits2) begin
             sig[0] = field_0[0];
             sig[1] = field_0[1];
             sig[2] = field_1[0];
@@ -1622,7 +1644,7 @@ module rpq (
             sig[37] = field_18[1];
             sig[38] = field_19[0];
             sig[39] = field_19[1];
-        end else if (sig_bits == 4'd3) begin
+        end else if (bits3) begin
             sig[0] = field_0[0];
             sig[1] = field_0[1];
             sig[2] = field_0[2];
@@ -1758,9 +1780,61 @@ module rpq (
         sum_18 = 22'sd0;
         sum_19 = 22'sd0;
         sig_out = 48'd0;
+        is_sign = 1'b0;
+        is_grid = 1'b0;
+        bits1 = 1'b0;
+        bits2 = 1'b0;
+        bits3 = 1'b0;
+        shift = 5'd0;
+        counts_0 = 1'b0;
+        counts_1 = 1'b0;
+        counts_2 = 1'b0;
+        counts_3 = 1'b0;
+        counts_4 = 1'b0;
+        counts_5 = 1'b0;
+        counts_6 = 1'b0;
+        counts_7 = 1'b0;
+        counts_8 = 1'b0;
+        counts_9 = 1'b0;
+        counts_10 = 1'b0;
+        counts_11 = 1'b0;
+        counts_12 = 1'b0;
+        counts_13 = 1'b0;
+        counts_14 = 1'b0;
+        counts_15 = 1'b0;
+        counts_16 = 1'b0;
+        counts_17 = 1'b0;
+        counts_18 = 1'b0;
+        counts_19 = 1'b0;
     end
 
     always @(posedge clk) begin
+        is_sign <= mode == 4'd2;
+        is_grid <= mode == 4'd4;
+        bits1 <= (mode == 4'd2) || (sig_bits == 4'd1);
+        bits2 <= sig_bits == 4'd2;
+        bits3 <= sig_bits == 4'd3;
+        shift <= sig_shift;
+        counts_0 <= looks_up && (projections > 8'd0);
+        counts_1 <= looks_up && (projections > 8'd1);
+        counts_2 <= looks_up && (projections > 8'd2);
+        counts_3 <= looks_up && (projections > 8'd3);
+        counts_4 <= looks_up && (projections > 8'd4);
+        counts_5 <= looks_up && (projections > 8'd5);
+        counts_6 <= looks_up && (projections > 8'd6);
+        counts_7 <= looks_up && (projections > 8'd7);
+        counts_8 <= looks_up && (projections > 8'd8);
+        counts_9 <= looks_up && (projections > 8'd9);
+        counts_10 <= looks_up && (projections > 8'd10);
+        counts_11 <= looks_up && (projections > 8'd11);
+        counts_12 <= looks_up && (projections > 8'd12);
+        counts_13 <= looks_up && (projections > 8'd13);
+        counts_14 <= looks_up && (projections > 8'd14);
+        counts_15 <= looks_up && (projections > 8'd15);
+        counts_16 <= looks_up && (projections > 8'd16);
+        counts_17 <= looks_up && (projections > 8'd17);
+        counts_18 <= looks_up && (projections > 8'd18);
+        counts_19 <= looks_up && (projections > 8'd19);
         if (step) begin
             sum_0 <= $signed(next_sum_0[22:1]);
         end

@@ -58,6 +58,7 @@ module set_reuse (
     input  wire det_done,
     input  wire record_valid,
     input  wire [7:0] record_position,
+    input  wire [7:0] next_position,
     input  wire [1:0] record_state,
     input  wire [6:0] record_entry,
     input  wire [1:0] record_bank,
@@ -138,7 +139,6 @@ module set_reuse (
     reg  p1_write;
     reg  p1_add;
     reg  p1_reuse;
-    reg  p2_one;
     reg  p2_high;
     reg  p2_add;
     reg  p2_reuse;
@@ -226,6 +226,7 @@ module set_reuse (
         .clear(clear),
         .list_positions(list_positions),
         .list_slots(list_slots),
+        .next_position(next_position),
         .record_valid(record_valid),
         .record_position(record_position),
         .record_state(record_state),
@@ -344,7 +345,7 @@ module set_reuse (
         .pass(walk_pass)
     );
 
-    assign one = p2_one;
+    assign one = p1_valid && p1_one;
     assign cache_forward = p3_write && (p3_entry == p2_entry);
     assign cache_forward_last = p4_write && (p4_entry == p2_entry);
     assign cache_waddr = p4_entry;
@@ -356,7 +357,7 @@ module set_reuse (
 
     always @(*) begin
         cache_raddr = p2_entry;
-        if (walk_issue && use_cache) begin
+        if (use_cache) begin
             cache_raddr = walker_entry;
         end
     end
@@ -388,7 +389,6 @@ module set_reuse (
         p1_write = 1'b0;
         p1_add = 1'b0;
         p1_reuse = 1'b0;
-        p2_one = 1'b0;
         p2_high = 1'b0;
         p2_add = 1'b0;
         p2_reuse = 1'b0;
@@ -405,7 +405,6 @@ module set_reuse (
         p1_add <= walker_cache_add;
         p1_reuse <= walker_cache_reuse;
         p2_entry <= p1_entry;
-        p2_one <= p1_valid && p1_one;
         p2_high <= p1_high;
         p2_add <= p1_add;
         p2_reuse <= p1_valid && p1_reuse;

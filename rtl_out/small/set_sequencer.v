@@ -75,6 +75,7 @@ module set_sequencer (
     output wire room_operand,
     output wire [15:0] slot_write_base,
     output wire [7:0] weight_write_addr,
+    output wire operand_there,
     output wire operand_write_bank,
     output reg  issue,
     output reg  mac,
@@ -108,7 +109,10 @@ module set_sequencer (
     reg  reuse_q_0;
     reg  wgrad_q;
     reg  stream_q;
-    wire take;
+    reg  take;
+    wire [15:0] ahead_addr;
+    wire [15:0] back_addr;
+    wire [15:0] first_addr;
     reg  begins;
     reg  input_ready;
     reg  stall_input;
@@ -137,6 +141,7 @@ module set_sequencer (
     reg  [15:0] psum_index;
     reg  [2:0] pes_in_pass;
     wire tiles_pending_valid;
+    wire tiles_next_pending;
     wire [1:0] tiles_pending_bank;
     wire [15:0] tiles_pending_addr;
     wire [15:0] tiles_pending_row;
@@ -184,7 +189,10 @@ module set_sequencer (
     wire features_frees;
     wire features_ready;
     wire features_next_ready;
-    wire [15:0] features_start_base;
+    wire [15:0] features_read_base;
+    wire [15:0] features_ahead_base;
+    wire [15:0] features_back_base;
+    wire features_goes_back;
     wire weights_group_used;
     wire weights_ready;
     wire weights_next_ready;
@@ -192,7 +200,6 @@ module set_sequencer (
     wire banks_accumulates_busy;
     wire banks_next_busy;
     wire banks_all_free;
-    wire banks_operand_ready;
     wire banks_next_operand;
 
     tile_queue tiles (
@@ -204,6 +211,7 @@ module set_sequencer (
         .last(tile_last),
         .take(take),
         .pending_valid(tiles_pending_valid),
+        .next_pending(tiles_next_pending),
         .pending_bank(tiles_pending_bank),
         .pending_addr(tiles_pending_addr),
         .pending_row(tiles_pending_row),
@@ -320,7 +328,10 @@ module set_sequencer (
         .ready(features_ready),
         .next_ready(features_next_ready),
         .room(room_features),
-        .start_base(features_start_base),
+        .read_base(features_read_base),
+        .ahead_base(features_ahead_base),
+        .back_base(features_back_base),
+        .goes_back(features_goes_back),
         .write_base(slot_write_base)
     );
 
@@ -361,7 +372,7 @@ module set_sequencer (
         .accumulates_busy(banks_accumulates_busy),
         .next_busy(banks_next_busy),
         .all_free(banks_all_free),
-        .operand_ready(banks_operand_ready),
+        .operand_ready(operand_there),
         .next_operand(banks_next_operand),
         .room_operand(room_operand),
         .drain_request(drain_request),
@@ -387,7 +398,9 @@ module set_sequencer (
     assign stall_detect = stall_input && reuses;
     assign idle = no_tile && banks_all_free;
     assign range_error = (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
-    assign take = tiles_pending_valid && !running;
+    assign ahead_addr = (features_ahead_base << 2) + tiles_start_addr;
+    assign back_addr = (features_back_base << 2) + tiles_start_addr;
+    assign first_addr = (features_read_base << 2) + tiles_pending_addr;
     assign next_bank = !(next_first && banks_next_busy);
     assign advance = may_issue && !reuses;
     assign features_frees = stream_q || in_last_pass;
@@ -449,7 +462,7 @@ module set_sequencer (
                 stall_input = 1'b1;
             end else if (!wgrad_q && !weights_ready) begin
                 stall_weights = 1'b1;
-            end else if (wgrad_q && !banks_operand_ready) begin
+            end else if (wgrad_q && !operand_there) begin
                 stall_operand = 1'b1;
             end else if (in_first_group && banks_accumulates_busy) begin
                 stall_bank = 1'b1;
@@ -502,12 +515,15 @@ module set_sequencer (
         agu_start_bank = tiles_start_bank;
         agu_start_row = tiles_row_start;
         agu_start_col = tiles_col_start;
-        agu_start_addr = (features_start_base << 2) + tiles_start_addr;
+        agu_start_addr = ahead_addr;
+        if (features_goes_back) begin
+            agu_start_addr = back_addr;
+        end
         if (take) begin
             agu_start_bank = tiles_pending_bank;
             agu_start_row = tiles_pending_row;
             agu_start_col = tiles_pending_col;
-            agu_start_addr = (features_start_base << 2) + tiles_pending_addr;
+            agu_start_addr = first_addr;
         end
     end
 
@@ -532,12 +548,14 @@ module set_sequencer (
             reuse_q_0 <= 1'b0;
             wgrad_q <= 1'b0;
             stream_q <= 1'b0;
+            take <= 1'b0;
             group_base <= 16'd0;
         end else begin
             wgrad_q <= wgrad;
             stream_q <= stream_features;
             reuse_q_0 <= reuse_0;
             running <= next_running;
+            take <= tiles_next_pending && !next_running;
             may_issue <= next_running && (!next_begins || (next_input && next_operand && next_bank));
             if (group_ends) begin
                 group_base <= group_base + group_rows;

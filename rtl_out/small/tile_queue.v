@@ -12,6 +12,7 @@ module tile_queue (
     input  wire last,
     input  wire take,
     output wire pending_valid,
+    output reg  next_pending,
     output wire [1:0] pending_bank,
     output wire [15:0] pending_addr,
     output wire [15:0] pending_row,
@@ -65,19 +66,24 @@ module tile_queue (
     assign drain = active[193];
     assign shifted = ({256'd0, data} << 256) | {64'd0, pending};
 
+    always @(*) begin
+        next_pending = valid;
+        if (write) begin
+            next_pending = last;
+        end
+        if (take) begin
+            next_pending = 1'b0;
+        end
+        if (clear) begin
+            next_pending = 1'b0;
+        end
+    end
+
     always @(posedge clk) begin
         if (!rst_n) begin
             valid <= 1'b0;
         end else begin
-            if (write) begin
-                valid <= last;
-            end
-            if (take) begin
-                valid <= 1'b0;
-            end
-            if (clear) begin
-                valid <= 1'b0;
-            end
+            valid <= next_pending;
         end
     end
 

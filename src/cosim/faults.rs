@@ -135,8 +135,8 @@ pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "Hitmap: first items of a pass add to the pass before",
         file: "hitmap.v",
-        from: "assign touched_before = !record_first_group && touched_read_data;",
-        to: "assign touched_before = touched_read_data;",
+        from: "assign touched_before = !record_first_group && touched_q;",
+        to: "assign touched_before = touched_q;",
     },
     Fault {
         name: "Hitmap: psums of zero positions not cleared",
