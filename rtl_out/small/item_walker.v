@@ -211,7 +211,7 @@ module item_walker (
         .read_data(table_addr_read_data)
     );
 
-    ram_w36_d128_n flush (
+    ram_w36_d128_unsigned flush (
         .clk(clk),
         .write_enable(flush_write_enable),
         .write_address(flush_count[6:0]),

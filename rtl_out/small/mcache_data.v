@@ -25,7 +25,7 @@ module mcache_data (
     wire signed [35:0] high;
     reg  wide_q;
 
-    ram_w36_d128_n_2 words (
+    ram_w36_d128_signed words (
         .clk(clk),
         .write_enable(write),
         .write_address(write_addr),

@@ -21,7 +21,7 @@ lut_ram_w8_d256.v
 list_reader.v
 lut_ram_w2_d16.v
 lut_ram_w11_d16.v
-ram_w36_d128_n.v
+ram_w36_d128_unsigned.v
 lut_ram_w1_d128.v
 lowest_bit.v
 item_walker.v
@@ -30,7 +30,7 @@ ram_w64_d512.v
 feature_buffer.v
 ram_w16_d256.v
 ram_w48_d256.v
-ram_w36_d128_n_2.v
+ram_w36_d128_signed.v
 mcache_data.v
 pe.v
 pe_set.v

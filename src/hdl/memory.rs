@@ -123,7 +123,8 @@ fn data<D: Direction>(memory: &Words) -> Sig<D> {
 }
 
 fn about(name: &str, memory: &Words, doc: &str) -> About {
-    About::new(format!("{name}_{}", memory.size()), doc)
+    let sign = if memory.signed { "signed" } else { "unsigned" };
+    About::new(format!("{name}_{}", memory.size()), doc).variant(sign)
 }
 
 macro_rules! constructors {
@@ -184,6 +185,11 @@ impl Ram {
     /// Native simulation inverts a word read in a collision, while the Verilog gives the old word: a block that uses it
     /// after all differs between the two.
     pub fn ignoring_collisions(mut self) -> Ram {
+        self.about = about(
+            "ram",
+            &self._memory,
+            "Simple dual-port RAM with synchronous read; a word read in the cycle of its write is never used.",
+        );
         self._collisions_matter = false;
         self
     }

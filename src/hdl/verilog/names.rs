@@ -31,7 +31,7 @@ pub(super) fn tidy(text: &str) -> String {
         }
     }
     let out = out.trim_end_matches('_');
-    if out.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
+    if out.is_empty() || out.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
         out.into()
     } else {
         format!("n{out}")
