@@ -112,8 +112,8 @@ pub enum Tags {
     /// LUT RAM, read in the cycle of the look-up.
     #[default]
     LutRam,
-    /// LUT RAM with a register behind it: half as long a path, a flip-flop for each bit of a set; a decision comes a cycle
-    /// later.
+    /// LUT RAM with a register behind it: reading and comparing in a cycle each, a flip-flop for each bit of a set; a
+    /// decision comes a cycle later.
     LutRamRegistered,
     /// Block RAM: no look-up tables for them; a decision comes a cycle later.
     BlockRam,
