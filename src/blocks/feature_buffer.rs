@@ -1,6 +1,6 @@
 //! The feature buffer of one PE set.
 
-use crate::config::Config;
+use crate::config::{Config, Issue};
 use crate::hdl::prelude::*;
 
 /// L banks of block RAM, written a beat at a time, read an element at a time.
@@ -10,12 +10,14 @@ use crate::hdl::prelude::*;
 ///                                          [bank 1] ─┼─► bank mux ─► lane mux ─► and in_image ─► x
 ///  read word address ── upper bits ──────► [bank L-1]┘      u+1         u+1          u+1         (u+2)
 ///
+///  issue = "registered": a register in front of the banks, and one behind each: x in u+4
+///
 ///  same writes ─► [copy 0…L-1] ─► lane mux ─► detect_x[b]      only with `reuse`: the detector's port, one word a bank
 ///  detect_addr[b] ────▲                         (u+2)
 /// ```
 ///
-/// **Latency** an address given in cycle u gives `x` in u+2, `detect_addr[b]` gives `detect_x[b]` in u+2. A beat written
-/// in cycle t can be read from t+1.
+/// **Latency** an address given in cycle u gives `x` in u+2, with `issue = "registered"` in u+4; `detect_addr[b]` gives
+/// `detect_x[b]` in u+2. A beat written in cycle t can be read from t+1.
 /// **Back-pressure** none: one read by each port and one write every cycle.
 /// **Parameters** `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
 /// `feature_words` words per bank, a power of two and at least 2·LANES; `reuse`: the detection port exists.
@@ -38,9 +40,9 @@ pub struct FeatureBuffer {
     pub addr: Sig<In>,
     /// 0 makes the element 0: padding (cycle u).
     pub in_image: Bit<In>,
-    /// The element is 1 instead (cycle u+1). Empty without `reuse`.
+    /// The element is 1 instead (one cycle before `x`). Empty without `reuse`.
     pub one: Vec<Bit<In>>,
-    /// The element (cycle u+2).
+    /// The element (cycle u+2, or u+4).
     pub x: Sig<Out>,
     /// Detection: word address in each bank (cycle u). Empty without `reuse`.
     pub detect_addr: Vec<Sig<In>>,
@@ -53,6 +55,21 @@ pub struct FeatureBuffer {
     copy_x: Vec<Reg>,
     copy_count: Param,
     ones: Param,
+    registered: Param,
+    read_bank: Sig<Local>,
+    read_addr: Sig<Local>,
+    read_inside: Bit<Local>,
+    bank_early: Vec<Reg>,
+    addr_early: Vec<Reg>,
+    inside_early: Vec<BitReg>,
+    word: Vec<Sig<Local>>,
+    word_late: Vec<Reg>,
+    bank_late: Vec<Reg>,
+    lane_late: Vec<Reg>,
+    inside_late: Vec<BitReg>,
+    of_bank: Sig<Local>,
+    of_lane: Sig<Local>,
+    of_image: Bit<Local>,
     bank_read: Reg,
     lane_read: Reg,
     in_image_read: BitReg,
@@ -70,6 +87,15 @@ impl FeatureBuffer {
     pub fn new(config: &Config) -> Self {
         let copies = if config.reuse { config.l } else { 0 };
         let bank = || Ram::unsigned(config.bus_w, config.bank_depth()).ignoring_collisions();
+        let registered = usize::from(config.issue == Issue::Registered);
+        let data = |number: usize, width: usize| {
+            let register = |_| Reg::unsigned(width).without_reset();
+            (0..number).map(register).collect::<Vec<_>>()
+        };
+        let flag = || {
+            let register = |_| BitReg::new().without_reset();
+            (0..registered).map(register).collect()
+        };
         FeatureBuffer {
             write: Bit::new(),
             write_bank: Sig::unsigned(config.bank_w()),
@@ -97,6 +123,21 @@ impl FeatureBuffer {
                 .collect(),
             copy_count: Param::new(copies),
             ones: Param::new(usize::from(config.reuse)),
+            registered: Param::new(registered),
+            read_bank: Sig::unsigned(config.bank_w()),
+            read_addr: Sig::unsigned(config.feature_w()),
+            read_inside: Bit::new(),
+            bank_early: data(registered, config.bank_w()),
+            addr_early: data(registered, config.feature_w()),
+            inside_early: flag(),
+            word: (0..config.l).map(|_| Sig::unsigned(config.bus_w)).collect(),
+            word_late: data(registered * config.l, config.bus_w),
+            bank_late: data(registered, config.bank_w()),
+            lane_late: data(registered, config.lane_w()),
+            inside_late: flag(),
+            of_bank: Sig::unsigned(config.bank_w()),
+            of_lane: Sig::unsigned(config.lane_w()),
+            of_image: Bit::new(),
             bank_read: Reg::unsigned(config.bank_w()).without_reset(),
             lane_read: Reg::unsigned(config.lane_w()).without_reset(),
             in_image_read: BitReg::new().without_reset(),
@@ -118,28 +159,55 @@ impl FeatureBuffer {
 impl Logic for FeatureBuffer {
     #[hdl_gen]
     fn update(&mut self) {
+        self.read_bank.next = self.bank.val();
+        self.read_addr.next = self.addr.val();
+        self.read_inside.next = self.in_image.val();
+        for r in 0..self.registered.val() {
+            self.bank_early[r].next = self.bank.val();
+            self.addr_early[r].next = self.addr.val();
+            self.inside_early[r].next = self.in_image.val();
+            self.read_bank.next = self.bank_early[r].val();
+            self.read_addr.next = self.addr_early[r].val();
+            self.read_inside.next = self.inside_early[r].val();
+        }
         for b in 0..self.bank_count.val() {
             self.banks[b].write_enable.next = self.write.val() && (self.write_bank.val() == b);
             self.banks[b].write_address.next = self.write_addr.val();
             self.banks[b].write_data.next = self.write_data.val();
             self.banks[b].read_enable.next = true;
-            self.banks[b].read_address.next = unsigned_cast(self.addr.val() >> self.lane_w.val());
+            self.banks[b].read_address.next = unsigned_cast(self.read_addr.val() >> self.lane_w.val());
+            self.word[b].next = self.banks[b].read_data.val();
         }
-        self.bank_read.next = self.bank.val();
-        self.lane_read.next = unsigned_cast(self.addr.val());
-        self.in_image_read.next = self.in_image.val();
+        self.bank_read.next = self.read_bank.val();
+        self.lane_read.next = unsigned_cast(self.read_addr.val());
+        self.in_image_read.next = self.read_inside.val();
+        self.of_bank.next = self.bank_read.val();
+        self.of_lane.next = self.lane_read.val();
+        self.of_image.next = self.in_image_read.val();
+        for r in 0..self.registered.val() {
+            for b in 0..self.bank_count.val() {
+                self.word_late[b].next = self.banks[b].read_data.val();
+                self.word[b].next = self.word_late[b].val();
+            }
+            self.bank_late[r].next = self.bank_read.val();
+            self.lane_late[r].next = self.lane_read.val();
+            self.inside_late[r].next = self.in_image_read.val();
+            self.of_bank.next = self.bank_late[r].val();
+            self.of_lane.next = self.lane_late[r].val();
+            self.of_image.next = self.inside_late[r].val();
+        }
 
-        self.beat.next = self.banks[0].read_data.val();
+        self.beat.next = self.word[0].val();
         for b in 1..self.bank_count.val() {
-            if self.bank_read.val() == b {
-                self.beat.next = self.banks[b].read_data.val();
+            if self.of_bank.val() == b {
+                self.beat.next = self.word[b].val();
             }
         }
         self.x_out.next = 0.into();
-        if self.in_image_read.val() {
+        if self.of_image.val() {
             self.x_out.next = signed_cast(
                 self.beat.val()
-                    >> (bit_cast_w(self.lane_read.val(), self.lane_bits.val())
+                    >> (bit_cast_w(self.of_lane.val(), self.lane_bits.val())
                         << self.data_bits.val()),
             );
         }

@@ -43,10 +43,6 @@ pub struct GroupNest {
     pub next_first_group: Bit<Out>,
     /// Within the last channel group of a pass.
     pub in_last_cgroup: Bit<Out>,
-    /// `step_cgroup` of the next cycle.
-    pub next_step_cgroup: Bit<Out>,
-    /// `in_last_cgroup` of the next cycle.
-    pub next_last_cgroup: Bit<Out>,
     /// Within the last pass.
     pub in_last_pass: Bit<Out>,
     /// Pass of the tile.
@@ -78,8 +74,6 @@ impl GroupNest {
             in_first_group: Bit::new(),
             next_first_group: Bit::new(),
             in_last_cgroup: Bit::new(),
-            next_step_cgroup: Bit::new(),
-            next_last_cgroup: Bit::new(),
             in_last_pass: Bit::new(),
             pass: Sig::unsigned(COUNT_W),
             chunk_count: count(),
@@ -125,20 +119,18 @@ impl Logic for GroupNest {
         }
         self.at_first.next = self.next_first_group.val();
 
-        self.next_step_cgroup.next = self.chunk_last.val();
-        self.next_last_cgroup.next = self.cgroup_last.val();
         if self.advance.val() {
             self.chunk_count.next = self.chunk_count.val() + 1;
-            self.next_step_cgroup.next = self.chunk_count.val() + 2 == self.chunks.val();
+            self.chunk_last.next = self.chunk_count.val() + 2 == self.chunks.val();
             if self.step_cgroup.val() {
                 self.chunk_count.next = 0.into();
-                self.next_step_cgroup.next = self.chunks.val() == 1;
+                self.chunk_last.next = self.chunks.val() == 1;
                 self.cgroup_count.next = self.cgroup_count.val() + 1;
-                self.next_last_cgroup.next = self.cgroup_count.val() + 2 == self.cgroups.val();
+                self.cgroup_last.next = self.cgroup_count.val() + 2 == self.cgroups.val();
             }
             if self.step_pass.val() {
                 self.cgroup_count.next = 0.into();
-                self.next_last_cgroup.next = self.cgroups.val() == 1;
+                self.cgroup_last.next = self.cgroups.val() == 1;
                 self.pass_count.next = self.pass_count.val() + 1;
                 self.pass_last.next = self.pass_count.val() + 2 == self.passes.val();
             }
@@ -147,11 +139,9 @@ impl Logic for GroupNest {
             self.chunk_count.next = 0.into();
             self.cgroup_count.next = 0.into();
             self.pass_count.next = 0.into();
-            self.next_step_cgroup.next = self.chunks.val() == 1;
-            self.next_last_cgroup.next = self.cgroups.val() == 1;
+            self.chunk_last.next = self.chunks.val() == 1;
+            self.cgroup_last.next = self.cgroups.val() == 1;
             self.pass_last.next = self.passes.val() == 1;
         }
-        self.chunk_last.next = self.next_step_cgroup.val();
-        self.cgroup_last.next = self.next_last_cgroup.val();
     }
 }

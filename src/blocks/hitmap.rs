@@ -74,6 +74,8 @@ pub struct Hitmap {
     pub record_last: Bit<In>,
     /// A list is complete (z+5).
     pub list_done: Bit<Out>,
+    /// Its items.
+    pub list_items: Sig<Out>,
     /// A list is longer than LIST_POSITIONS.
     pub range_error: Bit<Out>,
     /// Word of the list memory to read.
@@ -161,6 +163,7 @@ impl Hitmap {
             record_zero: Bit::new(),
             record_last: Bit::new(),
             list_done: Bit::new(),
+            list_items: Sig::unsigned(config.tile_count_w()),
             range_error: Bit::new(),
             read_addr: Sig::unsigned(config.list_w()),
             item_kind: Sig::unsigned(STATE_W),
@@ -277,6 +280,7 @@ impl Logic for Hitmap {
             self.base.next = 0.into();
             self.items.next = 0.into();
         }
+        self.list_items.next = self.count_now.val();
         self.list_done.next = self.record_valid.val() && self.record_last.val();
         self.range_error.next = self.record_valid.val()
             && (unsigned_cast(self.record_position.val()) >= self.list_positions.val());

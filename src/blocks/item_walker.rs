@@ -67,6 +67,8 @@ pub struct ItemWalker {
     pub token_empty: Bit<In>,
     /// It is the list's last.
     pub token_last: Bit<In>,
+    /// Its group has the elements of the last channel group, or of the last chunk of kernel rows.
+    pub token_cut: Bit<In>,
     /// Its item: kind.
     pub item_kind: Sig<In>,
     /// Its item: the position's first of the pass.
@@ -162,6 +164,7 @@ pub struct ItemWalker {
     wide: LutRam,
     wide_q: BitReg,
     flush_entry: Sig<Local>,
+    flushed_mask: Sig<Local>,
     state: Reg<WalkerState>,
     gap: Reg,
     begun: BitReg,
@@ -180,46 +183,48 @@ pub struct ItemWalker {
     addr_q: Reg,
     mask: Reg,
     mask_number: Reg,
+    mask_rest: Reg,
     mask_single: BitReg,
     fresh: BitReg,
-    rest: Reg,
-    rest_number: Reg,
-    rest_single: BitReg,
+    number: Reg,
+    left: Reg,
+    round_last: BitReg,
+    nonzero_q: BitReg,
+    flushed: Reg,
+    flush_ends: BitReg,
+    group_last: Reg,
     kept: BitReg,
     wgrad_q: BitReg,
     zeroes: BitReg,
     walks_all: BitReg,
     redetect_q: BitReg,
-    one_chunk: BitReg,
+    behind_first: Reg,
+    behind_first_last: Reg,
     short: BitReg,
-    short_cg_last: BitReg,
-    short_kr_last: BitReg,
+    short_last: BitReg,
     macs: BitReg,
-    whole: BitReg,
     sums: BitReg,
     keeps: BitReg,
     of_token: LowestBit,
     of_flush: LowestBit,
-    of_now: LowestBit,
-    of_rest: LowestBit,
+    of_left: LowestBit,
     flushing: Bit<Local>,
     zeroing: Bit<Local>,
     group_q: Reg,
-    short_q: BitReg,
+    cut_q: BitReg,
     next_items: Bit<Local>,
     next_valid: Bit<Local>,
     next_begun: Bit<Local>,
     overwrites: Bit<Local>,
-    ones: Sig<Local>,
-    walk: Sig<Local>,
-    first_number: Sig<Local>,
-    first_single: Bit<Local>,
-    round_last: Bit<Local>,
+    takes_whole: Bit<Local>,
+    flushes_whole: Bit<Local>,
+    k_last: Sig<Local>,
+    rest_now: Sig<Local>,
+    single_now: Bit<Local>,
     work: Bit<Local>,
     again: Bit<Local>,
     item_ends: Bit<Local>,
     may_flush: Bit<Local>,
-    flush_ends: Bit<Local>,
     ends_group: Bit<Local>,
     ends_in_items: Bit<Local>,
     leaves: Bit<Local>,
@@ -229,10 +234,10 @@ pub struct ItemWalker {
     flush_loads: Bit<Local>,
     group_ends: Bit<Local>,
     takes: Bit<Local>,
-    element_now: Sig<Local>,
     bank_sum: Sig<Local>,
     flush_word: Sig<Local>,
     all_ones: Const,
+    not_first: Const,
     banks: Param,
     bank_w: Param,
     sum_w: Param,
@@ -251,15 +256,22 @@ pub struct ItemWalker {
 impl Logic for ItemWalker {
     #[hdl_gen]
     fn update(&mut self) {
-        // Constants of the job, and of the tile, in registers; what the number of elements is compared with as well.
+        // Constants of the job, and of the tile, in registers: the elements of a group, those behind its first one, and whether
+        // there are none of these, for most groups and for those that are cut.
         self.wgrad_q.next = self.wgrad.val();
         self.zeroes.next = self.wgrad.val() && self.zero.val();
         self.walks_all.next = !self.elem_skip.val();
         self.redetect_q.next = self.redetect.val();
-        self.one_chunk.next = self.chunks.val() == 1;
+        self.k_last.next = self.k_kr_last.val();
+        if self.chunks.val() == 1 {
+            self.k_last.next = self.k_cg_last.val();
+        }
+        self.group_last.next = self.k_last.val();
+        self.behind_first.next = !(self.all_ones.val() << self.group_k.val()) & self.not_first.val();
+        self.behind_first_last.next =
+            !(self.all_ones.val() << self.group_last.val()) & self.not_first.val();
         self.short.next = self.group_k.val() < 2;
-        self.short_cg_last.next = self.k_cg_last.val() < 2;
-        self.short_kr_last.next = self.k_kr_last.val() < 2;
+        self.short_last.next = self.group_last.val() < 2;
 
         // Groups of the tile.
         self.nest.load.next = self.tile_begins.val();
@@ -274,18 +286,6 @@ impl Logic for ItemWalker {
         self.next_first_group.next = self.nest.next_first_group.val();
         self.in_last_pass.next = self.nest.in_last_pass.val();
         self.pass.next = self.nest.pass.val();
-        // The elements of the next cycle's group.
-        self.group_q.next = self.group_k.val();
-        self.short_q.next = self.short.val();
-        if self.one_chunk.val() {
-            if self.nest.next_last_cgroup.val() {
-                self.group_q.next = self.k_cg_last.val();
-                self.short_q.next = self.short_cg_last.val();
-            }
-        } else if self.nest.next_step_cgroup.val() {
-            self.group_q.next = self.k_kr_last.val();
-            self.short_q.next = self.short_kr_last.val();
-        }
         self.k_now.next = self.group_q.val();
 
         // What the current item is: products (macs), zeros for an empty list, a sum of dY (sums), or one cycle of something
@@ -294,30 +294,11 @@ impl Logic for ItemWalker {
         self.zeroing.next = self.empty.val() && self.zeroes.val();
         self.overwrites.next = self.zeroes.val() && self.macs.val() && !self.overwritten.val();
 
-        // Its elements, lowest first. The first cycle of a round chooses among all, none and those of the mask; what the mask
-        // begins with, what is left after this cycle, and whether a single element is left, stands in registers.
-        self.ones.next = !(self.all_ones.val() << self.group_q.val());
-        self.walk.next = self.mask.val();
-        self.first_number.next = self.mask_number.val();
-        self.first_single.next = self.mask_single.val();
-        if !self.macs.val() {
-            self.walk.next = 1.into();
-            self.first_number.next = 0.into();
-        }
-        if self.whole.val() {
-            self.walk.next = self.ones.val();
-            self.first_number.next = 0.into();
-            self.first_single.next = self.short_q.val();
-        }
-        self.of_now.word.next = self.rest.val();
-        self.element_now.next = self.rest_number.val();
-        self.round_last.next = self.rest_single.val();
-        if self.fresh.val() {
-            self.of_now.word.next = self.walk.val();
-            self.element_now.next = self.first_number.val();
-            self.round_last.next = self.first_single.val();
-        }
-        self.of_rest.word.next = self.of_now.rest.val();
+        // Its elements, lowest first. The element of this cycle, those behind it, and whether there are none, stand in registers.
+        self.of_left.word.next = self.left.val();
+        self.of_token.word.next = self.item_mask.val();
+        self.flushed_mask.next = unsigned_cast(self.flushed.val());
+        self.of_flush.word.next = self.flushed_mask.val();
 
         // Where the item, its list and its group end.
         self.waits.next = (self.state.val() == WalkerState::Items) && !self.valid.val();
@@ -327,7 +308,6 @@ impl Logic for ItemWalker {
         self.again.next = self.flushing.val() && !self.high.val() && self.wide_q.val();
         // What is known before `round_last` is: what the item's end would mean.
         self.may_flush.next = self.wgrad_q.val() && (self.keeps.val() || self.kept.val());
-        self.flush_ends.next = self.flush_index.val() == self.flush_count.val();
         self.ends_group.next = self.last.val() && !self.may_flush.val();
         self.ends_in_items.next = !(self.last.val() && self.may_flush.val());
         if self.flushing.val() {
@@ -350,13 +330,35 @@ impl Logic for ItemWalker {
             self.group_ends.val() && (self.redetect_q.val() || self.nest.in_last_pass.val());
 
         // The next cycle.
+        self.rest_now.next = self.behind_first.val();
+        self.single_now.next = self.short.val();
+        if self.cut_q.val() {
+            self.rest_now.next = self.behind_first_last.val();
+            self.single_now.next = self.short_last.val();
+        }
         if self.work.val() {
             self.fresh.next = self.round_last.val();
-            self.rest.next = self.of_now.rest.val();
-            self.rest_number.next = self.of_rest.number.val();
-            self.rest_single.next = self.of_rest.single.val();
+            self.number.next = self.of_left.number.val();
+            self.left.next = self.of_left.rest.val();
+            self.nonzero_q.next =
+                self.macs.val() && (self.mask.val() & self.of_left.lowest.val()).any();
             if self.round_last.val() {
                 self.high.next = self.again.val();
+                self.number.next = self.mask_number.val();
+                self.left.next = self.mask_rest.val();
+                self.nonzero_q.next = self.macs.val() && self.mask.val().any();
+                if self.macs.val() && self.walks_all.val() {
+                    self.number.next = 0.into();
+                    self.left.next = self.rest_now.val();
+                    self.nonzero_q.next = self.mask.val().get_bit(0);
+                }
+            }
+            if !self.round_last.val() {
+                self.round_last.next = self.of_left.single.val();
+            } else if self.macs.val() && self.walks_all.val() {
+                self.round_last.next = self.single_now.val();
+            } else {
+                self.round_last.next = self.mask_single.val();
             }
         }
         // Whether the first element of products is still to overwrite, and whether an item walks all elements of its group.
@@ -369,15 +371,11 @@ impl Logic for ItemWalker {
         self.token_macs.next = !self.token_empty.val()
             && ((self.item_kind.val() == self.mnu_kind.val())
                 || ((self.item_kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
-        if self.work.val() && self.round_last.val() && self.again.val() {
-            self.whole.next = self.macs.val() && self.walks_all.val();
-        }
+        self.takes_whole.next = (self.token_empty.val() && self.zeroes.val())
+            || (self.token_macs.val()
+                && (self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val())));
         if self.takes.val() {
             self.macs.next = self.token_macs.val();
-            self.whole.next = (self.token_empty.val() && self.zeroes.val())
-                || (self.token_macs.val()
-                    && (self.walks_all.val()
-                        || (self.zeroes.val() && !self.next_overwritten.val())));
             self.keeps.next =
                 !self.token_empty.val() && (self.item_kind.val() == self.mau_kind.val());
             self.sums.next = self.wgrad_q.val()
@@ -393,12 +391,32 @@ impl Logic for ItemWalker {
             self.bank_q.next = self.item_bank.val();
             self.addr_q.next = self.item_addr.val();
             self.mask.next = self.item_mask.val();
-            self.mask_number.next = self.of_token.number.val();
-            self.mask_single.next = !self.token_macs.val() || self.of_token.single.val();
             self.fresh.next = true;
+            self.cut_q.next = self.token_cut.val();
+            self.group_q.next = self.group_k.val();
+            if self.token_cut.val() {
+                self.group_q.next = self.group_last.val();
+            }
+            self.number.next = 0.into();
+            self.left.next = 0.into();
+            self.round_last.next = true;
+            self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().any();
+            if self.takes_whole.val() {
+                self.left.next = self.behind_first.val();
+                self.round_last.next = self.short.val();
+                if self.token_cut.val() {
+                    self.left.next = self.behind_first_last.val();
+                    self.round_last.next = self.short_last.val();
+                }
+                self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().get_bit(0);
+            } else if self.token_macs.val() {
+                self.number.next = self.of_token.number.val();
+                self.left.next = self.of_token.rest.val();
+                self.round_last.next = self.of_token.single.val();
+            }
         }
-        self.of_token.word.next = self.item_mask.val();
-        self.of_flush.word.next = unsigned_cast(self.flush.read_data.val());
+        self.flushes_whole.next =
+            self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val());
         self.gap.next = 0.into();
         if self.flushes.val() {
             self.state.next = WalkerState::Gap;
@@ -408,21 +426,32 @@ impl Logic for ItemWalker {
         }
         if self.flush_loads.val() {
             self.state.next = WalkerState::Flush;
-            self.macs.next = !self.empty.val();
-            self.whole.next = !self.empty.val()
-                && (self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val()));
+            self.macs.next = true;
             self.sums.next = false;
             self.flush_index.next = self.flush_index.val() + 1;
+            self.flush_ends.next = self.flush_index.val() + 1 == self.flush_count.val();
+            self.flushed.next = self.flush.read_data.val();
             self.entry_q.next = self.flush_entry.val();
-            self.bank_q.next = unsigned_cast(self.flush.read_data.val() >> self.bank_at.val());
-            self.addr_q.next = unsigned_cast(self.flush.read_data.val() >> self.addr_at.val());
-            self.mask.next = unsigned_cast(self.flush.read_data.val());
+            self.bank_q.next = unsigned_cast(self.flushed.val() >> self.bank_at.val());
+            self.addr_q.next = unsigned_cast(self.flushed.val() >> self.addr_at.val());
+            self.mask.next = self.flushed_mask.val();
             self.mask_number.next = self.of_flush.number.val();
-            self.mask_single.next = self.empty.val() || self.of_flush.single.val();
+            self.mask_rest.next = self.of_flush.rest.val();
+            self.mask_single.next = self.of_flush.single.val();
             self.fresh.next = true;
+            self.number.next = self.of_flush.number.val();
+            self.left.next = self.of_flush.rest.val();
+            self.round_last.next = self.of_flush.single.val();
+            self.nonzero_q.next = self.flushed_mask.val().any();
+            if self.flushes_whole.val() {
+                self.number.next = 0.into();
+                self.left.next = self.rest_now.val();
+                self.round_last.next = self.single_now.val();
+                self.nonzero_q.next = self.flushed_mask.val().get_bit(0);
+            }
         }
 
-        // Entries of the group in a weight gradient; the next one to flush is always being read.
+        // Entries of the group in a weight gradient. The next one to flush stands in a register, the one behind it is being read.
         self.flush_word.next = (bit_cast_w(self.entry_q.val(), self.flush_w.val())
             << self.entry_at.val())
             | (bit_cast_w(self.bank_q.val(), self.flush_w.val()) << self.bank_at.val())
@@ -432,9 +461,15 @@ impl Logic for ItemWalker {
         self.flush.write_address.next = unsigned_cast(self.flush_count.val());
         self.flush.write_data.next = self.flush_word.val();
         self.flush.read_enable.next = true;
-        self.flush.read_address.next = unsigned_cast(self.flush_index.val());
+        self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 1);
         if self.flush_loads.val() {
-            self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 1);
+            self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 2);
+        }
+        if (self.state.val() == WalkerState::Gap) && (self.gap.val() == 0) {
+            self.flush.read_address.next = 0.into();
+        }
+        if (self.state.val() == WalkerState::Gap) && (self.gap.val() == 1) {
+            self.flushed.next = self.flush.read_data.val();
         }
         if self.work.val() && self.sums.val() && self.keeps.val() {
             self.flush_count.next = self.flush_count.val() + 1;
@@ -444,7 +479,7 @@ impl Logic for ItemWalker {
         self.wide.write_address.next = self.wide_entry.val();
         self.wide.write_data.next = unsigned_cast(self.wide_value.val());
         // Whether the entry to be flushed is wide stands in a register; the last one may be written just now.
-        self.flush_entry.next = unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
+        self.flush_entry.next = unsigned_cast(self.flushed.val() >> self.entry_at.val());
         self.wide.read_address.next = self.flush_entry.val();
         if self.flush_loads.val() {
             self.wide_q.next = self.wide.read_data.val().any();
@@ -484,11 +519,11 @@ impl Logic for ItemWalker {
         self.table_bank.write_enable.next = self.element_write.val();
         self.table_bank.write_address.next = self.element_number.val();
         self.table_bank.write_data.next = self.element_bank.val();
-        self.table_bank.read_address.next = self.element_now.val();
+        self.table_bank.read_address.next = self.number.val();
         self.table_addr.write_enable.next = self.element_write.val();
         self.table_addr.write_address.next = self.element_number.val();
         self.table_addr.write_data.next = self.element_addr.val();
-        self.table_addr.read_address.next = self.element_now.val();
+        self.table_addr.read_address.next = self.number.val();
         self.bank_sum.next = bit_cast_w(self.bank_q.val(), self.sum_w.val())
             + bit_cast_w(self.table_bank.read_data.val(), self.sum_w.val());
         self.bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
@@ -503,9 +538,9 @@ impl Logic for ItemWalker {
         // What the PEs do with it.
         self.issue.next = self.work.val() && (!self.empty.val() || self.zeroing.val());
         self.mac.next = self.work.val() && self.macs.val();
-        self.nonzero.next = self.macs.val() && (self.mask.val() & self.of_now.lowest.val()).any();
+        self.nonzero.next = self.nonzero_q.val();
         self.one.next = self.sums.val();
-        self.element.next = self.element_now.val();
+        self.element.next = self.number.val();
         self.position.next = self.position_q.val();
         self.entry.next = self.entry_q.val();
         self.vector_first.next = self.wgrad_q.val() || self.fresh.val();

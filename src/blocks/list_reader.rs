@@ -11,9 +11,10 @@ pub const LIST_SLOT_W: usize = 8;
 /// Reads the items of a tile's lists ahead of their use, in the order in which the groups are computed.
 ///
 /// ```text
-///  list_done ─► l_avail ─► a list ahead? ─► slot, base, index ──► count_slot, read_addr ──► [Hitmap]
-///  released ──►               ▲                                                                │ one cycle
-///                       [group nest]                           token, empty, last  ◄───────────┘ item_*
+///  list_done ─► l_avail ─► a list ahead? ─► here, left ──► read_addr ─────────────────────► [Hitmap]
+///  released ──►               ▲               ▲ the length of the list behind this one ◄────┤ count_slot
+///                       [group nest]          └ or of one just complete (list_items)        │ one cycle
+///                                                        token, empty, last, cut  ◄─────────┘ item_*
 ///                                                                  ▲ consume
 /// ```
 ///
@@ -51,6 +52,8 @@ pub struct ListReader {
     pub list_done: Bit<In>,
     /// Hitmap: its last position, M − 1.
     pub list_last_position: Sig<In>,
+    /// Hitmap: its number of items.
+    pub list_items: Sig<In>,
     /// The oldest list is not needed any more.
     pub released: Bit<In>,
     /// The token is taken.
@@ -67,6 +70,8 @@ pub struct ListReader {
     pub empty: Bit<Out>,
     /// It is the list's last.
     pub last: Bit<Out>,
+    /// Its group has the elements of the last channel group, or of the last chunk of kernel rows.
+    pub cut: Bit<Out>,
     /// Positions of the active tile − 1, from its first token on.
     pub rows_m1: Sig<Out>,
     nest: GroupNest,
@@ -76,10 +81,18 @@ pub struct ListReader {
     one_waits: BitReg,
     fill_slot: Reg,
     slot: Reg,
-    base: Reg,
-    index: Reg,
+    here: Reg,
+    after_slot: Reg,
+    after_base: Reg,
     tile_slot: Reg,
     tile_base: Reg,
+    tile_after_slot: Reg,
+    tile_after_base: Reg,
+    left: Reg,
+    at_last: BitReg,
+    is_empty: BitReg,
+    one_chunk: BitReg,
+    cut_q: BitReg,
     active: BitReg,
     token_q: BitReg,
     empty_q: BitReg,
@@ -87,12 +100,11 @@ pub struct ListReader {
     held_addr: Reg,
     rows_q: Reg,
     take: Bit<Local>,
-    take_empty: Bit<Local>,
-    take_last: Bit<Local>,
-    may_end: Bit<Local>,
+    arrives: Bit<Local>,
+    next_slot: Sig<Local>,
+    next_base: Sig<Local>,
     ends: Bit<Local>,
     rewinds: Bit<Local>,
-    address: Sig<Local>,
     about: About,
 }
 
@@ -112,6 +124,7 @@ impl ListReader {
             tile_begins: Bit::new(),
             list_done: Bit::new(),
             list_last_position: Sig::unsigned(config.tile_w()),
+            list_items: Sig::unsigned(config.tile_count_w()),
             released: Bit::new(),
             consume: Bit::new(),
             item_count: Sig::unsigned(config.tile_count_w()),
@@ -120,6 +133,7 @@ impl ListReader {
             token: Bit::new(),
             empty: Bit::new(),
             last: Bit::new(),
+            cut: Bit::new(),
             rows_m1: Sig::unsigned(config.tile_w()),
             nest: GroupNest::new(),
             last_position: LutRam::unsigned(config.tile_w(), 1 << LIST_SLOT_W),
@@ -128,10 +142,18 @@ impl ListReader {
             one_waits: BitReg::new(),
             fill_slot: slot(),
             slot: slot(),
-            base: address(),
-            index: Reg::unsigned(config.tile_count_w()),
+            here: address(),
+            after_slot: slot(),
+            after_base: address(),
             tile_slot: slot(),
             tile_base: address(),
+            tile_after_slot: slot(),
+            tile_after_base: address(),
+            left: Reg::unsigned(config.tile_count_w()).without_reset(),
+            at_last: BitReg::new().without_reset(),
+            is_empty: BitReg::new().without_reset(),
+            one_chunk: BitReg::new(),
+            cut_q: BitReg::new().without_reset(),
             active: BitReg::new(),
             token_q: BitReg::new(),
             empty_q: BitReg::new(),
@@ -139,12 +161,11 @@ impl ListReader {
             held_addr: Reg::unsigned(config.list_w()).without_reset(),
             rows_q: Reg::unsigned(config.tile_w()).without_reset(),
             take: Bit::new(),
-            take_empty: Bit::new(),
-            take_last: Bit::new(),
-            may_end: Bit::new(),
+            arrives: Bit::new(),
+            next_slot: Sig::unsigned(LIST_SLOT_W),
+            next_base: Sig::unsigned(config.list_w()),
             ends: Bit::new(),
             rewinds: Bit::new(),
-            address: Sig::unsigned(config.list_w()),
             about: About::new(
                 "list_reader",
                 "Read side of a set's ring of Hitmap lists: reads the items of a tile's groups ahead of their use.",
@@ -161,20 +182,13 @@ impl Logic for ListReader {
         self.nest.chunks.next = self.chunks.val();
         self.nest.cgroups.next = self.cgroups.val();
         self.nest.passes.next = self.passes.val();
+        self.one_chunk.next = self.chunks.val() == 1;
 
-        // The token that is addressed in this cycle.
-        self.count_slot.next = self.slot.val();
+        // The token that is addressed in this cycle. Whether it is its list's last stands in a register.
         self.take.next = self.active.val()
             && self.one_waits.val()
             && (!self.token_q.val() || self.consume.val());
-        self.take_empty.next = self.item_count.val() == 0;
-        self.take_last.next =
-            self.take_empty.val() || (self.index.val() + 1 == self.item_count.val());
-        self.may_end.next = self.active.val() && self.one_waits.val() && self.take_last.val();
-        self.ends.next = self.may_end.val() && (!self.token_q.val() || self.consume.val());
-        self.rewinds.next =
-            self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
-        self.address.next = self.base.val() + unsigned_cast(self.index.val());
+        self.ends.next = self.take.val() && self.at_last.val();
 
         // A token that stays is addressed again: the memory has no other way to hold its word.
         self.read_addr.next = self.held_addr.val();
@@ -182,25 +196,52 @@ impl Logic for ListReader {
             self.token_q.next = false;
         }
         if self.take.val() {
-            self.read_addr.next = self.address.val();
-            self.held_addr.next = self.address.val();
+            self.read_addr.next = self.here.val();
+            self.held_addr.next = self.here.val();
+            self.here.next = self.here.val() + 1;
+            self.left.next = self.left.val() - 1;
+            self.at_last.next = self.left.val() == 2;
             self.token_q.next = true;
-            self.empty_q.next = self.take_empty.val();
-            self.last_q.next = self.take_last.val();
+            self.empty_q.next = self.is_empty.val();
+            self.last_q.next = self.at_last.val();
             self.rows_q.next = self.last_position.read_data.val();
-            self.index.next = self.index.val() + 1;
+            self.cut_q.next = self.nest.step_cgroup.val();
+            if self.one_chunk.val() {
+                self.cut_q.next = self.nest.in_last_cgroup.val();
+            }
         }
+        self.token.next = self.token_q.val();
+        self.empty.next = self.empty_q.val();
+        self.last.next = self.last_q.val();
+        self.cut.next = self.cut_q.val();
+        self.rows_m1.next = self.rows_q.val();
+
+        // The list behind the current one: the tile's first one again, or the ring's next one. Its length is looked up all the
+        // time; when the current list ends, it goes into a register.
+        self.rewinds.next =
+            self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
+        self.next_slot.next = self.after_slot.val();
+        self.next_base.next = self.after_base.val();
+        if self.rewinds.val() {
+            self.next_slot.next = self.tile_slot.val();
+            self.next_base.next = self.tile_base.val();
+        }
+        self.count_slot.next = self.next_slot.val();
         if self.ends.val() {
-            self.index.next = 0.into();
-            self.slot.next = self.slot.val() + 1;
-            self.base.next = self.base.val() + unsigned_cast(self.list_positions.val());
-            if self.slot.val() + 1 == self.list_slots.val() {
-                self.slot.next = 0.into();
-                self.base.next = 0.into();
+            self.slot.next = self.next_slot.val();
+            self.here.next = self.next_base.val();
+            self.left.next = self.item_count.val();
+            self.at_last.next = self.item_count.val() < 2;
+            self.is_empty.next = self.item_count.val() == 0;
+            self.after_slot.next = self.after_slot.val() + 1;
+            self.after_base.next = self.after_base.val() + unsigned_cast(self.list_positions.val());
+            if self.after_slot.val() + 1 == self.list_slots.val() {
+                self.after_slot.next = 0.into();
+                self.after_base.next = 0.into();
             }
             if self.rewinds.val() {
-                self.slot.next = self.tile_slot.val();
-                self.base.next = self.tile_base.val();
+                self.after_slot.next = self.tile_after_slot.val();
+                self.after_base.next = self.tile_after_base.val();
             }
             if self.nest.step_tile.val() {
                 self.active.next = false;
@@ -209,15 +250,14 @@ impl Logic for ListReader {
         if self.tile_begins.val() {
             self.active.next = true;
             self.tile_slot.next = self.slot.val();
-            self.tile_base.next = self.base.val();
+            self.tile_base.next = self.here.val();
+            self.tile_after_slot.next = self.after_slot.val();
+            self.tile_after_base.next = self.after_base.val();
         }
-        self.token.next = self.token_q.val();
-        self.empty.next = self.empty_q.val();
-        self.last.next = self.last_q.val();
-        self.rows_m1.next = self.rows_q.val();
 
         // Lists that are complete, how many of them are still to be read, and in a register whether one is. A list that is
         // released was read, and none is when the tile begins again.
+        self.arrives.next = self.list_done.val() && !self.one_waits.val();
         if self.list_done.val() && !self.released.val() {
             self.l_avail.next = self.l_avail.val() + 1;
         }
@@ -232,12 +272,22 @@ impl Logic for ListReader {
             self.l_waiting.next = self.l_waiting.val() - 1;
             self.one_waits.next = self.l_waiting.val() != 1;
         }
-        if self.ends.val() && self.rewinds.val() {
-            self.l_waiting.next = self.l_avail.val();
-            if self.list_done.val() {
-                self.l_waiting.next = self.l_avail.val() + 1;
+        if self.ends.val() {
+            self.arrives.next = self.list_done.val() && (self.l_waiting.val() == 1);
+            if self.rewinds.val() {
+                self.arrives.next = false;
+                self.l_waiting.next = self.l_avail.val();
+                if self.list_done.val() {
+                    self.l_waiting.next = self.l_avail.val() + 1;
+                }
+                self.one_waits.next = true;
             }
-            self.one_waits.next = true;
+        }
+        // The list to be read next is the one that is just complete: its length is not in the memory yet.
+        if self.arrives.val() {
+            self.left.next = self.list_items.val();
+            self.at_last.next = self.list_items.val() < 2;
+            self.is_empty.next = self.list_items.val() == 0;
         }
 
         // Positions of each list.
@@ -258,8 +308,13 @@ impl Logic for ListReader {
             self.one_waits.next = false;
             self.fill_slot.next = 0.into();
             self.slot.next = 0.into();
-            self.base.next = 0.into();
-            self.index.next = 0.into();
+            self.here.next = 0.into();
+            self.after_slot.next = 1.into();
+            self.after_base.next = unsigned_cast(self.list_positions.val());
+            if self.list_slots.val() == 1 {
+                self.after_slot.next = 0.into();
+                self.after_base.next = 0.into();
+            }
             self.active.next = false;
             self.token_q.next = false;
         }

@@ -18,12 +18,14 @@
 //! | [`loop_nest`] | the loop counters |
 //! | [`group_nest`] | the loop counters of groups |
 //! | [`list_reader`] | reads Hitmap lists ahead of their use |
+//! | [`item_queue`] | two items between list and walker |
 //! | [`item_walker`] | what is issued for a list's items |
 //! | [`lowest_bit`] | which element of a vector comes next |
 //! | [`patch_agu`] | feature addresses and padding |
 //! | [`feature_ring`] | account of the feature slots of a set |
 //! | [`weight_ring`] | account of the weights of a set |
 //! | [`psum_banks`] | account of the psum banks and the operand of a set |
+//! | [`element_pipe`] | control pipeline of a PE set |
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
 //! | [`mcache_data`] | a PE's results that can be reused |
@@ -54,11 +56,13 @@ pub mod detect_front;
 pub mod detector;
 pub mod detector_lane;
 pub mod drain;
+pub mod element_pipe;
 pub mod feature_buffer;
 pub mod feature_ring;
 pub mod group_nest;
 pub mod hitmap;
 pub mod host;
+pub mod item_queue;
 pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;

@@ -1,7 +1,7 @@
 //! The processing element.
 
 use super::mcache_data::McacheData;
-use crate::config::Config;
+use crate::config::{Config, Issue};
 use crate::hdl::prelude::*;
 
 /// Processing element (PE): one filter's weights, a multiplier, a vector accumulator and two psum banks.
@@ -24,7 +24,11 @@ use crate::hdl::prelude::*;
 /// all PEs would need wires across the whole array, which is where routers give up. The times of the ports say when they
 /// are given.
 ///
-/// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5. **Back-pressure** none: PEs
+/// With `issue = "registered"` the element and the factor each have one more register in front of the multiplier: `x` is given at
+/// u+4, what is marked (u) at u+2, and 3 is added to all other times. What writes a weight or an operand (`weight_we`, `bank*_load`)
+/// is then given a cycle before address and data.
+///
+/// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5 (`x` in u+4: from u+8). **Back-pressure** none: PEs
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
 /// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
@@ -127,6 +131,15 @@ pub struct Pe {
     drained: Reg,
     operand: Sig<Local>,
     factor: Sig<Local>,
+    factor_late: Vec<Reg>,
+    x_late: Vec<Reg>,
+    weight_we_late: Vec<BitReg>,
+    load0_late: Vec<BitReg>,
+    load1_late: Vec<BitReg>,
+    weight_write: Bit<Local>,
+    load0: Bit<Local>,
+    load1: Bit<Local>,
+    element: Sig<Local>,
     factor_q: Reg,
     product: Reg,
     vector_base: Sig<Local>,
@@ -138,6 +151,7 @@ pub struct Pe {
     loaded: Sig<Local>,
     cache: Vec<McacheData>,
     caches: Param,
+    lates: Param,
     high_at: Param,
     low_ones: Const,
     data_ones: Const,
@@ -153,6 +167,7 @@ impl Pe {
         let weight_addr = || Sig::unsigned(config.weight_w());
         let tile_addr = || Sig::unsigned(config.tile_w());
         let caches = usize::from(config.reuse);
+        let lates = usize::from(config.issue == Issue::Registered);
         let entry = || {
             (0..caches)
                 .map(|_| Sig::unsigned(config.mcache.entry_w()))
@@ -160,6 +175,7 @@ impl Pe {
         };
         let flag = || (0..caches).map(|_| Bit::new()).collect();
         let own = || BitReg::new().without_reset().kept();
+        let late_flag = || (0..lates).map(|_| own()).collect();
         let own_flag = || (0..caches).map(|_| own()).collect();
         Pe {
             x: Sig::signed(data),
@@ -218,6 +234,19 @@ impl Pe {
             drained: Reg::signed(acc).without_reset(),
             operand: Sig::signed(data),
             factor: Sig::signed(data),
+            factor_late: (0..lates)
+                .map(|_| Reg::signed(data).without_reset())
+                .collect(),
+            x_late: (0..lates)
+                .map(|_| Reg::signed(data).without_reset().kept())
+                .collect(),
+            weight_we_late: late_flag(),
+            load0_late: late_flag(),
+            load1_late: late_flag(),
+            weight_write: Bit::new(),
+            load0: Bit::new(),
+            load1: Bit::new(),
+            element: Sig::signed(data),
             factor_q: Reg::signed(data).without_reset(),
             product: Reg::signed(2 * data).without_reset(),
             vector_base: Sig::signed(vector),
@@ -229,6 +258,7 @@ impl Pe {
             loaded: Sig::signed(acc),
             cache: (0..caches).map(|_| McacheData::new(config)).collect(),
             caches: Param::new(caches),
+            lates: Param::new(lates),
             high_at: Param::new(data - 1),
             low_ones: Const::new(Value::signed(data, (1i128 << (data - 1)) - 1)),
             data_ones: Const::new(Value::signed(acc, (1i128 << data) - 1)),
@@ -263,7 +293,18 @@ impl Logic for Pe {
             self.shift_sum_q[r].next = self.shift_sum[r].val();
         }
 
-        self.weights.write_enable.next = self.weight_we.val();
+        self.weight_write.next = self.weight_we.val();
+        self.load0.next = self.bank0_load.val();
+        self.load1.next = self.bank1_load.val();
+        for r in 0..self.lates.val() {
+            self.weight_we_late[r].next = self.weight_we.val();
+            self.load0_late[r].next = self.bank0_load.val();
+            self.load1_late[r].next = self.bank1_load.val();
+            self.weight_write.next = self.weight_we_late[r].val();
+            self.load0.next = self.load0_late[r].val();
+            self.load1.next = self.load1_late[r].val();
+        }
+        self.weights.write_enable.next = self.weight_write.val();
         self.weights.write_address.next = self.weight_waddr.val();
         self.weights.write_data.next = self.load_data.val();
         self.weights.read_enable.next = true;
@@ -290,7 +331,14 @@ impl Logic for Pe {
             }
         }
         self.factor_q.next = self.factor.val();
-        self.product.next = self.x.val() * self.factor_q.val();
+        self.element.next = self.x.val();
+        for r in 0..self.lates.val() {
+            self.factor_late[r].next = self.factor.val();
+            self.factor_q.next = self.factor_late[r].val();
+            self.x_late[r].next = self.x.val();
+            self.element.next = self.x_late[r].val();
+        }
+        self.product.next = self.element.val() * self.factor_q.val();
 
         // The choice stands before the adder, as in a DSP: product, adder and vector sum are one of them.
         self.vector_base.next = self.vector_sum.val();
@@ -336,18 +384,18 @@ impl Logic for Pe {
         // An operand is read by its low bits only: above it stands what is cheapest.
         self.loaded.next = (self.sum.val() & self.high_ones.val())
             | (signed_cast(self.load_data.val()) & self.data_ones.val());
-        self.bank0.write_enable.next = self.accumulate0_q.val() || self.bank0_load.val();
+        self.bank0.write_enable.next = self.accumulate0_q.val() || self.load0.val();
         self.bank0.write_address.next = self.bank0_waddr.val();
         self.bank0.write_data.next = self.sum.val();
-        if self.bank0_load.val() {
+        if self.load0.val() {
             self.bank0.write_data.next = self.loaded.val();
         }
         self.bank0.read_enable.next = true;
         self.bank0.read_address.next = self.bank0_raddr.val();
-        self.bank1.write_enable.next = self.accumulate1_q.val() || self.bank1_load.val();
+        self.bank1.write_enable.next = self.accumulate1_q.val() || self.load1.val();
         self.bank1.write_address.next = self.bank1_waddr.val();
         self.bank1.write_data.next = self.sum.val();
-        if self.bank1_load.val() {
+        if self.load1.val() {
             self.bank1.write_data.next = self.loaded.val();
         }
         self.bank1.read_enable.next = true;

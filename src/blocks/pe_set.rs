@@ -2,6 +2,7 @@
 
 mod new;
 
+use super::element_pipe::ElementPipe;
 use super::feature_buffer::FeatureBuffer;
 use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use super::pe::Pe;
@@ -12,14 +13,14 @@ use crate::hdl::prelude::*;
 /// A PE set: C processing elements that share one stream of elements, with its own sequencer and feature buffer.
 ///
 /// ```text
-///  loader ─┬─► set_sequencer ── issue u ──► p1 ──► p2 ──► p3 ──► p4     control, one register a stage
+///  loader ─┬─► set_sequencer ── issue u ──► element_pipe                 control, one register a stage
 ///          ├─► feature_buffer ────────────────────► x (u+2)   │
 ///          └─► weight rings, operand bank                     ▼
 ///                                        PE 0 … PE C-1: × (u+2), vector sum (u+3), psum (u+4)
 ///  drain ◄── one psum row: bank word `drain_raddr` of every PE, when `drain_take` is 1 a cycle later
 /// ```
 ///
-/// **Latency** an element issued in cycle u is in its psum bank from u+5; a drain address given in cycle d gives the
+/// **Latency** an element issued in cycle u is in its psum bank from u+5, with `issue = "registered"` from u+8; a drain address given in cycle d gives the
 /// row from d+2 on if `drain_take` is 1 in d+1. **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
 /// **Parameters** as [`SetSequencer`], [`FeatureBuffer`] and [`Pe`]; `pes` 1 or more.
 ///
@@ -205,36 +206,23 @@ pub struct PeSet {
     row_we: Bit<Local>,
     slot_loaded: Bit<Local>,
     feature_beat: Sig<Local>,
-    p1_valid: BitReg,
-    p1_psum_addr: Reg,
-    p1_first: BitReg,
-    p1_update: BitReg,
-    p1_zero: BitReg,
-    p1_bank: BitReg,
-    p2_valid: BitReg,
-    p2_psum_addr: Reg,
-    p2_first: BitReg,
-    p2_update: BitReg,
-    p2_zero: BitReg,
-    p2_bank: BitReg,
-    p3_psum_addr: Reg,
-    p3_update: BitReg,
-    p3_bank: BitReg,
-    p4_psum_addr: Reg,
-    p4_update: BitReg,
-    p4_bank: BitReg,
-    forward: Bit<Local>,
-    forward_last: Bit<Local>,
-    reads_psum: Bit<Local>,
-    position: Sig<Local>,
-    accumulate0: Bit<Local>,
-    accumulate1: Bit<Local>,
+    pipe: ElementPipe,
     load0: Bit<Local>,
     load1: Bit<Local>,
     raddr0: Sig<Local>,
     raddr1: Sig<Local>,
     waddr0: Sig<Local>,
     waddr1: Sig<Local>,
+    data: Sig<Local>,
+    weight_waddr: Sig<Local>,
+    late_data: Vec<Reg>,
+    late_features: Vec<BitReg>,
+    late_bank: Vec<Reg>,
+    late_beat: Vec<Reg>,
+    late_weight: Vec<Reg>,
+    late_waddr0: Vec<Reg>,
+    late_waddr1: Vec<Reg>,
+    load_stages: Param,
     pes: Param,
     lane_shift: Vec<Param>,
     row_beat_of: Vec<Param>,
@@ -245,7 +233,6 @@ impl Logic for PeSet {
     #[hdl_gen]
     fn update(&mut self) {
         // What the loader's beat is for.
-        self.features.write.next = self.load_selected.val() && self.load_features.val();
         self.slot_loaded.next = self.load_selected.val()
             && self.load_features.val()
             && self.load_last.val()
@@ -298,41 +285,20 @@ impl Logic for PeSet {
         self.feature_beat.next =
             self.sequencer.slot_write_base.val() + unsigned_cast(self.load_beat.val());
         self.range_error.next = self.sequencer.range_error.val();
-        self.features.write_bank.next = self.load_bank.val();
-        self.features.write_addr.next = unsigned_cast(self.feature_beat.val());
-        self.features.write_data.next = self.load_data.val();
         self.features.bank.next = self.sequencer.bank.val();
         self.features.addr.next = self.sequencer.addr.val();
         self.features.in_image.next = self.sequencer.in_image.val();
 
         // Control pipeline.
-        self.p1_valid.next = self.sequencer.issue.val();
-        self.position.next = self.sequencer.position.val();
-        self.p1_psum_addr.next = self.sequencer.psum_addr.val();
-        self.p1_first.next = self.sequencer.vector_first.val();
-        self.p1_update.next = self.sequencer.psum_update.val();
-        self.p1_zero.next = self.sequencer.psum_zero.val();
-        self.p1_bank.next = self.sequencer.psum_bank.val();
-        self.p2_valid.next = self.p1_valid.val();
-        self.p2_psum_addr.next = self.p1_psum_addr.val();
-        self.p2_first.next = self.p1_first.val();
-        self.p2_update.next = self.p1_update.val();
-        self.p2_zero.next = self.p1_zero.val();
-        self.p2_bank.next = self.p1_bank.val();
-        self.p3_psum_addr.next = self.p2_psum_addr.val();
-        self.p3_update.next = self.p2_update.val() && self.p2_valid.val();
-        self.p3_bank.next = self.p2_bank.val();
-        self.p4_psum_addr.next = self.p3_psum_addr.val();
-        self.p4_update.next = self.p3_update.val();
-        self.p4_bank.next = self.p3_bank.val();
-        // The psum read in u+2 is stale if one of the two elements before writes the same word, at the end of the next cycle or
-        // of this one.
-        self.forward.next = self.p3_update.val()
-            && (self.p3_bank.val() == self.p2_bank.val())
-            && (self.p3_psum_addr.val() == self.p2_psum_addr.val());
-        self.forward_last.next = self.p4_update.val()
-            && (self.p4_bank.val() == self.p2_bank.val())
-            && (self.p4_psum_addr.val() == self.p2_psum_addr.val());
+        self.pipe.issue.next = self.sequencer.issue.val();
+        self.pipe.weight_addr.next = self.sequencer.weight_addr.val();
+        self.pipe.position.next = self.sequencer.position.val();
+        self.pipe.operand_there.next = self.sequencer.operand_there.val();
+        self.pipe.psum_addr.next = self.sequencer.psum_addr.val();
+        self.pipe.vector_first.next = self.sequencer.vector_first.val();
+        self.pipe.psum_update.next = self.sequencer.psum_update.val();
+        self.pipe.psum_zero.next = self.sequencer.psum_zero.val();
+        self.pipe.psum_bank.next = self.sequencer.psum_bank.val();
 
         // Reuse: detection and items.
         self.wide.next = false;
@@ -409,10 +375,10 @@ impl Logic for PeSet {
                 self.features.bank.next = self.reuse[r].bank.val();
                 self.features.addr.next = self.reuse[r].addr.val();
                 self.features.in_image.next = self.reuse[r].nonzero.val();
-                self.p1_first.next = self.reuse[r].vector_first.val();
-                self.p1_update.next = self.reuse[r].psum_update.val();
-                self.p1_zero.next = self.reuse[r].psum_zero.val();
-                self.position.next = self.reuse[r].walk_position.val();
+                self.pipe.vector_first.next = self.reuse[r].vector_first.val();
+                self.pipe.psum_update.next = self.reuse[r].psum_update.val();
+                self.pipe.psum_zero.next = self.reuse[r].psum_zero.val();
+                self.pipe.position.next = self.reuse[r].walk_position.val();
                 self.room_tile.next =
                     self.sequencer.room_tile.val() && self.reuse[r].room_tile.val();
                 self.room_program.next = self.sequencer.no_tile.val() && self.reuse[r].idle.val();
@@ -444,57 +410,84 @@ impl Logic for PeSet {
         }
 
         // Psum banks: one bank accumulates; the other is drained, or holds the operand.
-        self.accumulate0.next = self.p3_update.val() && !self.p3_bank.val();
-        self.accumulate1.next = self.p3_update.val() && self.p3_bank.val();
-        self.reads_psum.next = self.p2_update.val() && self.p2_valid.val();
         self.load0.next = self.operand_write.val() && !self.sequencer.operand_write_bank.val();
         self.load1.next = self.operand_write.val() && self.sequencer.operand_write_bank.val();
-        self.waddr0.next = self.p4_psum_addr.val();
+        self.waddr0.next = self.pipe.psum_waddr.val();
         if self.load0.val() {
             self.waddr0.next = self.load_row.val();
         }
-        self.waddr1.next = self.p4_psum_addr.val();
+        self.waddr1.next = self.pipe.psum_waddr.val();
         if self.load1.val() {
             self.waddr1.next = self.load_row.val();
         }
         // While the operand is there, the drain reads the other bank, if any.
         self.raddr0.next = self.drain_raddr.val();
-        if self.sequencer.operand_there.val() && self.sequencer.psum_bank.val() {
-            self.raddr0.next = self.position.val();
+        if self.pipe.operand_in_0.val() {
+            self.raddr0.next = self.pipe.operand_raddr.val();
         }
-        if self.reads_psum.val() && !self.p2_bank.val() {
-            self.raddr0.next = self.p2_psum_addr.val();
+        if self.pipe.reads_0.val() {
+            self.raddr0.next = self.pipe.psum_raddr.val();
         }
         self.raddr1.next = self.drain_raddr.val();
-        if self.sequencer.operand_there.val() && !self.sequencer.psum_bank.val() {
-            self.raddr1.next = self.position.val();
+        if self.pipe.operand_in_1.val() {
+            self.raddr1.next = self.pipe.operand_raddr.val();
         }
-        if self.reads_psum.val() && self.p2_bank.val() {
-            self.raddr1.next = self.p2_psum_addr.val();
+        if self.pipe.reads_1.val() {
+            self.raddr1.next = self.pipe.psum_raddr.val();
         }
+
+        // What is loaded, and where: of this cycle, or of the last one.
+        self.data.next = self.load_data.val();
+        self.weight_waddr.next = self.sequencer.weight_write_addr.val();
+        self.features.write.next = self.load_selected.val() && self.load_features.val();
+        self.features.write_bank.next = self.load_bank.val();
+        self.features.write_addr.next = unsigned_cast(self.feature_beat.val());
+        for r in 0..self.load_stages.val() {
+            self.late_data[r].next = self.load_data.val();
+            self.late_weight[r].next = self.sequencer.weight_write_addr.val();
+            self.late_features[r].next = self.load_selected.val() && self.load_features.val();
+            self.late_bank[r].next = self.load_bank.val();
+            self.late_beat[r].next = unsigned_cast(self.feature_beat.val());
+            self.late_waddr0[r].next = self.pipe.next_psum_waddr.val();
+            if self.load0.val() {
+                self.late_waddr0[r].next = self.load_row.val();
+            }
+            self.late_waddr1[r].next = self.pipe.next_psum_waddr.val();
+            if self.load1.val() {
+                self.late_waddr1[r].next = self.load_row.val();
+            }
+            self.data.next = self.late_data[r].val();
+            self.weight_waddr.next = self.late_weight[r].val();
+            self.features.write.next = self.late_features[r].val();
+            self.features.write_bank.next = self.late_bank[r].val();
+            self.features.write_addr.next = self.late_beat[r].val();
+            self.waddr0.next = self.late_waddr0[r].val();
+            self.waddr1.next = self.late_waddr1[r].val();
+        }
+        self.features.write_data.next = self.data.val();
 
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
         for c in 0..self.pes.val() {
             self.pe[c].x.next = self.features.x.val();
             self.pe[c].load_data.next =
-                signed_cast(self.load_data.val() >> self.lane_shift[c].val());
+                signed_cast(self.data.val() >> self.lane_shift[c].val());
             self.pe[c].weight_we.next =
                 self.row_we.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
-            self.pe[c].weight_waddr.next = self.sequencer.weight_write_addr.val();
-            self.pe[c].weight_raddr.next = self.sequencer.weight_addr.val();
+            self.pe[c].weight_waddr.next = self.weight_waddr.val();
+            self.pe[c].weight_raddr.next = self.pipe.weight_raddr.val();
             self.pe[c].use_operand.next = self.wgrad.val();
-            self.pe[c].operand_bank.next = !self.sequencer.psum_bank.val();
-            self.pe[c].vector_first.next = self.p2_first.val();
-            self.pe[c].psum_zero.next = self.p2_zero.val();
-            self.pe[c].psum_forward.next = self.forward.val();
-            self.pe[c].psum_forward_last.next = self.forward_last.val();
-            self.pe[c].psum_bank.next = self.p2_bank.val();
+            self.pe[c].operand_bank.next = self.pipe.operand_bank.val();
+            self.pe[c].vector_first.next = self.pipe.first.val();
+            self.pe[c].psum_zero.next = self.pipe.zero.val();
+            self.pe[c].psum_forward.next = self.pipe.forward.val();
+            self.pe[c].psum_forward_last.next = self.pipe.forward_last.val();
+            self.pe[c].psum_bank.next = self.pipe.bank.val();
             self.pe[c].bank0_raddr.next = self.raddr0.val();
             self.pe[c].bank1_raddr.next = self.raddr1.val();
             self.pe[c].bank0_waddr.next = self.waddr0.val();
             self.pe[c].bank1_waddr.next = self.waddr1.val();
-            self.pe[c].bank0_accumulate.next = self.accumulate0.val();
-            self.pe[c].bank1_accumulate.next = self.accumulate1.val();
+            self.pe[c].bank0_accumulate.next = self.pipe.accumulate_0.val();
+            self.pe[c].bank1_accumulate.next = self.pipe.accumulate_1.val();
             self.pe[c].bank0_load.next =
                 self.load0.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].bank1_load.next =

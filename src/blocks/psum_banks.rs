@@ -4,6 +4,9 @@ use super::loop_nest::COUNT_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 
+/// Cycles between the end of a pass and its last psum in the RAM, if elements issue directly.
+const WRITE_STAGES: usize = 4;
+
 /// Keeps account of the two psum banks. One bank accumulates; the other waits for the drain, or holds the operand of a
 /// weight gradient. At the end of a pass that is drained they change places.
 ///
@@ -15,9 +18,9 @@ use crate::hdl::prelude::*;
 /// ```
 ///
 /// **Latency** 1: what an input changes shows in the next cycle; a pass that ends in u asks for the drain from u+5 on,
-/// when its last psum is in the RAM. **Back-pressure** none inside: the sequencer begins no pass while
+/// with `issue = "registered"` from u+8 on, when its last psum is in the RAM. **Back-pressure** none inside: the sequencer begins no pass while
 /// `accumulates_busy`, the loader keeps to `room_operand`.
-/// **Parameters** `tile`, `pes` of the configuration: widths.
+/// **Parameters** `tile`, `pes` of the configuration: widths; `issue`.
 ///
 /// The test `psum_banks_are_drained_oldest_first` holds it to a queue.
 #[derive(LogicBlock)]
@@ -78,14 +81,9 @@ pub struct PsumBanks {
     o_full: BitReg,
     bank_next: Bit<Local>,
     other_busy: Bit<Local>,
-    ended1: BitReg,
-    ended2: BitReg,
-    ended3: BitReg,
-    ended4: BitReg,
-    ended1_bank: BitReg,
-    ended2_bank: BitReg,
-    ended3_bank: BitReg,
-    ended4_bank: BitReg,
+    ended: Vec<BitReg>,
+    ended_bank: Vec<BitReg>,
+    stages: Param,
     ended_rows: Reg,
     ended_pes: Reg,
     ended_tag: Reg,
@@ -107,6 +105,7 @@ pub struct PsumBanks {
 impl PsumBanks {
     /// The account for a configuration's tiles and PEs.
     pub fn new(config: &Config) -> Self {
+        let stages = WRITE_STAGES + config.issue_cycles();
         PsumBanks {
             clear: Bit::new(),
             reset: Bit::new(),
@@ -139,14 +138,9 @@ impl PsumBanks {
             o_full: BitReg::new(),
             bank_next: Bit::new(),
             other_busy: Bit::new(),
-            ended1: BitReg::new(),
-            ended2: BitReg::new(),
-            ended3: BitReg::new(),
-            ended4: BitReg::new(),
-            ended1_bank: BitReg::new(),
-            ended2_bank: BitReg::new(),
-            ended3_bank: BitReg::new(),
-            ended4_bank: BitReg::new(),
+            ended: (0..stages).map(|_| BitReg::new()).collect(),
+            ended_bank: (0..stages).map(|_| BitReg::new()).collect(),
+            stages: Param::new(stages),
             ended_rows: Reg::unsigned(config.tile_w()).without_reset(),
             ended_pes: Reg::unsigned(config.pe_count_w()).without_reset(),
             ended_tag: Reg::unsigned(COUNT_W).without_reset(),
@@ -226,8 +220,8 @@ impl Logic for PsumBanks {
         self.ended_pes.next = self.pass_pes.val();
         self.ended_tag.next = self.pass_tag.val();
         self.ended_pass.next = self.pass_number.val();
-        if self.ended1.val() {
-            if self.ended1_bank.val() {
+        if self.ended[0].val() {
+            if self.ended_bank[0].val() {
                 self.rows1.next = self.ended_rows.val();
                 self.pes1.next = self.ended_pes.val();
                 self.tag1.next = self.ended_tag.val();
@@ -241,14 +235,12 @@ impl Logic for PsumBanks {
         }
 
         // Requests to drain, delayed until the last psum is written.
-        self.ended1.next = self.pass_ends.val();
-        self.ended2.next = self.ended1.val();
-        self.ended3.next = self.ended2.val();
-        self.ended4.next = self.ended3.val();
-        self.ended1_bank.next = self.ptr.val();
-        self.ended2_bank.next = self.ended1_bank.val();
-        self.ended3_bank.next = self.ended2_bank.val();
-        self.ended4_bank.next = self.ended3_bank.val();
+        self.ended[0].next = self.pass_ends.val();
+        self.ended_bank[0].next = self.ptr.val();
+        for i in 1..self.stages.val() {
+            self.ended[i].next = self.ended[i - 1].val();
+            self.ended_bank[i].next = self.ended_bank[i - 1].val();
+        }
 
         // The bank that was filled first is the one that will accumulate next.
         self.chosen.next = !self.ptr.val();
@@ -262,8 +254,8 @@ impl Logic for PsumBanks {
                 self.request0.next = false;
             }
         }
-        if self.ended4.val() {
-            if self.ended4_bank.val() {
+        if self.ended[self.stages.val() - 1].val() {
+            if self.ended_bank[self.stages.val() - 1].val() {
                 self.request1.next = true;
             } else {
                 self.request0.next = true;
@@ -286,10 +278,9 @@ impl Logic for PsumBanks {
             self.ptr.next = false;
             self.busy0.next = false;
             self.busy1.next = false;
-            self.ended1.next = false;
-            self.ended2.next = false;
-            self.ended3.next = false;
-            self.ended4.next = false;
+            for i in 0..self.stages.val() {
+                self.ended[i].next = false;
+            }
             self.request0.next = false;
             self.request1.next = false;
         }

@@ -4,6 +4,7 @@ mod new;
 
 use super::detect_front::DetectFront;
 use super::hitmap::Hitmap;
+use super::item_queue::ItemQueue;
 use super::item_walker::ItemWalker;
 use super::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use super::list_reader::ListReader;
@@ -176,7 +177,7 @@ pub struct SetReuse {
     pub psum_update: Bit<Out>,
     /// The psum starts from 0 (u).
     pub psum_zero: Bit<Out>,
-    /// 1 takes the place of the element (u+2).
+    /// 1 takes the place of the element (a cycle before the element).
     pub one: Bit<Out>,
     /// The MCACHE word is the factor (u).
     pub use_cache: Bit<Out>,
@@ -203,7 +204,22 @@ pub struct SetReuse {
     front: DetectFront,
     hitmap: Hitmap,
     reader: ListReader,
+    queue: Vec<ItemQueue>,
     walker: ItemWalker,
+    f_entry: Vec<Reg>,
+    f_valid: Vec<BitReg>,
+    f_one: Vec<BitReg>,
+    f_low: Vec<BitReg>,
+    f_high: Vec<BitReg>,
+    f_write: Vec<BitReg>,
+    f_add: Vec<BitReg>,
+    f_reuse: Vec<BitReg>,
+    f_use: Vec<BitReg>,
+    factor_entry: Sig<Local>,
+    factor_use: Bit<Local>,
+    registered: Param,
+    stages: Param,
+    factor_stages: Param,
     p1_entry: Reg,
     p2_entry: Reg,
     p3_entry: Reg,
@@ -309,6 +325,7 @@ impl Logic for SetReuse {
         self.reader.tile_begins.next = self.tile_begins.val();
         self.reader.list_done.next = self.hitmap.list_done.val();
         self.reader.list_last_position.next = self.record_position.val();
+        self.reader.list_items.next = self.hitmap.list_items.val();
         self.reader.released.next = self.walker.released.val();
         self.reader.consume.next = self.walker.consume.val();
         self.reader.item_count.next = self.hitmap.item_count.val();
@@ -337,6 +354,7 @@ impl Logic for SetReuse {
         self.walker.token.next = self.reader.token.val();
         self.walker.token_empty.next = self.reader.empty.val();
         self.walker.token_last.next = self.reader.last.val();
+        self.walker.token_cut.next = self.reader.cut.val();
         self.walker.item_kind.next = self.hitmap.item_kind.val();
         self.walker.item_first.next = self.hitmap.item_first.val();
         self.walker.item_position.next = self.hitmap.item_position.val();
@@ -344,6 +362,33 @@ impl Logic for SetReuse {
         self.walker.item_bank.next = self.hitmap.item_bank.val();
         self.walker.item_addr.next = self.hitmap.item_addr.val();
         self.walker.item_mask.next = self.hitmap.item_mask.val();
+        for r in 0..self.registered.val() {
+            self.queue[r].clear.next = self.clear.val();
+            self.queue[r].token.next = self.reader.token.val();
+            self.queue[r].empty.next = self.reader.empty.val();
+            self.queue[r].last.next = self.reader.last.val();
+            self.queue[r].cut.next = self.reader.cut.val();
+            self.queue[r].kind.next = self.hitmap.item_kind.val();
+            self.queue[r].first.next = self.hitmap.item_first.val();
+            self.queue[r].position.next = self.hitmap.item_position.val();
+            self.queue[r].entry.next = self.hitmap.item_entry.val();
+            self.queue[r].bank.next = self.hitmap.item_bank.val();
+            self.queue[r].addr.next = self.hitmap.item_addr.val();
+            self.queue[r].mask.next = self.hitmap.item_mask.val();
+            self.queue[r].consume.next = self.walker.consume.val();
+            self.reader.consume.next = self.queue[r].take.val();
+            self.walker.token.next = self.queue[r].front_token.val();
+            self.walker.token_empty.next = self.queue[r].front_empty.val();
+            self.walker.token_last.next = self.queue[r].front_last.val();
+            self.walker.token_cut.next = self.queue[r].front_cut.val();
+            self.walker.item_kind.next = self.queue[r].front_kind.val();
+            self.walker.item_first.next = self.queue[r].front_first.val();
+            self.walker.item_position.next = self.queue[r].front_position.val();
+            self.walker.item_entry.next = self.queue[r].front_entry.val();
+            self.walker.item_bank.next = self.queue[r].front_bank.val();
+            self.walker.item_addr.next = self.queue[r].front_addr.val();
+            self.walker.item_mask.next = self.queue[r].front_mask.val();
+        }
         self.walker.go.next = self.go.val();
         self.walker.wide_write.next = self.p5_write.val();
         self.walker.wide_entry.next = self.p5_entry.val();
@@ -380,6 +425,48 @@ impl Logic for SetReuse {
         self.p1_write.next = self.walker.cache_write.val();
         self.p1_add.next = self.walker.cache_add.val();
         self.p1_reuse.next = self.walker.cache_reuse.val();
+        self.one.next = self.p1_valid.val() && self.p1_one.val();
+        self.factor_entry.next = self.walker.entry.val();
+        self.factor_use.next = self.walker.use_cache.val();
+        self.cache_low.next = self.walker.cache_low.val();
+        self.cache_high.next = self.walker.cache_high.val();
+        for r in 0..self.registered.val() {
+            self.f_valid[r].next = self.walker.issue.val();
+            self.f_entry[r].next = self.walker.entry.val();
+            self.f_one[r].next = self.walker.one.val();
+            self.f_low[r].next = self.walker.cache_low.val();
+            self.f_high[r].next = self.walker.cache_high.val();
+            self.f_write[r].next = self.walker.cache_write.val();
+            self.f_add[r].next = self.walker.cache_add.val();
+            self.f_reuse[r].next = self.walker.cache_reuse.val();
+            self.f_use[r].next = self.walker.use_cache.val();
+            self.factor_entry.next = self.f_entry[self.factor_stages.val() - 1].val();
+            self.factor_use.next = self.f_use[self.factor_stages.val() - 1].val();
+            self.cache_low.next = self.f_low[self.factor_stages.val() - 1].val();
+            self.cache_high.next = self.f_high[self.factor_stages.val() - 1].val();
+            self.one.next = self.f_valid[self.stages.val() - 1].val()
+                && self.f_one[self.stages.val() - 1].val();
+            self.p1_valid.next = self.f_valid[self.stages.val() - 1].val();
+            self.p1_entry.next = self.f_entry[self.stages.val() - 1].val();
+            self.p1_one.next = self.f_one[self.stages.val() - 1].val();
+            self.p1_high.next = self.f_high[self.stages.val() - 1].val();
+            self.p1_write.next = self.f_write[self.stages.val() - 1].val();
+            self.p1_add.next = self.f_add[self.stages.val() - 1].val();
+            self.p1_reuse.next = self.f_reuse[self.stages.val() - 1].val();
+        }
+        for i in 1..self.factor_stages.val() {
+            self.f_low[i].next = self.f_low[i - 1].val();
+            self.f_use[i].next = self.f_use[i - 1].val();
+        }
+        for i in 1..self.stages.val() {
+            self.f_valid[i].next = self.f_valid[i - 1].val();
+            self.f_entry[i].next = self.f_entry[i - 1].val();
+            self.f_one[i].next = self.f_one[i - 1].val();
+            self.f_high[i].next = self.f_high[i - 1].val();
+            self.f_write[i].next = self.f_write[i - 1].val();
+            self.f_add[i].next = self.f_add[i - 1].val();
+            self.f_reuse[i].next = self.f_reuse[i - 1].val();
+        }
         self.p2_entry.next = self.p1_entry.val();
         // A dense job goes on beside an idle walker.
         self.p2_high.next = self.p1_high.val();
@@ -402,13 +489,10 @@ impl Logic for SetReuse {
             self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
         self.cache_raddr.next = self.p2_entry.val();
         // No item is at u+2 in a flush: it begins when the last one is done.
-        if self.walker.use_cache.val() {
-            self.cache_raddr.next = self.walker.entry.val();
+        if self.factor_use.val() {
+            self.cache_raddr.next = self.factor_entry.val();
         }
-        self.one.next = self.p1_valid.val() && self.p1_one.val();
-        self.use_cache.next = self.walker.use_cache.val();
-        self.cache_low.next = self.walker.cache_low.val();
-        self.cache_high.next = self.walker.cache_high.val();
+        self.use_cache.next = self.factor_use.val();
         self.cache_waddr.next = self.p4_entry.val();
         self.cache_write.next = self.p4_write.val();
         self.cache_add.next = self.p3_add.val();

@@ -76,6 +76,9 @@ pub struct Config {
     /// Give the top module ports that show every Hitmap record: for co-simulation and debugging.
     #[serde(default = "yes")]
     pub trace: bool,
+    /// How an element comes from the decision to issue it to the multipliers: `"direct"` (default) or `"registered"`.
+    #[serde(default, skip_serializing_if = "Issue::is_default")]
+    pub issue: Issue,
     /// The signature cache of a PE set.
     pub mcache: Mcache,
 }
@@ -90,6 +93,26 @@ fn one() -> usize {
 
 fn two() -> usize {
     2
+}
+
+/// What stands between the items of a Hitmap list, the element that is issued, and the multipliers. No influence on results; on
+/// cycles a few per job, and one gap per group of a weight gradient with reuse: see [`Config::issue_cycles`] and
+/// [`Config::item_cycles`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Issue {
+    /// The element is addressed in the cycle in which it issues, and multiplied two cycles later.
+    #[default]
+    Direct,
+    /// Registers in front of the feature buffer and behind its block RAM, and a queue of two items in front of the walker: for
+    /// the clock of slow devices.
+    Registered,
+}
+
+impl Issue {
+    fn is_default(&self) -> bool {
+        *self == Issue::default()
+    }
 }
 
 /// Shape of a set's signature cache (MCACHE): `sets` × `ways` entries, both powers of two.

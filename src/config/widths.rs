@@ -1,6 +1,6 @@
 //! Sizes that follow from a [`Config`]: computed here and nowhere else.
 
-use super::{Config, Mcache, Tags};
+use super::{Config, Issue, Mcache, Tags};
 
 /// Bits that number `count` things from 0: ⌈log2 count⌉, at least 1.
 pub fn index_width(count: usize) -> usize {
@@ -38,6 +38,37 @@ impl Mcache {
 }
 
 impl Config {
+    /// Cycles that an element takes longer from its issue to the multipliers, and so to its psum and MCACHE word.
+    pub fn issue_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 3,
+        }
+    }
+
+    /// Cycles that the factor's address is behind the issue: an element's weight, operand or MCACHE word is read a cycle before
+    /// what the other cycles of [`Config::issue_cycles`] ask for, and waits in a register beside the multiplier.
+    pub fn factor_cycles(&self) -> usize {
+        self.issue_cycles().saturating_sub(1)
+    }
+
+    /// Cycles that a beat takes longer from the loader to weights, operands and features: at most
+    /// [`Config::factor_cycles`], so that what has been loaded is there when it is read.
+    pub fn load_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
+    /// Cycles that an item of a Hitmap list takes longer from the list to the walker.
+    pub fn item_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
     /// PEs of all sets.
     pub fn pe_count(&self) -> usize {
         self.sets * self.pes

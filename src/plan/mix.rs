@@ -17,7 +17,8 @@ pub struct Mix {
     hit: f64,
 }
 
-/// Cycles between the last item of a weight gradient's list and the flush, in which nothing issues (`docs/reuse.md`).
+/// Cycles between the last item of a weight gradient's list and the flush, in which nothing issues, if elements issue directly
+/// (`docs/reuse.md`).
 const FLUSH_GAP: u64 = 5;
 
 impl Mix {
@@ -51,7 +52,8 @@ impl Mix {
         for segment in &job.segments {
             if let Payload::Tile(tile) = segment.payload {
                 let states = self.states(tile.positions() as u64, config);
-                let group = |(cgroup, chunk)| group(regs, &tile, cgroup, chunk, states);
+                let gap = FLUSH_GAP + config.issue_cycles() as u64;
+                let group = |(cgroup, chunk)| group(regs, &tile, cgroup, chunk, states, gap);
                 for set in segment.sets() {
                     work[set].extend(regs.groups().map(group));
                 }
@@ -75,13 +77,14 @@ impl Mix {
     }
 }
 
-/// The cycles of "Items of a list" in `docs/reuse.md`.
+/// The cycles of "Items of a list" in `docs/reuse.md`; `flush_gap` between a weight gradient's last item and its flush.
 fn group(
     regs: &JobRegs,
     tile: &TileDescriptor,
     cgroup: u32,
     chunk: u32,
     states: [u64; 4],
+    flush_gap: u64,
 ) -> GroupWork {
     let [zero, hit, update, other] = states;
     let elements = regs.group_elements(cgroup, chunk) as u64;
@@ -90,7 +93,7 @@ fn group(
     let empty = hit + update + other == 0;
     let (busy, gap) = match regs.wgrad {
         true if empty => (if tile.zero { elements } else { 0 }, 0),
-        true => (hit + update + macs, if update > 0 { FLUSH_GAP } else { 0 }),
+        true => (hit + update + macs, if update > 0 { flush_gap } else { 0 }),
         false => (hit + macs + if tile.zero && last { zero } else { 0 }, 0),
     };
     GroupWork {

@@ -36,14 +36,9 @@ fn group_nest_walks_the_groups() {
                     assert_eq!(sim.step_cgroup.val(), last.0);
                     assert_eq!(sim.step_pass.val(), last.0 && last.1);
                     assert_eq!(sim.step_tile.val(), last.0 && last.1 && last.2);
-                    for advance in [false, true] {
-                        sim.advance.next = advance;
-                        sim.settle();
-                        let next = (sim.next_step_cgroup.val(), sim.next_last_cgroup.val());
-                        sim.clock();
-                        sim.settle();
-                        assert_eq!(next, (sim.step_cgroup.val(), sim.in_last_cgroup.val()));
-                    }
+                    sim.clock();
+                    sim.advance.next = true;
+                    sim.clock();
                     sim.advance.next = false;
                 }
             }
@@ -70,6 +65,7 @@ impl Bench {
         walker.token.next = reader.token.val();
         walker.token_empty.next = reader.empty.val();
         walker.token_last.next = reader.last.val();
+        walker.token_cut.next = reader.cut.val();
         set(&mut walker.item_kind, self.read.kind as i128);
         walker.item_first.next = self.read.first;
         set(&mut walker.item_position, self.read.position as i128);

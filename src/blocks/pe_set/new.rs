@@ -1,6 +1,7 @@
 //! Construction of a PE set: the width of every signal.
 
 use super::PeSet;
+use crate::blocks::element_pipe::ElementPipe;
 use crate::blocks::feature_buffer::FeatureBuffer;
 use crate::blocks::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use crate::blocks::loop_nest::COUNT_W;
@@ -17,9 +18,12 @@ impl PeSet {
     /// A set of this configuration.
     pub fn new(config: &Config) -> Self {
         let tile_addr = || Sig::unsigned(config.tile_w());
-        let psum_addr = || Reg::unsigned(config.tile_w()).without_reset();
-        let flag = || BitReg::new().without_reset();
         let parts = usize::from(config.reuse);
+        let load_stages = config.load_cycles();
+        let late = |width: usize| {
+            let register = |_| Reg::unsigned(width).without_reset();
+            (0..load_stages).map(register).collect()
+        };
         let bits = || (0..parts).map(|_| Bit::new()).collect();
         PeSet {
             clear: Bit::new(),
@@ -125,36 +129,23 @@ impl PeSet {
             row_we: Bit::new(),
             slot_loaded: Bit::new(),
             feature_beat: Sig::unsigned(ADDR_W),
-            p1_valid: BitReg::new(),
-            p1_psum_addr: psum_addr(),
-            p1_first: flag(),
-            p1_update: flag(),
-            p1_zero: flag(),
-            p1_bank: flag(),
-            p2_valid: BitReg::new(),
-            p2_psum_addr: psum_addr(),
-            p2_first: flag(),
-            p2_update: flag(),
-            p2_zero: flag(),
-            p2_bank: flag(),
-            p3_psum_addr: psum_addr(),
-            p3_update: BitReg::new(),
-            p3_bank: flag(),
-            p4_psum_addr: psum_addr(),
-            p4_update: BitReg::new(),
-            p4_bank: flag(),
-            forward: Bit::new(),
-            forward_last: Bit::new(),
-            reads_psum: Bit::new(),
-            position: Sig::unsigned(config.tile_w()),
-            accumulate0: Bit::new(),
-            accumulate1: Bit::new(),
+            pipe: ElementPipe::new(config),
             load0: Bit::new(),
             load1: Bit::new(),
             raddr0: Sig::unsigned(config.tile_w()),
             raddr1: Sig::unsigned(config.tile_w()),
             waddr0: Sig::unsigned(config.tile_w()),
             waddr1: Sig::unsigned(config.tile_w()),
+            data: Sig::unsigned(config.bus_w),
+            weight_waddr: Sig::unsigned(config.weight_w()),
+            late_data: late(config.bus_w),
+            late_features: (0..load_stages).map(|_| BitReg::new()).collect(),
+            late_bank: late(config.bank_w()),
+            late_beat: late(config.bank_depth_w()),
+            late_weight: late(config.weight_w()),
+            late_waddr0: late(config.tile_w()),
+            late_waddr1: late(config.tile_w()),
+            load_stages: Param::new(load_stages),
             pes: Param::new(config.pes),
             lane_shift: (0..config.pes)
                 .map(|c| Param::new(c % config.lanes() * config.data_w))

@@ -3,6 +3,7 @@
 use super::SetReuse;
 use crate::blocks::detect_front::DetectFront;
 use crate::blocks::hitmap::Hitmap;
+use crate::blocks::item_queue::ItemQueue;
 use crate::blocks::item_walker::{GROUP_K_W, ItemWalker};
 use crate::blocks::job_fields::{LoopCounts, PatchSteps, ReuseJob};
 use crate::blocks::list_reader::ListReader;
@@ -21,6 +22,9 @@ impl SetReuse {
     pub fn new(config: &Config) -> Self {
         let entry = || Reg::unsigned(config.mcache.entry_w()).without_reset();
         let flag = || BitReg::new().without_reset();
+        let (stages, factor_stages) = (config.issue_cycles(), config.factor_cycles());
+        let flags = |count: usize| (0..count).map(|_| flag()).collect();
+        let valids = |count: usize| (0..count).map(|_| BitReg::new()).collect();
         SetReuse {
             clear: Bit::new(),
             wgrad: Bit::new(),
@@ -112,7 +116,24 @@ impl SetReuse {
             front: DetectFront::new(config),
             hitmap: Hitmap::new(config),
             reader: ListReader::new(config),
+            queue: (0..usize::from(stages > 0))
+                .map(|_| ItemQueue::new(config))
+                .collect(),
             walker: ItemWalker::new(config),
+            f_entry: (0..stages).map(|_| entry()).collect(),
+            f_valid: valids(stages),
+            f_one: flags(stages),
+            f_low: flags(factor_stages),
+            f_high: flags(stages),
+            f_write: flags(stages),
+            f_add: flags(stages),
+            f_reuse: flags(stages),
+            f_use: valids(factor_stages),
+            factor_entry: Sig::unsigned(config.mcache.entry_w()),
+            factor_use: Bit::new(),
+            registered: Param::new(usize::from(stages > 0)),
+            stages: Param::new(stages),
+            factor_stages: Param::new(factor_stages),
             p1_entry: entry(),
             p2_entry: entry(),
             p3_entry: entry(),

@@ -58,6 +58,7 @@ pub struct Hitmaps {
     maps: Vec<Vec<GroupMap>>,
     pes: usize,
     data_bits: u32,
+    issue_cycles: u64,
 }
 
 impl Hitmaps {
@@ -151,7 +152,15 @@ impl Hitmaps {
         let mut block = dy
             .as_ref()
             .map(|dy| BlockGradient::new(dy.view(), self.data_bits));
-        let gradient = |map| work::gradient(map, op.reuse.elem_skip, tile.zero, block.as_mut());
+        let gradient = |map| {
+            work::gradient(
+                map,
+                op.reuse.elem_skip,
+                tile.zero,
+                self.issue_cycles,
+                block.as_mut(),
+            )
+        };
         Ok(maps.into_iter().map(gradient).collect())
     }
 
@@ -298,6 +307,7 @@ fn compute<T: Send>(
         maps: vec![],
         pes: config.pes,
         data_bits: config.data_w as u32,
+        issue_cycles: config.issue_cycles() as u64,
     };
     let mut products = vec![];
     let a = op.a.as_standard_layout();

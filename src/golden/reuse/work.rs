@@ -6,7 +6,7 @@ use super::detect::GroupMap;
 use crate::numeric;
 use crate::reuse::{GroupWork, State};
 
-/// Cycles between the last item and the flush, in which nothing issues.
+/// Cycles between the last item and the flush, in which nothing issues, if elements issue directly.
 const FLUSH_GAP: u64 = 5;
 
 /// MACs of all MAU and MNU vectors, each once.
@@ -115,10 +115,12 @@ impl<'a> BlockGradient<'a> {
 }
 
 /// One group of a weight gradient for one filter block, whose dY is needed only if there is a HIT. `zero`: psums start from zero.
+/// `issue_cycles`: [`Config::issue_cycles`](crate::config::Config::issue_cycles).
 pub fn gradient(
     map: &GroupMap,
     elem_skip: bool,
     zero: bool,
+    issue_cycles: u64,
     block: Option<&mut BlockGradient>,
 ) -> GroupWork {
     let [_, hits, updates, others] = map.counts;
@@ -141,7 +143,7 @@ pub fn gradient(
     macs += second_rounds.map(|i| map.macs(i, elem_skip)).sum::<u64>();
     let busy = hits + updates + macs;
     GroupWork {
-        cycles: busy + if updates > 0 { FLUSH_GAP } else { 0 },
+        cycles: busy + if updates > 0 { FLUSH_GAP + issue_cycles } else { 0 },
         busy,
         macs,
         states,

@@ -147,7 +147,8 @@ impl Model<'_> {
         self.stats.detect_busy += steps;
         let last_step = self.now + steps;
         self.at(last_step + 1, Event::Detected(number));
-        let latency = LIST_LATENCY + self.config.mcache.tag_cycles() as u64;
+        let config = self.config;
+        let latency = LIST_LATENCY + (config.mcache.tag_cycles() + config.item_cycles()) as u64;
         self.at(last_step + latency, Event::ListReady(set));
     }
 

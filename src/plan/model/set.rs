@@ -8,9 +8,9 @@ use crate::plan::job::row_beats;
 use crate::plan::{JobRegs, TileDescriptor};
 use crate::reuse::GroupWork;
 
-/// Cycles from the last element of a pass to the request to drain its bank.
+/// Cycles from the last element of a pass to the request to drain its bank, if elements issue directly.
 const REQUEST_LATENCY: u64 = 5;
-/// First cycles of a tile in which a reuse job issues nothing.
+/// First cycles of a tile in which a reuse job issues nothing, if it issues directly.
 const SETTLE_CYCLES: u64 = 2;
 
 /// Why a set waits at the first element of a group, in order of priority.
@@ -90,7 +90,8 @@ impl Model<'_> {
         set.starting = false;
         set.settled = !reuse;
         if reuse {
-            self.at(self.now + SETTLE_CYCLES, Event::Settled(number));
+            let cycles = SETTLE_CYCLES + self.config.item_cycles() as u64;
+            self.at(self.now + cycles, Event::Settled(number));
         }
     }
 
@@ -191,7 +192,8 @@ impl Model<'_> {
             });
         }
         if drain {
-            self.at(now - 1 + REQUEST_LATENCY, Event::Request(number, bank));
+            let latency = REQUEST_LATENCY + config.issue_cycles() as u64;
+            self.at(now - 1 + latency, Event::Request(number, bank));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{Active, Set};
 use crate::regmap::JobRegs;
 use crate::reuse::{GroupWork, Record, State};
 
-/// Cycles between the last item of a weight gradient's group and its flush.
+/// Cycles between the last item of a weight gradient's group and its flush, if elements issue directly.
 const FLUSH_GAP: u64 = 5;
 
 /// What detection saw in one job.
@@ -183,7 +183,7 @@ impl Set {
             work.busy += 1;
         }
         if !entries.is_empty() {
-            work.cycles += FLUSH_GAP;
+            work.cycles += FLUSH_GAP + run.config.issue_cycles() as u64;
         }
         for (entry, x, sums) in entries {
             let limit = 1 << (width - 1);

@@ -1,0 +1,236 @@
+//! A queue between the lists of a PE set and the walker.
+
+use super::item_walker::KIND_W;
+use crate::config::Config;
+use crate::hdl::prelude::*;
+
+/// Two tokens of the list reader, each with its item, between the Hitmap's block RAM and the walker.
+///
+/// ```text
+///  reader, Hitmap ── token, item ──► [back] ──► [front] ──► token, item of the walker
+///           ▲ take = token and room                ▲ consume
+///           └── room: back is free ────────────────┘
+/// ```
+///
+/// What the reader does next no longer depends on what the walker does in the same cycle, and the walker sees registers instead of
+/// a memory. It stands in a set with `issue = "registered"`.
+///
+/// **Latency** a token that is there in cycle t is the walker's in t+1, if none is before it; one token a cycle.
+/// **Back-pressure** `take` says that the reader's token is taken. **Parameters** widths of an item.
+///
+/// The test `item_queue_keeps_order` holds it to a queue of two.
+#[derive(LogicBlock)]
+pub struct ItemQueue {
+    /// START, or an error: forget everything.
+    pub clear: Bit<In>,
+    /// Reader: a token is there.
+    pub token: Bit<In>,
+    /// Reader: it stands for an empty list.
+    pub empty: Bit<In>,
+    /// Reader: it is the list's last.
+    pub last: Bit<In>,
+    /// Reader: its group has the elements of the last channel group, or chunk.
+    pub cut: Bit<In>,
+    /// Hitmap: kind.
+    pub kind: Sig<In>,
+    /// Hitmap: the position's first of the pass.
+    pub first: Bit<In>,
+    /// Hitmap: position.
+    pub position: Sig<In>,
+    /// Hitmap: entry.
+    pub entry: Sig<In>,
+    /// Hitmap: bank of the first element.
+    pub bank: Sig<In>,
+    /// Hitmap: word of the first element.
+    pub addr: Sig<In>,
+    /// Hitmap: elements that are not 0.
+    pub mask: Sig<In>,
+    /// Walker: its token is taken.
+    pub consume: Bit<In>,
+    /// The reader's token is taken.
+    pub take: Bit<Out>,
+    /// The walker's token is there; what follows is its.
+    pub front_token: Bit<Out>,
+    /// It stands for an empty list.
+    pub front_empty: Bit<Out>,
+    /// It is the list's last.
+    pub front_last: Bit<Out>,
+    /// Its group has the elements of the last channel group, or chunk.
+    pub front_cut: Bit<Out>,
+    /// Kind.
+    pub front_kind: Sig<Out>,
+    /// The position's first of the pass.
+    pub front_first: Bit<Out>,
+    /// Position.
+    pub front_position: Sig<Out>,
+    /// Entry.
+    pub front_entry: Sig<Out>,
+    /// Bank of the first element.
+    pub front_bank: Sig<Out>,
+    /// Word of the first element.
+    pub front_addr: Sig<Out>,
+    /// Elements that are not 0.
+    pub front_mask: Sig<Out>,
+    front_valid: BitReg,
+    back_valid: BitReg,
+    front: Reg,
+    back: Reg,
+    flags: Sig<Local>,
+    word: Sig<Local>,
+    moves: Bit<Local>,
+    word_w: Param,
+    mask_at: Param,
+    addr_at: Param,
+    bank_at: Param,
+    entry_at: Param,
+    position_at: Param,
+    kind_at: Param,
+    flags_at: Param,
+    first_flag: Param,
+    empty_flag: Param,
+    last_flag: Param,
+    cut_flag: Param,
+    first_at: Param,
+    empty_at: Param,
+    last_at: Param,
+    cut_at: Param,
+    about: About,
+}
+
+/// Flags of a token: first, empty, last, cut.
+const FLAGS: usize = 4;
+
+impl ItemQueue {
+    /// The queue for items of this configuration.
+    pub fn new(config: &Config) -> Self {
+        let widths = [
+            config.k_max,
+            config.feature_w(),
+            config.bank_w(),
+            config.mcache.entry_w(),
+            config.tile_w(),
+            KIND_W,
+            FLAGS,
+        ];
+        let at = |field: usize| widths[..field].iter().sum::<usize>();
+        let flag = |number: usize| Param::new(at(6) + number);
+        ItemQueue {
+            clear: Bit::new(),
+            token: Bit::new(),
+            empty: Bit::new(),
+            last: Bit::new(),
+            cut: Bit::new(),
+            kind: Sig::unsigned(KIND_W),
+            first: Bit::new(),
+            position: Sig::unsigned(config.tile_w()),
+            entry: Sig::unsigned(config.mcache.entry_w()),
+            bank: Sig::unsigned(config.bank_w()),
+            addr: Sig::unsigned(config.feature_w()),
+            mask: Sig::unsigned(config.k_max),
+            consume: Bit::new(),
+            take: Bit::new(),
+            front_token: Bit::new(),
+            front_empty: Bit::new(),
+            front_last: Bit::new(),
+            front_cut: Bit::new(),
+            front_kind: Sig::unsigned(KIND_W),
+            front_first: Bit::new(),
+            front_position: Sig::unsigned(config.tile_w()),
+            front_entry: Sig::unsigned(config.mcache.entry_w()),
+            front_bank: Sig::unsigned(config.bank_w()),
+            front_addr: Sig::unsigned(config.feature_w()),
+            front_mask: Sig::unsigned(config.k_max),
+            front_valid: BitReg::new(),
+            back_valid: BitReg::new(),
+            front: Reg::unsigned(at(7)).without_reset(),
+            back: Reg::unsigned(at(7)).without_reset(),
+            flags: Sig::unsigned(FLAGS),
+            word: Sig::unsigned(at(7)),
+            moves: Bit::new(),
+            word_w: Param::new(at(7)),
+            mask_at: Param::new(at(0)),
+            addr_at: Param::new(at(1)),
+            bank_at: Param::new(at(2)),
+            entry_at: Param::new(at(3)),
+            position_at: Param::new(at(4)),
+            kind_at: Param::new(at(5)),
+            flags_at: Param::new(at(6)),
+            first_flag: Param::new(0),
+            empty_flag: Param::new(1),
+            last_flag: Param::new(2),
+            cut_flag: Param::new(3),
+            first_at: flag(0),
+            empty_at: flag(1),
+            last_at: flag(2),
+            cut_at: flag(3),
+            about: About::new(
+                "item_queue",
+                "Queue of two tokens with their items, between the lists of a PE set and the walker.",
+            ),
+        }
+    }
+}
+
+impl Logic for ItemQueue {
+    #[hdl_gen]
+    fn update(&mut self) {
+        self.flags.next = 0.into();
+        self.flags.next = self
+            .flags
+            .val()
+            .replace_bit(self.first_flag.val(), self.first.val());
+        self.flags.next = self
+            .flags
+            .val()
+            .replace_bit(self.empty_flag.val(), self.empty.val());
+        self.flags.next = self
+            .flags
+            .val()
+            .replace_bit(self.last_flag.val(), self.last.val());
+        self.flags.next = self
+            .flags
+            .val()
+            .replace_bit(self.cut_flag.val(), self.cut.val());
+        self.word.next = (bit_cast_w(self.mask.val(), self.word_w.val()) << self.mask_at.val())
+            | (bit_cast_w(self.addr.val(), self.word_w.val()) << self.addr_at.val())
+            | (bit_cast_w(self.bank.val(), self.word_w.val()) << self.bank_at.val())
+            | (bit_cast_w(self.entry.val(), self.word_w.val()) << self.entry_at.val())
+            | (bit_cast_w(self.position.val(), self.word_w.val()) << self.position_at.val())
+            | (bit_cast_w(self.kind.val(), self.word_w.val()) << self.kind_at.val())
+            | (bit_cast_w(self.flags.val(), self.word_w.val()) << self.flags_at.val());
+
+        // A token goes to the back if the front stays, or is filled from the back.
+        self.take.next = self.token.val() && !self.back_valid.val();
+        self.moves.next = self.consume.val() || !self.front_valid.val();
+        if self.moves.val() {
+            self.front.next = self.word.val();
+            self.front_valid.next = self.take.val();
+            if self.back_valid.val() {
+                self.front.next = self.back.val();
+                self.front_valid.next = true;
+            }
+            self.back_valid.next = false;
+        } else if self.take.val() {
+            self.back_valid.next = true;
+        }
+        if !self.back_valid.val() {
+            self.back.next = self.word.val();
+        }
+        if self.clear.val() {
+            self.front_valid.next = false;
+            self.back_valid.next = false;
+        }
+
+        self.front_token.next = self.front_valid.val();
+        self.front_mask.next = unsigned_cast(self.front.val() >> self.mask_at.val());
+        self.front_addr.next = unsigned_cast(self.front.val() >> self.addr_at.val());
+        self.front_bank.next = unsigned_cast(self.front.val() >> self.bank_at.val());
+        self.front_entry.next = unsigned_cast(self.front.val() >> self.entry_at.val());
+        self.front_position.next = unsigned_cast(self.front.val() >> self.position_at.val());
+        self.front_kind.next = unsigned_cast(self.front.val() >> self.kind_at.val());
+        self.front_first.next = self.front.val().get_bit(self.first_at.val());
+        self.front_empty.next = self.front.val().get_bit(self.empty_at.val());
+        self.front_last.next = self.front.val().get_bit(self.last_at.val());
+        self.front_cut.next = self.front.val().get_bit(self.cut_at.val());
+    }
+}
