@@ -161,6 +161,7 @@ pub struct Detector {
     in_rows_now: Sig<Local>,
     in_cols_now: Sig<Local>,
     k_now: Sig<Local>,
+    k_q: Reg,
     steps_now: Sig<Local>,
     first_group_now: Bit<Local>,
     last_group_now: Bit<Local>,
@@ -308,6 +309,9 @@ impl Logic for Detector {
             }
         }
 
+        // The group's elements stand in a register when its first step is issued.
+        self.k_q.next = self.k_now.val();
+
         // Steps. Whether one is the vector's last stands in a register.
         self.group_ends.next = self.running.val() && self.last_step.val() && self.walk.last.val();
         self.next_step.next = 0.into();
@@ -348,7 +352,7 @@ impl Logic for Detector {
             self.lane[l].load_step.next = unsigned_cast(self.step_now.val());
             self.lane[l].load_data.next = self.load_data.val();
             self.lane[l].next_step.next = self.next_step.val();
-            self.lane[l].k.next = self.k_now.val();
+            self.lane[l].k.next = self.k_q.val();
             self.lane[l].base_bank.next = self.walk.bank.val();
             self.lane[l].base_addr.next = self.walk.addr.val();
             self.lane[l].base_row.next = self.walk.row.val();
@@ -449,7 +453,7 @@ impl Logic for Detector {
         ) << self.addr_at.val())
             | (bit_cast_w(self.walk.bank.val(), self.info_w.val()) << self.bank_at.val())
             | (bit_cast_w(self.active.val(), self.info_w.val()) << self.set_at.val())
-            | (bit_cast_w(self.k_now.val(), self.info_w.val()) << self.k_at.val());
+            | (bit_cast_w(self.k_q.val(), self.info_w.val()) << self.k_at.val());
         self.info[0].next = self
             .info_now
             .val()

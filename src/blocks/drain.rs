@@ -28,7 +28,7 @@ pub enum DrainState {
 /// keep the word in a register ([`Pe`](super::pe::Pe)).
 ///
 /// **Latency** what is in D0 in cycle c leaves from c+4; arbitration takes one cycle and the header one.
-/// **Back-pressure** the whole pipeline stands still while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
+/// **Back-pressure** the pipeline stands still when two beats wait for `m_axis_tready`.
 /// **Parameters** `sets`, `pes`, `bus_w`, `data_w`, `acc_w`, `tile`.
 ///
 /// The test `drain_sends_every_row_in_order` serves several sets under random back-pressure.

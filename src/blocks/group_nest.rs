@@ -15,7 +15,8 @@ use crate::hdl::prelude::*;
 /// ```
 ///
 /// **Latency** 0: all outputs describe the current group; `advance` makes the next one current in the next cycle.
-/// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits.
+/// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits, and stand for two
+/// cycles before a tile is loaded.
 /// `load` (a new tile, while `advance` is 0) clears every counter.
 ///
 /// The test `group_nest_walks_the_groups` compares it with nested `for` loops.
@@ -51,6 +52,8 @@ pub struct GroupNest {
     cgroup_count: Reg,
     pass_count: Reg,
     at_first: BitReg,
+    one_chunk: BitReg,
+    one_cgroup: BitReg,
     chunk_last: BitReg,
     cgroup_last: BitReg,
     pass_last: BitReg,
@@ -80,6 +83,8 @@ impl GroupNest {
             cgroup_count: count(),
             pass_count: count(),
             at_first: BitReg::new(),
+            one_chunk: BitReg::new(),
+            one_cgroup: BitReg::new(),
             chunk_last: BitReg::new(),
             cgroup_last: BitReg::new(),
             pass_last: BitReg::new(),
@@ -100,7 +105,9 @@ impl Default for GroupNest {
 impl Logic for GroupNest {
     #[hdl_gen]
     fn update(&mut self) {
-        // Whether each level is at its last count stands in a register.
+        // Whether each level is at its last count stands in a register, and so does what is a constant of the job.
+        self.one_chunk.next = self.chunks.val() == 1;
+        self.one_cgroup.next = self.cgroups.val() == 1;
         self.step_cgroup.next = self.chunk_last.val();
         self.in_last_cgroup.next = self.cgroup_last.val();
         self.in_last_pass.next = self.pass_last.val();
@@ -124,13 +131,13 @@ impl Logic for GroupNest {
             self.chunk_last.next = self.chunk_count.val() + 2 == self.chunks.val();
             if self.step_cgroup.val() {
                 self.chunk_count.next = 0.into();
-                self.chunk_last.next = self.chunks.val() == 1;
+                self.chunk_last.next = self.one_chunk.val();
                 self.cgroup_count.next = self.cgroup_count.val() + 1;
                 self.cgroup_last.next = self.cgroup_count.val() + 2 == self.cgroups.val();
             }
             if self.step_pass.val() {
                 self.cgroup_count.next = 0.into();
-                self.cgroup_last.next = self.cgroups.val() == 1;
+                self.cgroup_last.next = self.one_cgroup.val();
                 self.pass_count.next = self.pass_count.val() + 1;
                 self.pass_last.next = self.pass_count.val() + 2 == self.passes.val();
             }
@@ -139,8 +146,8 @@ impl Logic for GroupNest {
             self.chunk_count.next = 0.into();
             self.cgroup_count.next = 0.into();
             self.pass_count.next = 0.into();
-            self.chunk_last.next = self.chunks.val() == 1;
-            self.cgroup_last.next = self.cgroups.val() == 1;
+            self.chunk_last.next = self.one_chunk.val();
+            self.cgroup_last.next = self.one_cgroup.val();
             self.pass_last.next = self.passes.val() == 1;
         }
     }

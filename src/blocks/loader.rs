@@ -146,10 +146,9 @@ pub struct Loader {
     w_last: BitReg,
     w_slot_end: BitReg,
     w_bank: Reg,
-    w_beat: Reg,
     index: Reg,
-    w_index: Reg,
-    w_row: Reg,
+    w_header: BitReg,
+    w_payload: BitReg,
     w_row_beat: Reg,
     w_row_last: BitReg,
     w_data: Reg,
@@ -252,15 +251,15 @@ impl Logic for Loader {
         }
         self.take.next = self.ready.val() && self.s_axis_tvalid.val();
         // A row of weights may end in this cycle: `take`, as far as weights are concerned, on a shorter way.
+        self.row_last.next = self.row_beat.val() == self.row_beats.val() - 1;
         self.row_fits.next = (self.state.val() == LoaderState::Payload)
             && self.is_weights.val()
-            && (self.row_beat.val() == self.row_beats.val() - 1);
+            && self.row_last.val();
         for s in 0..self.sets.val() {
             if self.mask[s].val() && !self.room_weights[s].val() {
                 self.row_fits.next = false;
             }
         }
-        self.row_last.next = self.row_beat.val() == self.row_beats.val() - 1;
         self.last.next = self.remaining.val() == 1;
 
         self.fail.next = false;
@@ -335,29 +334,37 @@ impl Logic for Loader {
             self.is_reads.next = self.header_kind.val() == self.kind_reads.val();
             self.is_matrix.next = self.header_kind.val() == self.kind_matrix.val();
             self.is_offsets.next = self.header_kind.val() == self.kind_offsets.val();
-            self.index.next = 0.into();
             self.slot_end.next = self.s_axis_tdata.val().get_bit(self.slot_end_at.val());
             self.bank.next = unsigned_cast(self.header_bank.val());
             self.remaining.next = self.header_count.val();
             self.row_beat.next = 0.into();
-            self.row.next = 0.into();
-            self.beat.next = 0.into();
             for s in 0..self.sets.val() {
                 self.mask[s].next = self.header_mask.val().get_bit(s);
             }
         }
         if self.take.val() && (self.state.val() == LoaderState::Payload) {
             self.remaining.next = self.remaining.val() - 1;
-            self.beat.next = self.beat.val() + 1;
-            self.index.next = self.index.val() + 1;
             self.row_beat.next = self.row_beat.val() + 1;
             if self.row_last.val() {
                 self.row_beat.next = 0.into();
-                self.row.next = self.row.val() + 1;
             }
         }
 
-        // Write stage.
+        // Write stage. Its beat's numbers step in it: what a beat's acceptance enables is far from here.
+        self.w_header.next = self.take.val() && (self.state.val() == LoaderState::Header);
+        self.w_payload.next = self.take.val() && (self.state.val() == LoaderState::Payload);
+        if self.w_payload.val() {
+            self.beat.next = self.beat.val() + 1;
+            self.index.next = self.index.val() + 1;
+            if self.w_row_last.val() {
+                self.row.next = self.row.val() + 1;
+            }
+        }
+        if self.w_header.val() {
+            self.beat.next = 0.into();
+            self.index.next = 0.into();
+            self.row.next = 0.into();
+        }
         self.writes.next = self.take.val()
             && (self.state.val() == LoaderState::Payload)
             && !self.fail.val()
@@ -370,12 +377,9 @@ impl Logic for Loader {
         self.w_reads.next = self.is_reads.val();
         self.w_matrix.next = self.is_matrix.val();
         self.w_offsets.next = self.is_offsets.val();
-        self.w_index.next = self.index.val();
         self.w_last.next = self.last.val();
         self.w_slot_end.next = self.slot_end.val();
         self.w_bank.next = self.bank.val();
-        self.w_beat.next = self.beat.val();
-        self.w_row.next = self.row.val();
         self.w_row_beat.next = self.row_beat.val();
         self.w_row_last.next = self.row_last.val();
         self.w_data.next = self.s_axis_tdata.val();
@@ -392,12 +396,12 @@ impl Logic for Loader {
         self.load_reads.next = self.w_reads.val();
         self.load_matrix.next = self.w_matrix.val();
         self.load_offsets.next = self.w_offsets.val();
-        self.load_index.next = unsigned_cast(self.w_index.val());
+        self.load_index.next = unsigned_cast(self.index.val());
         self.load_last.next = self.w_last.val();
         self.load_slot_end.next = self.w_slot_end.val();
         self.load_bank.next = self.w_bank.val();
-        self.load_beat.next = self.w_beat.val();
-        self.load_row.next = self.w_row.val();
+        self.load_beat.next = self.beat.val();
+        self.load_row.next = self.row.val();
         self.load_row_beat.next = self.w_row_beat.val();
         self.load_row_last.next = self.w_row_last.val();
         self.load_data.next = self.w_data.val();

@@ -94,6 +94,16 @@ pub struct LoopNest {
     pass_count: Reg,
     k_count: Reg,
     position_count: Reg,
+    one_cgroup: BitReg,
+    one_chunk: BitReg,
+    one_kr: BitReg,
+    one_kr_last: BitReg,
+    one_cg: BitReg,
+    one_cg_last: BitReg,
+    one_kw: BitReg,
+    one_image: BitReg,
+    one_row: BitReg,
+    one_col: BitReg,
     kc_last: BitReg,
     kr_last: BitReg,
     c_last: BitReg,
@@ -185,6 +195,16 @@ impl LoopNest {
             pass_count: count(),
             k_count: count(),
             position_count: count(),
+            one_cgroup: BitReg::new(),
+            one_chunk: BitReg::new(),
+            one_kr: BitReg::new(),
+            one_kr_last: BitReg::new(),
+            one_cg: BitReg::new(),
+            one_cg_last: BitReg::new(),
+            one_kw: BitReg::new(),
+            one_image: BitReg::new(),
+            one_row: BitReg::new(),
+            one_col: BitReg::new(),
             kc_last: BitReg::new(),
             kr_last: BitReg::new(),
             c_last: BitReg::new(),
@@ -276,6 +296,15 @@ impl Logic for LoopNest {
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_count.val();
 
+        // What is a constant of the job, or of the tile, stands in registers.
+        self.one_cgroup.next = self.counts.cgroups.val() == 1;
+        self.one_chunk.next = self.counts.chunks.val() == 1;
+        self.one_kr.next = self.counts.kr.val() == 1;
+        self.one_kr_last.next = self.counts.kr_last.val() == 1;
+        self.one_cg.next = self.counts.cg.val() == 1;
+        self.one_cg_last.next = self.counts.cg_last.val() == 1;
+        self.one_kw.next = self.counts.kw.val() == 1;
+
         // Kernel rows and channels of the current group.
         self.kernel_rows.next = self.counts.kr.val();
         if self.chunk_last.val() {
@@ -297,22 +326,22 @@ impl Logic for LoopNest {
             self.next_cgroup_last.next = self.cgroup_count.val() + 2 == self.counts.cgroups.val();
         }
         if self.pass_steps.val() || self.load.val() {
-            self.next_cgroup_last.next = self.counts.cgroups.val() == 1;
+            self.next_cgroup_last.next = self.one_cgroup.val();
         }
         self.next_chunk_last.next = self.chunk_last.val();
         if self.chunk_steps.val() {
             self.next_chunk_last.next = self.chunk_count.val() + 2 == self.counts.chunks.val();
         }
         if self.cgroup_steps.val() || self.load.val() {
-            self.next_chunk_last.next = self.counts.chunks.val() == 1;
+            self.next_chunk_last.next = self.one_chunk.val();
         }
-        self.one_kernel_row.next = self.counts.kr.val() == 1;
+        self.one_kernel_row.next = self.one_kr.val();
         if self.next_chunk_last.val() {
-            self.one_kernel_row.next = self.counts.kr_last.val() == 1;
+            self.one_kernel_row.next = self.one_kr_last.val();
         }
-        self.one_channel.next = self.counts.cg.val() == 1;
+        self.one_channel.next = self.one_cg.val();
         if self.next_cgroup_last.val() {
-            self.one_channel.next = self.counts.cg_last.val() == 1;
+            self.one_channel.next = self.one_cg_last.val();
         }
         self.next_img_last.next = self.img_last.val();
         if self.img_steps.val() {
@@ -336,13 +365,13 @@ impl Logic for LoopNest {
         }
         self.next_kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
         if self.chunk_steps.val() {
-            self.next_img_last.next = self.images.val() == 1;
+            self.next_img_last.next = self.one_image.val();
         }
         if self.img_steps.val() {
-            self.next_y_last.next = self.rows.val() == 1;
+            self.next_y_last.next = self.one_row.val();
         }
         if self.y_steps.val() {
-            self.next_x_last.next = self.cols.val() == 1;
+            self.next_x_last.next = self.one_col.val();
         }
         if self.x_steps.val() || self.load.val() {
             self.next_c_last.next = self.one_channel.val();
@@ -351,12 +380,15 @@ impl Logic for LoopNest {
             self.next_kr_last.next = self.one_kernel_row.val();
         }
         if self.kc_last.val() || self.load.val() {
-            self.next_kc_last.next = self.counts.kw.val() == 1;
+            self.next_kc_last.next = self.one_kw.val();
         }
         if self.load.val() {
             self.next_img_last.next = self.new_images.val() == 1;
             self.next_y_last.next = self.new_rows.val() == 1;
             self.next_x_last.next = self.new_cols.val() == 1;
+            self.one_image.next = self.new_images.val() == 1;
+            self.one_row.next = self.new_rows.val() == 1;
+            self.one_col.next = self.new_cols.val() == 1;
             self.next_pass_last.next = self.new_passes.val() == 1;
         }
         // A level steps when all levels inside of it are at their last count.

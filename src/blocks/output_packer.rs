@@ -17,8 +17,8 @@ pub const RAW_W: usize = 64;
 /// ```
 ///
 /// **Latency** what is there in cycle c leaves from c+2, and counts in `max_abs` from c+5 at the latest: before a host can have
-/// read that the job is done. **Back-pressure** `enable` is 0, and everything stands still,
-/// while `m_axis_tvalid` is 1 and `m_axis_tready` is 0.
+/// read that the job is done. **Back-pressure** a beat that comes while the one before it waits for `m_axis_tready` stands aside in a second register; while it
+/// does, `enable` is 0, and everything stands still. So `enable` is a register's, whatever the stream does.
 /// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
 ///
 /// The test `drain_sends_every_row_in_order` drives it inside of the drain; `output_packer` in `tests/block_gate.rs`
@@ -76,6 +76,11 @@ pub struct OutputPacker {
     lane_word: Vec<Sig<Local>>,
     lane_wide: Vec<Sig<Local>>,
     out_word: Sig<Local>,
+    leaves: Bit<Local>,
+    arrives: Bit<Local>,
+    aside: BitReg,
+    aside_last: BitReg,
+    aside_data: Reg,
     out_valid: BitReg,
     out_last: BitReg,
     out_data: Reg,
@@ -144,6 +149,11 @@ impl OutputPacker {
             lane_word: (0..shift_lanes).map(|_| Sig::unsigned(data)).collect(),
             lane_wide: (0..shift_lanes).map(|_| Sig::unsigned(bus)).collect(),
             out_word: Sig::unsigned(bus),
+            leaves: Bit::new(),
+            arrives: Bit::new(),
+            aside: BitReg::new(),
+            aside_last: BitReg::new(),
+            aside_data: Reg::unsigned(bus).without_reset(),
             out_valid: BitReg::new(),
             out_last: BitReg::new(),
             out_data: Reg::unsigned(bus).without_reset(),
@@ -185,7 +195,7 @@ pub fn value_lanes(config: &Config) -> usize {
 impl Logic for OutputPacker {
     #[hdl_gen]
     fn update(&mut self) {
-        self.moves.next = !self.out_valid.val() || self.m_axis_tready.val();
+        self.moves.next = !self.aside.val();
         self.enable.next = self.moves.val();
 
         // D3: rounding. The mask is a constant of the job, whose registers are written cycles before its first sum.
@@ -274,11 +284,23 @@ impl Logic for OutputPacker {
                 }
             }
         }
-        if self.moves.val() {
-            self.out_valid.next =
-                self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+        self.leaves.next = !self.out_valid.val() || self.m_axis_tready.val();
+        self.arrives.next = self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+        if self.leaves.val() {
+            self.out_valid.next = self.aside.val() || self.arrives.val();
             self.out_last.next = self.d3_trailer.val();
             self.out_data.next = self.out_word.val();
+            if self.aside.val() {
+                self.out_last.next = self.aside_last.val();
+                self.out_data.next = self.aside_data.val();
+            }
+            self.aside.next = false;
+        } else if self.arrives.val() {
+            self.aside.next = true;
+        }
+        if self.moves.val() {
+            self.aside_last.next = self.d3_trailer.val();
+            self.aside_data.next = self.out_word.val();
         }
 
         if self.start.val() {
@@ -295,6 +317,7 @@ impl Logic for OutputPacker {
             self.d3_data.next = false;
             self.d3_trailer.next = false;
             self.out_valid.next = false;
+            self.aside.next = false;
         }
 
         self.saturated.next = self.count.val();

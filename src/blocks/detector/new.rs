@@ -118,6 +118,7 @@ impl Detector {
             in_rows_now: Sig::unsigned(COUNT_W),
             in_cols_now: Sig::unsigned(COUNT_W),
             k_now: Sig::unsigned(K_COUNT_W),
+            k_q: Reg::unsigned(K_COUNT_W).without_reset(),
             steps_now: Sig::unsigned(K_COUNT_W),
             first_group_now: Bit::new(),
             last_group_now: Bit::new(),
