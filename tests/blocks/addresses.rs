@@ -166,6 +166,8 @@ fn loop_nest_walks_the_nest() {
             println!("seed {seed}: {limits:?}");
             set_limits(&mut sim, &limits);
             let elements = limits.elements();
+            // Constants of the job are known a cycle before a tile.
+            sim.clock();
             sim.load.next = true;
             sim.clock();
             sim.load.next = false;

@@ -18,6 +18,7 @@ fn group_nest_walks_the_groups() {
         set(&mut sim.passes, passes);
         set(&mut sim.cgroups, cgroups);
         set(&mut sim.chunks, chunks);
+        sim.clock();
         sim.load.next = true;
         sim.clock();
         sim.load.next = false;
@@ -228,6 +229,12 @@ fn item_walker_issues_every_list() {
             w.clock();
         }
         w.element_write.next = false;
+        // Constants of the job reach the registers that compare with them.
+        (w.clear.next, r.clear.next) = (true, true);
+        (w.clock(), r.clock());
+        (w.clear.next, r.clear.next) = (false, false);
+        (w.clock(), r.clock());
+        (w.clock(), r.clock());
 
         let (mut fill, mut cycle) = (0, 0u64);
         for _tile in 0..4 {
@@ -271,6 +278,7 @@ fn item_walker_issues_every_list() {
                     bench.counts[fill] = lists[filled].len();
                     bench.memory[base..][..lists[filled].len()].copy_from_slice(&lists[filled]);
                     set(&mut bench.reader.list_last_position, positions as i128 - 1);
+                    set(&mut bench.reader.list_items, lists[filled].len() as i128);
                     fill = (fill + 1) % slots;
                     filled += 1;
                     done_at.push(cycle);

@@ -15,6 +15,8 @@ struct Token {
     index: usize,
     empty: bool,
     last: bool,
+    /// Its group is of the last chunk, or, without chunks, of the last channel group.
+    cut: bool,
     /// Its list is not needed after it.
     releases: bool,
 }
@@ -83,6 +85,11 @@ impl Job {
                     let again = if self.redetect { pass * groups } else { 0 };
                     let list = first + again + group;
                     let length = self.lengths[list];
+                    let (cgroup, chunk) = (group / self.chunks, group % self.chunks);
+                    let cut = match self.chunks {
+                        1 => cgroup + 1 == self.cgroups,
+                        chunks => chunk + 1 == chunks,
+                    };
                     for index in 0..length.max(1) {
                         let last = index + 1 >= length;
                         let over = self.redetect || pass + 1 == *passes;
@@ -93,6 +100,7 @@ impl Job {
                             index,
                             empty,
                             last,
+                            cut,
                             releases,
                         });
                     }
@@ -130,6 +138,10 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
     set(&mut sim.list_slots, job.slots as i128);
     set(&mut sim.list_positions, job.positions as i128);
     sim.redetect.next = job.redetect;
+    sim.clear.next = true;
+    sim.clock();
+    sim.clear.next = false;
+    sim.clock();
     let mut times = Times {
         done: vec![],
         begun: vec![],
@@ -151,6 +163,10 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
         if detects {
             let tile = job.tile_of[times.done.len()];
             set(&mut sim.list_last_position, job.tiles[tile].1 as i128 - 1);
+            set(
+                &mut sim.list_items,
+                job.lengths[times.done.len()] as i128,
+            );
         }
         // A tile begins when the one before has no token left.
         let begins = !finished && tokens[next].tile == times.begun.len() && chance(&mut rng);
@@ -180,6 +196,7 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
             let token = &tokens[next];
             assert_eq!(sim.empty.val(), token.empty, "seed {seed}, cycle {cycle}");
             assert_eq!(sim.last.val(), token.last, "seed {seed}, cycle {cycle}");
+            assert_eq!(sim.cut.val(), token.cut, "seed {seed}, cycle {cycle}");
             assert_eq!(
                 sim.rows_m1.val().to_u64() as usize,
                 job.tiles[token.tile].1 - 1
