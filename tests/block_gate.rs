@@ -13,6 +13,7 @@ use gate::{Gate, Inputs};
 use hdl_blocks::{Pe, Row};
 use mercury::blocks::axil_regs::AxilRegs;
 use mercury::blocks::drain::Drain;
+use mercury::blocks::element_pipe::ElementPipe;
 use mercury::blocks::feature_buffer::FeatureBuffer;
 use mercury::blocks::feature_ring::FeatureRing;
 use mercury::blocks::job_control::JobControl;
@@ -28,7 +29,7 @@ use mercury::blocks::requantizer::Requantizer;
 use mercury::blocks::set_sequencer::SetSequencer;
 use mercury::blocks::tile_queue::TileQueue;
 use mercury::blocks::weight_ring::WeightRing;
-use mercury::config::Config;
+use mercury::config::{Config, Issue};
 use mercury::hdl::{LutRam, Ram, Rom, Value};
 use mercury::regmap::Reg as Csr;
 use rand::RngExt;
@@ -36,6 +37,14 @@ use rand_chacha::ChaCha8Rng;
 
 fn tiny() -> Config {
     Config::preset("tiny").expect("a preset of the project")
+}
+
+/// Tiny with `issue = "registered"`.
+fn registered() -> Config {
+    Config {
+        issue: Issue::Registered,
+        ..tiny()
+    }
 }
 
 #[test]
@@ -186,11 +195,26 @@ fn output_packer() {
         .check(OutputPacker::new(&tiny()));
 }
 
+/// Few psums, so that they come again at once.
+#[test]
+fn element_pipe() {
+    Gate::new("element_pipe_gate")
+        .cycles(6000)
+        .stimulus(|rng, _, inputs| {
+            if rng.random_ratio(3, 4) {
+                small(rng, inputs, &["psum_addr"], 0..=1);
+            }
+        })
+        .check(ElementPipe::new(&registered()));
+}
+
 #[test]
 fn feature_buffer() {
-    Gate::new("feature_buffer_gate")
-        .keeping_collisions()
-        .check(FeatureBuffer::new(&tiny()));
+    for (name, config) in [("", tiny()), ("_registered", registered())] {
+        Gate::new(&format!("feature_buffer{name}_gate"))
+            .keeping_collisions()
+            .check(FeatureBuffer::new(&config));
+    }
 }
 
 #[test]
@@ -314,27 +338,59 @@ fn patch_agu() {
     Gate::new("patch_agu_gate").check(PatchAgu::new(&tiny()));
 }
 
+/// A word that is written is not read in the same cycle. An accumulation writes in the cycle after it is given; so does a load
+/// with `issue = "registered"`.
+fn words_apart(loads_late: bool) -> impl FnMut(&mut ChaCha8Rng, u64, &mut Inputs) {
+    let mut last = Inputs::new();
+    move |_, _, inputs| {
+        let before = std::mem::replace(&mut last, inputs.clone());
+        let was = |name: &str| before.get(name).is_some_and(Value::any);
+        for (load, late, accumulate, written, read) in [
+            (
+                "cache_write_0",
+                false,
+                None,
+                "cache_waddr_0",
+                "cache_raddr_0",
+            ),
+            (
+                "weight_we",
+                loads_late,
+                None,
+                "weight_waddr",
+                "weight_raddr",
+            ),
+            (
+                "bank0_load",
+                loads_late,
+                Some("bank0_accumulate"),
+                "bank0_waddr",
+                "bank0_raddr",
+            ),
+            (
+                "bank1_load",
+                loads_late,
+                Some("bank1_accumulate"),
+                "bank1_waddr",
+                "bank1_raddr",
+            ),
+        ] {
+            let loaded = if late { was(load) } else { inputs[load].any() };
+            if loaded || accumulate.is_some_and(was) {
+                let other = inputs[written].clone() + 1;
+                inputs.insert(read.into(), other);
+            }
+        }
+    }
+}
+
 #[test]
 fn pe() {
-    // A word that is written is not read in the same cycle; an accumulation writes in the cycle after it is given.
-    let mut accumulates = [false; 2];
-    Gate::new("pe_gate")
-        .stimulus(move |_, _, inputs| {
-            let given = ["bank0_accumulate", "bank1_accumulate"].map(|w| inputs[w].any());
-            let [bank0, bank1] = std::mem::replace(&mut accumulates, given);
-            for (load, accumulated, written, read) in [
-                ("cache_write_0", false, "cache_waddr_0", "cache_raddr_0"),
-                ("weight_we", false, "weight_waddr", "weight_raddr"),
-                ("bank0_load", bank0, "bank0_waddr", "bank0_raddr"),
-                ("bank1_load", bank1, "bank1_waddr", "bank1_raddr"),
-            ] {
-                if accumulated || inputs[load].any() {
-                    let other = inputs[written].clone() + 1;
-                    inputs.insert(read.into(), other);
-                }
-            }
-        })
-        .check(pe::Pe::new(&tiny()));
+    for (name, config) in [("", tiny()), ("_registered", registered())] {
+        Gate::new(&format!("pe{name}_gate"))
+            .stimulus(words_apart(config.issue == Issue::Registered))
+            .check(pe::Pe::new(&config));
+    }
 }
 
 /// Job registers of small jobs, and a set that nothing disturbs for long.
@@ -365,14 +421,13 @@ fn set_noise(rng: &mut ChaCha8Rng, kept: &mut Inputs, cycle: u64, inputs: &mut I
     );
 }
 
-#[test]
-fn pe_set_without_reuse() {
+fn dense_set_agrees(name: &str, config: Config) {
     let config = Config {
         reuse: false,
-        ..tiny()
+        ..config
     };
     let mut kept = Inputs::new();
-    Gate::new("pe_set_dense_gate")
+    Gate::new(name)
         .keeping_collisions()
         .cycles(20_000)
         .stimulus(move |rng, cycle, inputs| {
@@ -384,11 +439,20 @@ fn pe_set_without_reuse() {
         .expect_agreement(&["issue", "mac", "drain_request", "drain_row_0"]);
 }
 
-/// Lists are written first, then tiles come: a word of a list that is written is not read in the same cycle.
 #[test]
-fn pe_set() {
+fn pe_set_without_reuse() {
+    dense_set_agrees("pe_set_dense_gate", tiny());
+}
+
+#[test]
+fn pe_set_without_reuse_registered() {
+    dense_set_agrees("pe_set_dense_registered_gate", registered());
+}
+
+/// Lists are written first, then tiles come: a word of a list that is written is not read in the same cycle.
+fn reusing_set_agrees(name: &str, config: &Config) {
     let mut kept = Inputs::new();
-    Gate::new("pe_set_gate")
+    Gate::new(name)
         .keeping_collisions()
         .cycles(40_000)
         .stimulus(move |rng, cycle, inputs| {
@@ -413,7 +477,7 @@ fn pe_set() {
                 small(rng, inputs, &["load_tile"], 0..=0);
             }
         })
-        .run(PeSet::new(&tiny()))
+        .run(PeSet::new(config))
         .expect_agreement(&[
             "issue",
             "mac",
@@ -422,6 +486,16 @@ fn pe_set() {
             "stall_detect",
             "det_request_0",
         ]);
+}
+
+#[test]
+fn pe_set() {
+    reusing_set_agrees("pe_set_gate", &tiny());
+}
+
+#[test]
+fn pe_set_registered() {
+    reusing_set_agrees("pe_set_registered_gate", &registered());
 }
 
 #[test]
@@ -437,12 +511,14 @@ fn product_limit() {
 
 #[test]
 fn psum_banks() {
-    Gate::new("psum_banks_gate")
-        .stimulus(|rng, _, inputs| {
-            rare(rng, inputs, &["clear", "reset"], 100);
-            rare(rng, inputs, &["pass_ends"], 6);
-        })
-        .check(PsumBanks::new(&tiny()));
+    for (name, config) in [("", tiny()), ("_registered", registered())] {
+        Gate::new(&format!("psum_banks{name}_gate"))
+            .stimulus(|rng, _, inputs| {
+                rare(rng, inputs, &["clear", "reset"], 100);
+                rare(rng, inputs, &["pass_ends"], 6);
+            })
+            .check(PsumBanks::new(&config));
+    }
 }
 
 #[test]

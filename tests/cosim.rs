@@ -296,6 +296,15 @@ fn tags_read_in_a_cycle_of_their_own_agree() {
     }
 }
 
+/// Elements later, items through a queue, loads a cycle later, as the cycle model says; with reuse and without.
+#[test]
+fn registered_issue_agrees() {
+    let issue = ("# issue = \"registered\"", "issue = \"registered\"");
+    let dense = ("[mcache]", "reuse = false\n[mcache]");
+    agrees("tiny_registered", &[issue], "100");
+    agrees("dense_registered", &[issue, dense], "100");
+}
+
 #[test]
 fn a_dense_accelerator_agrees() {
     agrees("dense", &[("[mcache]", "reuse = false\n[mcache]")], "100");

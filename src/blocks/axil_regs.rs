@@ -17,8 +17,8 @@ use crate::hdl::prelude::*;
 ///               ◄───── state, statistics
 /// ```
 ///
-/// **Latency** and **back-pressure** are those of [`AxilSlave`]. `bad_job` is right from the cycle after the registers
-/// on: in time for the first cycle of a job. **Parameters** none beyond the sizes shown in the identity registers.
+/// **Latency** and **back-pressure** are those of [`AxilSlave`]. `bad_job` is right two cycles after the registers
+/// at the latest: in time for the first cycle of a job. **Parameters** none beyond the sizes shown in the identity registers.
 ///
 /// The test `axil_regs_follow_the_table` writes and reads every job register; the tests beside it in
 /// `tests/blocks/registers.rs` read all other registers, send every command, and write what is refused.

@@ -231,8 +231,8 @@ impl Logic for ListReader {
             self.slot.next = self.next_slot.val();
             self.here.next = self.next_base.val();
             self.left.next = self.item_count.val();
-            self.at_last.next = self.item_count.val() < 2;
-            self.is_empty.next = self.item_count.val() == 0;
+            self.at_last.next = !(self.item_count.val() >> 1).any();
+            self.is_empty.next = !self.item_count.val().any();
             self.after_slot.next = self.after_slot.val() + 1;
             self.after_base.next = self.after_base.val() + unsigned_cast(self.list_positions.val());
             if self.after_slot.val() + 1 == self.list_slots.val() {
@@ -286,8 +286,8 @@ impl Logic for ListReader {
         // The list to be read next is the one that is just complete: its length is not in the memory yet.
         if self.arrives.val() {
             self.left.next = self.list_items.val();
-            self.at_last.next = self.list_items.val() < 2;
-            self.is_empty.next = self.list_items.val() == 0;
+            self.at_last.next = !(self.list_items.val() >> 1).any();
+            self.is_empty.next = !self.list_items.val().any();
         }
 
         // Positions of each list.

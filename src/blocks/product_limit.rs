@@ -15,7 +15,7 @@ const ROWS: usize = 4;
 /// `columns` is the number of bits of the limit. Only rows and bits below 2^columns are added: where a bit beyond takes part,
 /// the product is above the limit whatever the sum says.
 ///
-/// **Latency** 1 cycle. **Back-pressure** none. **Parameters** widths of `a` and `b` from 1 bit on, `limit` from 1 on, below 2^48.
+/// **Latency** 2 cycles. **Back-pressure** none. **Parameters** widths of `a` and `b` from 1 bit on, `limit` from 1 on, below 2^48.
 ///
 /// The test `product_limit_knows_every_product` tries all factors near the limit; the gate of the same name compares with Verilator.
 #[derive(LogicBlock)]
@@ -31,6 +31,7 @@ pub struct ProductLimit {
     partial: Vec<Reg>,
     sum: Sig<Local>,
     beyond: BitReg,
+    above_q: BitReg,
     rows: Param,
     padded: Param,
     partials: Param,
@@ -60,6 +61,7 @@ impl ProductLimit {
             partial: (0..padded / ROWS).map(|_| Reg::unsigned(sum_w)).collect(),
             sum: Sig::unsigned(sum_w),
             beyond: BitReg::new(),
+            above_q: BitReg::new(),
             rows: Param::new(rows),
             padded: Param::new(padded),
             partials: Param::new(padded / ROWS),
@@ -96,6 +98,7 @@ impl Logic for ProductLimit {
                 + (self.row[4 * i + 2].val() + self.row[4 * i + 3].val());
             self.sum.next = self.sum.val() + self.partial[i].val();
         }
-        self.above.next = self.beyond.val() || (self.sum.val() > self.limit.val());
+        self.above_q.next = self.beyond.val() || (self.sum.val() > self.limit.val());
+        self.above.next = self.above_q.val();
     }
 }

@@ -16,7 +16,7 @@ use crate::reuse::{MAX_BITS, Mode};
 ///                      counts, stream_features, job ─► bad_job
 /// ```
 ///
-/// **Latency** 0 for the fields; `bad_job` one cycle, that of [`ProductLimit`] for LIST_POSITIONS · LIST_SLOTS.
+/// **Latency** 0 for the fields; `bad_job` two cycles, those of [`ProductLimit`] for LIST_POSITIONS · LIST_SLOTS.
 /// **Back-pressure** none. **Parameters** `reuse` (without it a mode other than 0 is bad), `p_max`, `lists` and `tile`
 /// (words of a list memory).
 ///

@@ -76,6 +76,7 @@ pub struct Rpq {
     sig_valid: BitReg,
     sig_out: Reg,
     looks_up: Bit<Local>,
+    begin: Vec<Reg>,
     is_sign: BitReg,
     is_grid: BitReg,
     bits1: BitReg,
@@ -136,6 +137,9 @@ impl Rpq {
             sig_valid: BitReg::new(),
             sig_out: Reg::unsigned(config.sig_w).without_reset(),
             looks_up: Bit::new(),
+            begin: (0..config.p_max)
+                .map(|_| Reg::unsigned(OFFSET_W).without_reset())
+                .collect(),
             is_sign: BitReg::new().without_reset(),
             is_grid: BitReg::new().without_reset(),
             bits1: BitReg::new().without_reset(),
@@ -183,11 +187,12 @@ impl Logic for Rpq {
         // z+2: one step of every projection.
         for j in 0..self.p_max.val() {
             self.next_sum[j].next = signed_cast(self.sum[j].val());
+            self.begin[j].next = 0.into();
+            if !self.is_sign.val() {
+                self.begin[j].next = self.offset[j].val();
+            }
             if self.first.val() {
-                self.next_sum[j].next = 0.into();
-                if !self.is_sign.val() {
-                    self.next_sum[j].next = signed_cast(self.offset[j].val());
-                }
+                self.next_sum[j].next = signed_cast(self.begin[j].val());
             }
             // −x is x's complement and a carry, so that one adder a lane does for both: below the sum stands a 1, below
             // x a 0, which the complement turns into the 1 that carries.

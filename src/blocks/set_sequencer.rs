@@ -195,6 +195,8 @@ pub struct SetSequencer {
     banks: PsumBanks,
     running: BitReg,
     may_issue: BitReg,
+    may_walk: Vec<BitReg>,
+    next_issue: Bit<Local>,
     reuse_q: Vec<BitReg>,
     wgrad_q: BitReg,
     stream_q: BitReg,
@@ -322,7 +324,7 @@ impl Logic for SetSequencer {
         }
         self.stall_features.next = self.stall_input.val() && !self.reuses.val();
         self.stall_detect.next = self.stall_input.val() && self.reuses.val();
-        self.advance.next = self.may_issue.val() && !self.reuses.val();
+        self.advance.next = self.may_issue.val();
         self.group_ends.next = self.advance.val() && self.nest.step_chunk.val();
         self.slot_ends.next = self.advance.val() && self.nest.step_cgroup.val();
         self.pass_ends.next = self.advance.val() && self.nest.step_pass.val();
@@ -336,15 +338,17 @@ impl Logic for SetSequencer {
                 self.tile_passes[r].next = self.tiles.pending_passes.val();
             }
             self.tile_zero[r].next = self.tiles.zero.val();
-            self.go[r].next = self.may_issue.val() && self.reuses.val();
-            if self.reuse_q[r].val() {
-                self.group_ends.next = self.walk_ends[r].val();
-                self.slot_ends.next = self.walk_ends[r].val() && self.walk_step_cgroup[r].val();
-                self.pass_ends.next = self.walk_ends[r].val() && self.walk_step_pass[r].val();
-                self.tile_ends.next = self.walk_ends[r].val() && self.walk_step_tile[r].val();
-                self.issue.next = self.walk_issue[r].val();
-                self.mac.next = self.walk_mac[r].val();
-            }
+            // The walker does nothing without `go`, nor the nest without `advance`.
+            self.go[r].next = self.may_walk[r].val();
+            self.group_ends.next = self.group_ends.val() || self.walk_ends[r].val();
+            self.slot_ends.next = self.slot_ends.val()
+                || (self.walk_ends[r].val() && self.walk_step_cgroup[r].val());
+            self.pass_ends.next = self.pass_ends.val()
+                || (self.walk_ends[r].val() && self.walk_step_pass[r].val());
+            self.tile_ends.next = self.tile_ends.val()
+                || (self.walk_ends[r].val() && self.walk_step_tile[r].val());
+            self.issue.next = self.issue.val() || self.walk_issue[r].val();
+            self.mac.next = self.mac.val() || self.walk_mac[r].val();
         }
 
         self.next_running.next = self.running.val();
@@ -358,15 +362,21 @@ impl Logic for SetSequencer {
         // Whether a tile is taken in the next cycle: every counter loads its limits then.
         self.take.next = self.tiles.next_pending.val() && !self.next_running.val();
 
-        // Whether an element issues in the next cycle: all that steps with it is enabled by this register.
+        // Whether an element issues in the next cycle, of the nest or of the walker: all that steps with it is enabled by a register.
         self.next_operand.next = self.weights.next_ready.val();
         if self.wgrad.val() {
             self.next_operand.next = self.banks.next_operand.val();
         }
         self.next_bank.next = !(self.next_first.val() && self.banks.next_busy.val());
-        self.may_issue.next = self.next_running.val()
+        self.next_issue.next = self.next_running.val()
             && (!self.next_begins.val()
                 || (self.next_input.val() && self.next_operand.val() && self.next_bank.val()));
+
+        self.may_issue.next = self.next_issue.val();
+        for r in 0..self.reuse_count.val() {
+            self.may_issue.next = self.next_issue.val() && !self.reuse[r].val();
+            self.may_walk[r].next = self.next_issue.val() && self.reuse[r].val();
+        }
 
         // Feature ring: a resident slot stays until the tile's last pass.
         self.features.clear.next = self.clear.val();

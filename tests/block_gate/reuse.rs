@@ -1,13 +1,15 @@
 //! The blocks that issue what Hitmap lists leave to do.
 
-use super::{Inputs, hold, rare, small, small_lanes, tiny};
+use super::{Inputs, hold, rare, registered, small, small_lanes, tiny};
 use crate::gate::Gate;
 use mercury::blocks::group_nest::GroupNest;
+use mercury::blocks::item_queue::ItemQueue;
 use mercury::blocks::item_walker::ItemWalker;
 use mercury::blocks::list_reader::ListReader;
 use mercury::blocks::mcache_data::McacheData;
 use mercury::blocks::reuse_fields::ReuseFields;
 use mercury::blocks::set_reuse::SetReuse;
+use mercury::config::Config;
 use mercury::hdl::Value;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -64,6 +66,14 @@ fn list_reader() {
             rare(rng, inputs, &["list_done", "released"], 4);
         })
         .check(ListReader::new(&tiny()));
+}
+
+#[test]
+fn item_queue() {
+    Gate::new("item_queue_gate")
+        .cycles(6000)
+        .stimulus(|rng, _, inputs| rare(rng, inputs, &["clear"], 50))
+        .check(ItemQueue::new(&registered()));
 }
 
 #[test]
@@ -137,10 +147,9 @@ pub fn lists(rng: &mut ChaCha8Rng, cycle: u64, inputs: &mut Inputs, suffix: &str
     );
 }
 
-#[test]
-fn set_reuse() {
+fn set_reuse_agrees(name: &str, config: &Config) {
     let mut kept = Inputs::new();
-    Gate::new("set_reuse_gate")
+    Gate::new(name)
         .cycles(40_000)
         .stimulus(move |rng, cycle, inputs| {
             lists(rng, cycle, inputs, "");
@@ -173,5 +182,15 @@ fn set_reuse() {
             small_lanes(rng, inputs, "tile_data");
             rare(rng, inputs, &["tile_write", "read_write"], 8);
         })
-        .check(SetReuse::new(&tiny()));
+        .check(SetReuse::new(config));
+}
+
+#[test]
+fn set_reuse() {
+    set_reuse_agrees("set_reuse_gate", &tiny());
+}
+
+#[test]
+fn set_reuse_registered() {
+    set_reuse_agrees("set_reuse_registered_gate", &registered());
 }

@@ -9,6 +9,7 @@ mod detection;
 mod drain;
 mod host;
 mod loader;
+mod pipeline;
 mod queues;
 mod registers;
 mod rings;

@@ -105,6 +105,8 @@ impl SetSequencer {
             banks: PsumBanks::new(config),
             running: BitReg::new(),
             may_issue: BitReg::new(),
+            may_walk: (0..reuse_count).map(|_| BitReg::new()).collect(),
+            next_issue: Bit::new(),
             reuse_q: (0..reuse_count).map(|_| BitReg::new()).collect(),
             wgrad_q: BitReg::new(),
             stream_q: BitReg::new(),
