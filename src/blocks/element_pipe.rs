@@ -7,8 +7,8 @@ use crate::hdl::prelude::*;
 ///
 /// ```text
 ///  cycle             f                             m                         m+1                m+2
-///  issue ─► factor ─────► weight_raddr ─► … ─► [p1] ─► psum_raddr, first, ─► [p3] ─► accumulate ─► [p4] ─► psum_waddr
-///           of u          operand_raddr        [p2]    zero, bank, forward
+///  issue ─► factor ─────► weight_raddr ─► … ─► [p1] ─► reads_*, raddr_*, ──► [p3] ─► accumulate ─► [p4] ─► psum_waddr
+///           of u          reads_*, raddr_*     [p2]    first, zero, bank, forward
 /// ```
 ///
 /// **Latency** an element issued in cycle u reads its factor in f = u and its psum in m = u+2; with `issue = "registered"` in
@@ -41,20 +41,16 @@ pub struct ElementPipe {
     pub psum_bank: Bit<In>,
     /// Weight to read (f).
     pub weight_raddr: Sig<Out>,
-    /// Operand to read (f).
-    pub operand_raddr: Sig<Out>,
-    /// … in bank 0 (f).
-    pub operand_in_0: Bit<Out>,
-    /// … in bank 1 (f).
-    pub operand_in_1: Bit<Out>,
     /// Bank of the operand, if there is one (f).
     pub operand_bank: Bit<Out>,
-    /// Psum to read (m).
-    pub psum_raddr: Sig<Out>,
-    /// … in bank 0 (m).
+    /// Bank 0 is read: an operand (f), or a psum (m).
     pub reads_0: Bit<Out>,
-    /// … in bank 1 (m).
+    /// … that word.
+    pub raddr_0: Sig<Out>,
+    /// Bank 1 is read.
     pub reads_1: Bit<Out>,
+    /// … that word.
+    pub raddr_1: Sig<Out>,
     /// The product starts a vector sum (m).
     pub first: Bit<Out>,
     /// Start from 0 instead of the stored psum (m).
@@ -100,9 +96,21 @@ pub struct ElementPipe {
     p4_psum_addr: Reg,
     p4_update: BitReg,
     p4_bank: BitReg,
-    factor_operand: Bit<Local>,
     factor_bank: Bit<Local>,
-    reads: Bit<Local>,
+    operand: Bit<Local>,
+    operand_bank_0: Bit<Local>,
+    operand_addr: Sig<Local>,
+    psum: Bit<Local>,
+    psum_bank_1: Bit<Local>,
+    psum_read: Sig<Local>,
+    bank_reads_0: Bit<Local>,
+    bank_reads_1: Bit<Local>,
+    bank_raddr_0: Sig<Local>,
+    bank_raddr_1: Sig<Local>,
+    r_reads_0: Vec<BitReg>,
+    r_reads_1: Vec<BitReg>,
+    r_raddr_0: Vec<Reg>,
+    r_raddr_1: Vec<Reg>,
     registered: Param,
     stages: Param,
     factor_stages: Param,
@@ -116,6 +124,7 @@ impl ElementPipe {
         let psum_addr = || Reg::unsigned(config.tile_w()).without_reset();
         let flag = || BitReg::new().without_reset();
         let (stages, factor_stages) = (config.issue_cycles(), config.factor_cycles());
+        let registered = usize::from(stages > 0);
         let flags = || (0..stages).map(|_| flag()).collect();
         let psum_addrs = |count: usize| (0..count).map(|_| psum_addr()).collect();
         let weight_addr = || Reg::unsigned(config.weight_w()).without_reset();
@@ -130,13 +139,11 @@ impl ElementPipe {
             psum_zero: Bit::new(),
             psum_bank: Bit::new(),
             weight_raddr: Sig::unsigned(config.weight_w()),
-            operand_raddr: Sig::unsigned(config.tile_w()),
-            operand_in_0: Bit::new(),
-            operand_in_1: Bit::new(),
             operand_bank: Bit::new(),
-            psum_raddr: Sig::unsigned(config.tile_w()),
             reads_0: Bit::new(),
+            raddr_0: Sig::unsigned(config.tile_w()),
             reads_1: Bit::new(),
+            raddr_1: Sig::unsigned(config.tile_w()),
             first: Bit::new(),
             zero: Bit::new(),
             bank: Bit::new(),
@@ -148,8 +155,8 @@ impl ElementPipe {
             next_psum_waddr: Sig::unsigned(config.tile_w()),
             f_valid: (0..stages).map(|_| BitReg::new()).collect(),
             f_weight: (0..factor_stages).map(|_| weight_addr()).collect(),
-            f_position: psum_addrs(factor_stages),
-            f_operand: (0..factor_stages).map(|_| BitReg::new()).collect(),
+            f_position: psum_addrs(registered),
+            f_operand: (0..registered).map(|_| BitReg::new()).collect(),
             f_psum_addr: psum_addrs(stages),
             f_first: flags(),
             f_update: flags(),
@@ -173,10 +180,22 @@ impl ElementPipe {
             p4_psum_addr: psum_addr(),
             p4_update: BitReg::new(),
             p4_bank: flag(),
-            factor_operand: Bit::new(),
             factor_bank: Bit::new(),
-            reads: Bit::new(),
-            registered: Param::new(usize::from(stages > 0)),
+            operand: Bit::new(),
+            operand_bank_0: Bit::new(),
+            operand_addr: Sig::unsigned(config.tile_w()),
+            psum: Bit::new(),
+            psum_bank_1: Bit::new(),
+            psum_read: Sig::unsigned(config.tile_w()),
+            bank_reads_0: Bit::new(),
+            bank_reads_1: Bit::new(),
+            bank_raddr_0: Sig::unsigned(config.tile_w()),
+            bank_raddr_1: Sig::unsigned(config.tile_w()),
+            r_reads_0: (0..registered).map(|_| BitReg::new()).collect(),
+            r_reads_1: (0..registered).map(|_| BitReg::new()).collect(),
+            r_raddr_0: psum_addrs(registered),
+            r_raddr_1: psum_addrs(registered),
+            registered: Param::new(registered),
             stages: Param::new(stages),
             factor_stages: Param::new(factor_stages),
             about: About::new(
@@ -192,8 +211,6 @@ impl Logic for ElementPipe {
     fn update(&mut self) {
         // The factor, and the first stage, of the element that is issued, or of one that was.
         self.weight_raddr.next = self.weight_addr.val();
-        self.operand_raddr.next = self.position.val();
-        self.factor_operand.next = self.operand_there.val();
         self.factor_bank.next = self.psum_bank.val();
         self.p1_valid.next = self.issue.val();
         self.p1_psum_addr.next = self.psum_addr.val();
@@ -212,8 +229,6 @@ impl Logic for ElementPipe {
             self.f_zero[r].next = self.psum_zero.val();
             self.f_bank[r].next = self.psum_bank.val();
             self.weight_raddr.next = self.f_weight[self.factor_stages.val() - 1].val();
-            self.operand_raddr.next = self.f_position[self.factor_stages.val() - 1].val();
-            self.factor_operand.next = self.f_operand[self.factor_stages.val() - 1].val();
             self.factor_bank.next = self.f_bank[self.factor_stages.val() - 1].val();
             self.p1_valid.next = self.f_valid[self.stages.val() - 1].val();
             self.p1_psum_addr.next = self.f_psum_addr[self.stages.val() - 1].val();
@@ -224,8 +239,6 @@ impl Logic for ElementPipe {
         }
         for i in 1..self.factor_stages.val() {
             self.f_weight[i].next = self.f_weight[i - 1].val();
-            self.f_position[i].next = self.f_position[i - 1].val();
-            self.f_operand[i].next = self.f_operand[i - 1].val();
         }
         for i in 1..self.stages.val() {
             self.f_valid[i].next = self.f_valid[i - 1].val();
@@ -235,8 +248,6 @@ impl Logic for ElementPipe {
             self.f_zero[i].next = self.f_zero[i - 1].val();
             self.f_bank[i].next = self.f_bank[i - 1].val();
         }
-        self.operand_in_0.next = self.factor_operand.val() && self.factor_bank.val();
-        self.operand_in_1.next = self.factor_operand.val() && !self.factor_bank.val();
         self.operand_bank.next = !self.factor_bank.val();
 
         // One register a stage.
@@ -253,10 +264,49 @@ impl Logic for ElementPipe {
         self.p4_update.next = self.p3_update.val();
         self.p4_bank.next = self.p3_bank.val();
 
-        self.psum_raddr.next = self.p2_psum_addr.val();
-        self.reads.next = self.p2_update.val() && self.p2_valid.val();
-        self.reads_0.next = self.reads.val() && !self.p2_bank.val();
-        self.reads_1.next = self.reads.val() && self.p2_bank.val();
+        // What the banks read: the operand of the element that is at f, and the psum of the one that is at m; or, for a register
+        // in front of the banks, of those that will be there in the next cycle.
+        self.operand.next = self.operand_there.val();
+        self.operand_bank_0.next = self.psum_bank.val();
+        self.operand_addr.next = self.position.val();
+        self.psum.next = self.p2_update.val() && self.p2_valid.val();
+        self.psum_bank_1.next = self.p2_bank.val();
+        self.psum_read.next = self.p2_psum_addr.val();
+        for r in 0..self.registered.val() {
+            self.operand.next = self.f_operand[r].val();
+            self.operand_bank_0.next = self.f_bank[r].val();
+            self.operand_addr.next = self.f_position[r].val();
+            self.psum.next = self.p1_update.val() && self.p1_valid.val();
+            self.psum_bank_1.next = self.p1_bank.val();
+            self.psum_read.next = self.p1_psum_addr.val();
+        }
+        self.bank_reads_0.next = (self.operand.val() && self.operand_bank_0.val())
+            || (self.psum.val() && !self.psum_bank_1.val());
+        self.bank_reads_1.next = (self.operand.val() && !self.operand_bank_0.val())
+            || (self.psum.val() && self.psum_bank_1.val());
+        self.bank_raddr_0.next = self.operand_addr.val();
+        if self.psum.val() && !self.psum_bank_1.val() {
+            self.bank_raddr_0.next = self.psum_read.val();
+        }
+        self.bank_raddr_1.next = self.operand_addr.val();
+        if self.psum.val() && self.psum_bank_1.val() {
+            self.bank_raddr_1.next = self.psum_read.val();
+        }
+        self.reads_0.next = self.bank_reads_0.val();
+        self.raddr_0.next = self.bank_raddr_0.val();
+        self.reads_1.next = self.bank_reads_1.val();
+        self.raddr_1.next = self.bank_raddr_1.val();
+        for r in 0..self.registered.val() {
+            self.r_reads_0[r].next = self.bank_reads_0.val();
+            self.r_raddr_0[r].next = self.bank_raddr_0.val();
+            self.r_reads_1[r].next = self.bank_reads_1.val();
+            self.r_raddr_1[r].next = self.bank_raddr_1.val();
+            self.reads_0.next = self.r_reads_0[r].val();
+            self.raddr_0.next = self.r_raddr_0[r].val();
+            self.reads_1.next = self.r_reads_1[r].val();
+            self.raddr_1.next = self.r_raddr_1[r].val();
+        }
+
         self.first.next = self.p2_first.val();
         self.zero.next = self.p2_zero.val();
         self.bank.next = self.p2_bank.val();

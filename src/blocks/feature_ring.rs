@@ -15,7 +15,7 @@ use crate::hdl::prelude::*;
 ///
 /// **Latency** 1: what an input changes shows in the next cycle; only `start_base` depends on the inputs of its own
 /// cycle. **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
-/// **Parameters** none; size and number of slots are job registers, which stand from the cycle of `clear` on.
+/// **Parameters** none; size and number of slots are job registers, which stand from the cycle before `clear` on.
 ///
 /// The test `feature_ring_numbers_its_slots` counts slots without end and reduces the numbers.
 #[derive(LogicBlock)]
@@ -52,6 +52,8 @@ pub struct FeatureRing {
     pub goes_back: Bit<Out>,
     /// Beat address of the slot being filled.
     pub write_base: Sig<Out>,
+    beats_q: Reg,
+    slots_q: Reg,
     f_avail: Reg,
     f_pos: Reg,
     waits: BitReg,
@@ -97,6 +99,8 @@ impl FeatureRing {
             back_base: Sig::unsigned(ADDR_W),
             goes_back: Bit::new(),
             write_base: Sig::unsigned(ADDR_W),
+            beats_q: address(),
+            slots_q: count(),
             f_avail: count(),
             f_pos: count(),
             waits: BitReg::new(),
@@ -123,11 +127,15 @@ impl FeatureRing {
 impl Logic for FeatureRing {
     #[hdl_gen]
     fn update(&mut self) {
+        // Constants of the job in registers of this block: the job's own are far away.
+        self.beats_q.next = self.slot_beats.val();
+        self.slots_q.next = self.ring_slots.val();
+
         // The slot being filled.
         if self.slot_loaded.val() {
             self.fill_slot.next = self.fill_slot.val() + 1;
-            self.fill_base.next = self.fill_base.val() + self.slot_beats.val();
-            if self.fill_slot.val() + 1 == self.ring_slots.val() {
+            self.fill_base.next = self.fill_base.val() + self.beats_q.val();
+            if self.fill_slot.val() + 1 == self.slots_q.val() {
                 self.fill_slot.next = 0.into();
                 self.fill_base.next = 0.into();
             }
@@ -144,12 +152,12 @@ impl Logic for FeatureRing {
         if self.slot_used.val() {
             self.base.next = self.ahead_base.val();
             self.read_slot.next = self.read_slot.val() + 1;
-            self.at_last.next = self.read_slot.val() + 2 == self.ring_slots.val();
-            self.after_base.next = self.after_base.val() + self.slot_beats.val();
+            self.at_last.next = self.read_slot.val() + 2 == self.slots_q.val();
+            self.after_base.next = self.after_base.val() + self.beats_q.val();
             if self.at_last.val() {
                 self.read_slot.next = 0.into();
-                self.at_last.next = self.ring_slots.val() == 1;
-                self.after_base.next = self.slot_beats.val();
+                self.at_last.next = self.slots_q.val() == 1;
+                self.after_base.next = self.beats_q.val();
             }
             if self.goes_back.val() {
                 self.base.next = self.tile_base.val();
@@ -184,7 +192,7 @@ impl Logic for FeatureRing {
         }
         if self.slot_loaded.val() && !(self.slot_used.val() && self.frees.val()) {
             self.f_avail.next = self.f_avail.val() + 1;
-            self.full.next = self.f_avail.val() + 1 == self.ring_slots.val();
+            self.full.next = self.f_avail.val() + 1 == self.slots_q.val();
         }
         if !self.slot_loaded.val() && self.slot_used.val() && self.frees.val() {
             self.f_avail.next = self.f_avail.val() - 1;
@@ -195,13 +203,13 @@ impl Logic for FeatureRing {
             self.f_avail.next = 0.into();
             self.f_pos.next = 0.into();
             self.next_ready.next = false;
-            self.full.next = self.ring_slots.val() == 0;
+            self.full.next = self.slots_q.val() == 0;
             self.fill_slot.next = 0.into();
             self.fill_base.next = 0.into();
             self.read_slot.next = 0.into();
             self.base.next = 0.into();
-            self.at_last.next = self.ring_slots.val() == 1;
-            self.after_base.next = self.slot_beats.val();
+            self.at_last.next = self.slots_q.val() == 1;
+            self.after_base.next = self.beats_q.val();
         }
 
         self.waits.next = self.next_ready.val();

@@ -422,18 +422,12 @@ impl Logic for PeSet {
         }
         // While the operand is there, the drain reads the other bank, if any.
         self.raddr0.next = self.drain_raddr.val();
-        if self.pipe.operand_in_0.val() {
-            self.raddr0.next = self.pipe.operand_raddr.val();
-        }
         if self.pipe.reads_0.val() {
-            self.raddr0.next = self.pipe.psum_raddr.val();
+            self.raddr0.next = self.pipe.raddr_0.val();
         }
         self.raddr1.next = self.drain_raddr.val();
-        if self.pipe.operand_in_1.val() {
-            self.raddr1.next = self.pipe.operand_raddr.val();
-        }
         if self.pipe.reads_1.val() {
-            self.raddr1.next = self.pipe.psum_raddr.val();
+            self.raddr1.next = self.pipe.raddr_1.val();
         }
 
         // What is loaded, and where: of this cycle, or of the last one.

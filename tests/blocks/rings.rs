@@ -59,6 +59,7 @@ fn feature_tiles(seed: u64, ring_slots: u64, slot_beats: u64, streams: bool) {
     let mut sim = sim(FeatureRing::new());
     set(&mut sim.ring_slots, ring_slots);
     set(&mut sim.slot_beats, slot_beats);
+    sim.clock();
     sim.clear.next = true;
     sim.clock();
     sim.clear.next = false;
