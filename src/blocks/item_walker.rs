@@ -163,6 +163,9 @@ pub struct ItemWalker {
     flush: Ram,
     wide: LutRam,
     wide_q: BitReg,
+    flushed_wide: BitReg,
+    prefetches: Bit<Local>,
+    wide_entry_now: Sig<Local>,
     flush_entry: Sig<Local>,
     flushed_mask: Sig<Local>,
     state: Reg<WalkerState>,
@@ -430,7 +433,6 @@ impl Logic for ItemWalker {
             self.sums.next = false;
             self.flush_index.next = self.flush_index.val() + 1;
             self.flush_ends.next = self.flush_index.val() + 1 == self.flush_count.val();
-            self.flushed.next = self.flush.read_data.val();
             self.entry_q.next = self.flush_entry.val();
             self.bank_q.next = unsigned_cast(self.flushed.val() >> self.bank_at.val());
             self.addr_q.next = unsigned_cast(self.flushed.val() >> self.addr_at.val());
@@ -468,7 +470,9 @@ impl Logic for ItemWalker {
         if (self.state.val() == WalkerState::Gap) && (self.gap.val() == 0) {
             self.flush.read_address.next = 0.into();
         }
-        if (self.state.val() == WalkerState::Gap) && (self.gap.val() == 1) {
+        self.prefetches.next = self.flush_loads.val()
+            || ((self.state.val() == WalkerState::Gap) && (self.gap.val() == 1));
+        if self.prefetches.val() {
             self.flushed.next = self.flush.read_data.val();
         }
         if self.work.val() && self.sums.val() && self.keeps.val() {
@@ -478,11 +482,21 @@ impl Logic for ItemWalker {
         self.wide.write_enable.next = self.wide_write.val();
         self.wide.write_address.next = self.wide_entry.val();
         self.wide.write_data.next = unsigned_cast(self.wide_value.val());
-        // Whether the entry to be flushed is wide stands in a register; the last one may be written just now.
+        // Whether the entry to be flushed is wide stands in a register, looked up beside the memory in another one; the last entry may
+        // be written just now.
         self.flush_entry.next = unsigned_cast(self.flushed.val() >> self.entry_at.val());
-        self.wide.read_address.next = self.flush_entry.val();
+        self.wide_entry_now.next = self.flush_entry.val();
+        if self.prefetches.val() {
+            self.wide_entry_now.next =
+                unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
+        }
+        self.wide.read_address.next = self.wide_entry_now.val();
+        self.flushed_wide.next = self.wide.read_data.val().any();
+        if self.wide_write.val() && (self.wide_entry.val() == self.wide_entry_now.val()) {
+            self.flushed_wide.next = self.wide_value.val();
+        }
         if self.flush_loads.val() {
-            self.wide_q.next = self.wide.read_data.val().any();
+            self.wide_q.next = self.flushed_wide.val();
             if self.wide_write.val() && (self.wide_entry.val() == self.flush_entry.val()) {
                 self.wide_q.next = self.wide_value.val();
             }

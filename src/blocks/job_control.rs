@@ -151,6 +151,7 @@ pub struct JobControl {
     loader_error_q: BitReg,
     loader_code_q: Reg,
     bad_job_q: BitReg,
+    accepted_q: BitReg,
     range_error_q: BitReg,
     bad_job_code: Param,
     range_code: Param,
@@ -253,7 +254,9 @@ impl Logic for JobControl {
         self.leaves.next = self.out_valid.val() && self.out_ready.val();
 
         // No progress: nothing moves, and nobody waits for the host.
-        self.moving.next = self.loader_accepted.val()
+        // The loader's handshake is long: who only counts it does so a cycle later.
+        self.accepted_q.next = self.loader_accepted.val();
+        self.moving.next = self.accepted_q.val()
             || self.any_issue.val()
             || self.any_step.val()
             || !self.drain_idle.val()
@@ -371,7 +374,7 @@ impl Logic for JobControl {
                 .val()
                 + unsigned_cast(self.states_q[i].val());
         }
-        if self.loader_accepted.val() {
+        if self.accepted_q.val() {
             self.count[self.in_beats.val()].next = self.count[self.in_beats.val()].val() + 1;
         }
         if self.leaves.val() {

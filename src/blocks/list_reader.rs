@@ -91,6 +91,10 @@ pub struct ListReader {
     left: Reg,
     at_last: BitReg,
     is_empty: BitReg,
+    tile_fresh: BitReg,
+    tile_left: Reg,
+    tile_at_last: BitReg,
+    tile_is_empty: BitReg,
     one_chunk: BitReg,
     cut_q: BitReg,
     active: BitReg,
@@ -101,8 +105,9 @@ pub struct ListReader {
     rows_q: Reg,
     take: Bit<Local>,
     arrives: Bit<Local>,
-    next_slot: Sig<Local>,
-    next_base: Sig<Local>,
+    first_left: Sig<Local>,
+    first_at_last: Bit<Local>,
+    first_is_empty: Bit<Local>,
     ends: Bit<Local>,
     rewinds: Bit<Local>,
     about: About,
@@ -113,6 +118,8 @@ impl ListReader {
     pub fn new(config: &Config) -> Self {
         let slot = || Reg::unsigned(LIST_SLOT_W);
         let address = || Reg::unsigned(config.list_w());
+        let length = || Reg::unsigned(config.tile_count_w()).without_reset();
+        let flag = || BitReg::new().without_reset();
         ListReader {
             clear: Bit::new(),
             redetect: Bit::new(),
@@ -149,11 +156,15 @@ impl ListReader {
             tile_base: address(),
             tile_after_slot: slot(),
             tile_after_base: address(),
-            left: Reg::unsigned(config.tile_count_w()).without_reset(),
-            at_last: BitReg::new().without_reset(),
-            is_empty: BitReg::new().without_reset(),
+            left: length(),
+            at_last: flag(),
+            is_empty: flag(),
+            tile_fresh: flag(),
+            tile_left: length(),
+            tile_at_last: flag(),
+            tile_is_empty: flag(),
             one_chunk: BitReg::new(),
-            cut_q: BitReg::new().without_reset(),
+            cut_q: flag(),
             active: BitReg::new(),
             token_q: BitReg::new(),
             empty_q: BitReg::new(),
@@ -162,8 +173,9 @@ impl ListReader {
             rows_q: Reg::unsigned(config.tile_w()).without_reset(),
             take: Bit::new(),
             arrives: Bit::new(),
-            next_slot: Sig::unsigned(LIST_SLOT_W),
-            next_base: Sig::unsigned(config.list_w()),
+            first_left: Sig::unsigned(config.tile_count_w()),
+            first_at_last: Bit::new(),
+            first_is_empty: Bit::new(),
             ends: Bit::new(),
             rewinds: Bit::new(),
             about: About::new(
@@ -216,20 +228,28 @@ impl Logic for ListReader {
         self.cut.next = self.cut_q.val();
         self.rows_m1.next = self.rows_q.val();
 
-        // The list behind the current one: the tile's first one again, or the ring's next one. Its length is looked up all the
-        // time; when the current list ends, it goes into a register.
+        // The list behind the current one: the tile's first one again, whose length is kept from its first token on, or the ring's
+        // next one, whose length is looked up all the time. When the current list ends, it goes into a register.
         self.rewinds.next =
             self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
-        self.next_slot.next = self.after_slot.val();
-        self.next_base.next = self.after_base.val();
-        if self.rewinds.val() {
-            self.next_slot.next = self.tile_slot.val();
-            self.next_base.next = self.tile_base.val();
+        self.count_slot.next = self.after_slot.val();
+        self.first_left.next = self.tile_left.val();
+        self.first_at_last.next = self.tile_at_last.val();
+        self.first_is_empty.next = self.tile_is_empty.val();
+        if self.tile_fresh.val() {
+            self.first_left.next = self.left.val();
+            self.first_at_last.next = self.at_last.val();
+            self.first_is_empty.next = self.is_empty.val();
         }
-        self.count_slot.next = self.next_slot.val();
+        if self.take.val() {
+            self.tile_fresh.next = false;
+            self.tile_left.next = self.first_left.val();
+            self.tile_at_last.next = self.first_at_last.val();
+            self.tile_is_empty.next = self.first_is_empty.val();
+        }
         if self.ends.val() {
-            self.slot.next = self.next_slot.val();
-            self.here.next = self.next_base.val();
+            self.slot.next = self.after_slot.val();
+            self.here.next = self.after_base.val();
             self.left.next = self.item_count.val();
             self.at_last.next = !(self.item_count.val() >> 1).any();
             self.is_empty.next = !self.item_count.val().any();
@@ -240,6 +260,11 @@ impl Logic for ListReader {
                 self.after_base.next = 0.into();
             }
             if self.rewinds.val() {
+                self.slot.next = self.tile_slot.val();
+                self.here.next = self.tile_base.val();
+                self.left.next = self.first_left.val();
+                self.at_last.next = self.first_at_last.val();
+                self.is_empty.next = self.first_is_empty.val();
                 self.after_slot.next = self.tile_after_slot.val();
                 self.after_base.next = self.tile_after_base.val();
             }
@@ -249,6 +274,7 @@ impl Logic for ListReader {
         }
         if self.tile_begins.val() {
             self.active.next = true;
+            self.tile_fresh.next = true;
             self.tile_slot.next = self.slot.val();
             self.tile_base.next = self.here.val();
             self.tile_after_slot.next = self.after_slot.val();

@@ -7,8 +7,8 @@ use crate::hdl::prelude::*;
 
 /// Bits of feature-buffer word addresses and of input coordinates: those of the register fields that step them.
 pub const ADDR_W: usize = 16;
-/// Levels that change the bank: start of the slot, chunk, output row, channel, kernel row.
-const BANK_LEVELS: usize = 5;
+/// Levels that may leave the bank: chunk, output row, channel, kernel row.
+const BANK_LEVELS: usize = 4;
 
 /// Follows the loop nest and gives bank, word address and padding of the current element.
 ///
@@ -173,27 +173,23 @@ impl Logic for PatchAgu {
             (self.row_now.val() < self.in_rows.val()) && (self.col_now.val() < self.in_cols.val());
 
         self.restart.next = self.load.val() || self.step_cgroup.val();
-        // Where each level would go is formed at once; the steps choose. Levels that may leave the bank: start, chunk, y, c, kr.
-        self.addr_base[0].next = self.start_addr.val();
-        self.addr_inc[0].next = 0.into();
-        self.bank_base[0].next = self.start_bank.val();
-        self.bank_inc[0].next = 0.into();
-        self.addr_base[1].next = self.addr_chunk.val();
-        self.addr_inc[1].next = self.steps.chunk_addr.val();
-        self.bank_base[1].next = self.bank_chunk.val();
-        self.bank_inc[1].next = self.steps.chunk_bank.val();
-        self.addr_base[2].next = self.addr_y.val();
-        self.addr_inc[2].next = self.steps.y_addr.val();
-        self.bank_base[2].next = self.bank_y.val();
-        self.bank_inc[2].next = self.steps.y_bank.val();
-        self.addr_base[3].next = self.addr_c.val();
-        self.addr_inc[3].next = self.steps.c_addr.val();
-        self.bank_base[3].next = self.bank_c.val();
-        self.bank_inc[3].next = self.steps.c_bank.val();
-        self.addr_base[4].next = self.addr_kr.val();
-        self.addr_inc[4].next = self.steps.kr_addr.val();
-        self.bank_base[4].next = self.bank_now.val();
-        self.bank_inc[4].next = self.steps.kr_bank.val();
+        // Where each level would go is formed at once; the steps choose. Levels that may leave the bank: chunk, y, c, kr.
+        self.addr_base[0].next = self.addr_chunk.val();
+        self.addr_inc[0].next = self.steps.chunk_addr.val();
+        self.bank_base[0].next = self.bank_chunk.val();
+        self.bank_inc[0].next = self.steps.chunk_bank.val();
+        self.addr_base[1].next = self.addr_y.val();
+        self.addr_inc[1].next = self.steps.y_addr.val();
+        self.bank_base[1].next = self.bank_y.val();
+        self.bank_inc[1].next = self.steps.y_bank.val();
+        self.addr_base[2].next = self.addr_c.val();
+        self.addr_inc[2].next = self.steps.c_addr.val();
+        self.bank_base[2].next = self.bank_c.val();
+        self.bank_inc[2].next = self.steps.c_bank.val();
+        self.addr_base[3].next = self.addr_kr.val();
+        self.addr_inc[3].next = self.steps.kr_addr.val();
+        self.bank_base[3].next = self.bank_now.val();
+        self.bank_inc[3].next = self.steps.kr_bank.val();
         for i in 0..self.levels.val() {
             self.bank_sum[i].next = unsigned_cast(self.bank_base[i].val());
             self.bank_sum[i].next = self.bank_sum[i].val() + unsigned_cast(self.bank_inc[i].val());
@@ -211,13 +207,13 @@ impl Logic for PatchAgu {
         self.next_row.next = self.row_now.val();
         self.next_col.next = self.col_now.val() + self.steps.kc_step.val();
         if self.restart.val() {
-            self.next_addr.next = self.to_addr[0].val();
-            self.next_bank.next = self.to_bank[0].val();
+            self.next_addr.next = self.start_addr.val();
+            self.next_bank.next = self.start_bank.val();
             self.next_row.next = self.start_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_chunk.val() {
-            self.next_addr.next = self.to_addr[1].val();
-            self.next_bank.next = self.to_bank[1].val();
+            self.next_addr.next = self.to_addr[0].val();
+            self.next_bank.next = self.to_bank[0].val();
             self.next_row.next = self.row_chunk.val() + self.steps.chunk_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_img.val() {
@@ -226,8 +222,8 @@ impl Logic for PatchAgu {
             self.next_row.next = self.row_chunk.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_y.val() {
-            self.next_addr.next = self.to_addr[2].val();
-            self.next_bank.next = self.to_bank[2].val();
+            self.next_addr.next = self.to_addr[1].val();
+            self.next_bank.next = self.to_bank[1].val();
             self.next_row.next = self.row_y.val() + self.steps.y_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_x.val() {
@@ -236,13 +232,13 @@ impl Logic for PatchAgu {
             self.next_row.next = self.row_y.val();
             self.next_col.next = self.col_x.val() + self.steps.x_step.val();
         } else if self.step_c.val() {
-            self.next_addr.next = self.to_addr[3].val();
-            self.next_bank.next = self.to_bank[3].val();
+            self.next_addr.next = self.to_addr[2].val();
+            self.next_bank.next = self.to_bank[2].val();
             self.next_row.next = self.row_y.val();
             self.next_col.next = self.col_x.val();
         } else if self.step_kr.val() {
-            self.next_addr.next = self.to_addr[4].val();
-            self.next_bank.next = self.to_bank[4].val();
+            self.next_addr.next = self.to_addr[3].val();
+            self.next_bank.next = self.to_bank[3].val();
             self.next_row.next = self.row_now.val() + self.steps.kr_row.val();
             self.next_col.next = self.col_x.val();
         }

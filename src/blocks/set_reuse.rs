@@ -215,6 +215,9 @@ pub struct SetReuse {
     f_add: Vec<BitReg>,
     f_reuse: Vec<BitReg>,
     f_use: Vec<BitReg>,
+    late_write: Vec<BitReg>,
+    late_entry: Vec<Reg>,
+    late_wide: Vec<BitReg>,
     factor_entry: Sig<Local>,
     factor_use: Bit<Local>,
     registered: Param,
@@ -393,6 +396,14 @@ impl Logic for SetReuse {
         self.walker.wide_write.next = self.p5_write.val();
         self.walker.wide_entry.next = self.p5_entry.val();
         self.walker.wide_value.next = self.wide.val();
+        for r in 0..self.registered.val() {
+            self.late_write[r].next = self.p5_write.val();
+            self.late_entry[r].next = self.p5_entry.val();
+            self.late_wide[r].next = self.wide.val();
+            self.walker.wide_write.next = self.late_write[r].val();
+            self.walker.wide_entry.next = self.late_entry[r].val();
+            self.walker.wide_value.next = self.late_wide[r].val();
+        }
         self.walk_waits.next = self.walker.waits.val();
         self.walk_begins.next = self.walker.begins.val();
         self.walk_ends.next = self.walker.ends.val();

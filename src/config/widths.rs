@@ -61,6 +61,15 @@ impl Config {
         }
     }
 
+    /// Cycles that a weight gradient's flush begins later behind its group's last item: until the last sum is in the MCACHE data,
+    /// and whether it fits an operand is known.
+    pub fn flush_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => self.issue_cycles() + 1,
+        }
+    }
+
     /// Cycles that an item of a Hitmap list takes longer from the list to the walker.
     pub fn item_cycles(&self) -> usize {
         match self.issue {

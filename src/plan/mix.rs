@@ -52,7 +52,7 @@ impl Mix {
         for segment in &job.segments {
             if let Payload::Tile(tile) = segment.payload {
                 let states = self.states(tile.positions() as u64, config);
-                let gap = FLUSH_GAP + config.issue_cycles() as u64;
+                let gap = FLUSH_GAP + config.flush_cycles() as u64;
                 let group = |(cgroup, chunk)| group(regs, &tile, cgroup, chunk, states, gap);
                 for set in segment.sets() {
                     work[set].extend(regs.groups().map(group));

@@ -25,7 +25,7 @@ impl ItemWalker {
         let bank_at = addr_at + config.feature_w();
         let entry_at = bank_at + config.bank_w();
         let flush_w = config.flush_w();
-        let gap = GAP + config.issue_cycles();
+        let gap = GAP + config.flush_cycles();
         ItemWalker {
             clear: Bit::new(),
             wgrad: Bit::new(),
@@ -98,6 +98,9 @@ impl ItemWalker {
             flush: Ram::unsigned(flush_w, entries).ignoring_collisions(),
             wide: LutRam::unsigned(1, entries),
             wide_q: flag(),
+            flushed_wide: flag(),
+            prefetches: Bit::new(),
+            wide_entry_now: entry_local(),
             flush_entry: entry_local(),
             flushed_mask: Sig::unsigned(config.k_max),
             state: Reg::new(),

@@ -123,6 +123,7 @@ impl JobControl {
             statistics: Param::new(counters),
             last_patience: Param::new(PATIENCE - 1),
             bad_job_q: BitReg::new(),
+            accepted_q: BitReg::new(),
             range_error_q: BitReg::new(),
             bad_job_code: code(Error::BadJob),
             range_code: code(Error::Range),

@@ -23,6 +23,7 @@ impl SetReuse {
         let entry = || Reg::unsigned(config.mcache.entry_w()).without_reset();
         let flag = || BitReg::new().without_reset();
         let (stages, factor_stages) = (config.issue_cycles(), config.factor_cycles());
+        let registered = usize::from(stages > 0);
         let flags = |count: usize| (0..count).map(|_| flag()).collect();
         let valids = |count: usize| (0..count).map(|_| BitReg::new()).collect();
         SetReuse {
@@ -116,9 +117,7 @@ impl SetReuse {
             front: DetectFront::new(config),
             hitmap: Hitmap::new(config),
             reader: ListReader::new(config),
-            queue: (0..usize::from(stages > 0))
-                .map(|_| ItemQueue::new(config))
-                .collect(),
+            queue: (0..registered).map(|_| ItemQueue::new(config)).collect(),
             walker: ItemWalker::new(config),
             f_entry: (0..stages).map(|_| entry()).collect(),
             f_valid: valids(stages),
@@ -129,9 +128,12 @@ impl SetReuse {
             f_add: flags(stages),
             f_reuse: flags(stages),
             f_use: valids(factor_stages),
+            late_write: valids(registered),
+            late_entry: (0..registered).map(|_| entry()).collect(),
+            late_wide: flags(registered),
             factor_entry: Sig::unsigned(config.mcache.entry_w()),
             factor_use: Bit::new(),
-            registered: Param::new(usize::from(stages > 0)),
+            registered: Param::new(registered),
             stages: Param::new(stages),
             factor_stages: Param::new(factor_stages),
             p1_entry: entry(),

@@ -58,7 +58,7 @@ pub struct Hitmaps {
     maps: Vec<Vec<GroupMap>>,
     pes: usize,
     data_bits: u32,
-    issue_cycles: u64,
+    flush_cycles: u64,
 }
 
 impl Hitmaps {
@@ -157,7 +157,7 @@ impl Hitmaps {
                 map,
                 op.reuse.elem_skip,
                 tile.zero,
-                self.issue_cycles,
+                self.flush_cycles,
                 block.as_mut(),
             )
         };
@@ -307,7 +307,7 @@ fn compute<T: Send>(
         maps: vec![],
         pes: config.pes,
         data_bits: config.data_w as u32,
-        issue_cycles: config.issue_cycles() as u64,
+        flush_cycles: config.flush_cycles() as u64,
     };
     let mut products = vec![];
     let a = op.a.as_standard_layout();

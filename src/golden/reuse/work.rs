@@ -115,12 +115,12 @@ impl<'a> BlockGradient<'a> {
 }
 
 /// One group of a weight gradient for one filter block, whose dY is needed only if there is a HIT. `zero`: psums start from zero.
-/// `issue_cycles`: [`Config::issue_cycles`](crate::config::Config::issue_cycles).
+/// `flush_cycles`: [`Config::flush_cycles`](crate::config::Config::flush_cycles).
 pub fn gradient(
     map: &GroupMap,
     elem_skip: bool,
     zero: bool,
-    issue_cycles: u64,
+    flush_cycles: u64,
     block: Option<&mut BlockGradient>,
 ) -> GroupWork {
     let [_, hits, updates, others] = map.counts;
@@ -143,7 +143,7 @@ pub fn gradient(
     macs += second_rounds.map(|i| map.macs(i, elem_skip)).sum::<u64>();
     let busy = hits + updates + macs;
     GroupWork {
-        cycles: busy + if updates > 0 { FLUSH_GAP + issue_cycles } else { 0 },
+        cycles: busy + if updates > 0 { FLUSH_GAP + flush_cycles } else { 0 },
         busy,
         macs,
         states,

@@ -295,7 +295,7 @@ pub fn work(
                 };
             }
             if !order.is_empty() {
-                cycles += &".".repeat(5 + config.issue_cycles());
+                cycles += &".".repeat(5 + config.flush_cycles());
             }
             for i in order {
                 cycles += &macs(i, fresh);

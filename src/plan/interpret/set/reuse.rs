@@ -183,7 +183,7 @@ impl Set {
             work.busy += 1;
         }
         if !entries.is_empty() {
-            work.cycles += FLUSH_GAP + run.config.issue_cycles() as u64;
+            work.cycles += FLUSH_GAP + run.config.flush_cycles() as u64;
         }
         for (entry, x, sums) in entries {
             let limit = 1 << (width - 1);
