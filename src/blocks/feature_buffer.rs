@@ -175,7 +175,8 @@ impl Logic for FeatureBuffer {
             self.banks[b].write_address.next = self.write_addr.val();
             self.banks[b].write_data.next = self.write_data.val();
             self.banks[b].read_enable.next = true;
-            self.banks[b].read_address.next = unsigned_cast(self.read_addr.val() >> self.lane_w.val());
+            self.banks[b].read_address.next =
+                unsigned_cast(self.read_addr.val() >> self.lane_w.val());
             self.word[b].next = self.banks[b].read_data.val();
         }
         self.bank_read.next = self.read_bank.val();

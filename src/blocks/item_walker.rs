@@ -270,7 +270,8 @@ impl Logic for ItemWalker {
             self.k_last.next = self.k_cg_last.val();
         }
         self.group_last.next = self.k_last.val();
-        self.behind_first.next = !(self.all_ones.val() << self.group_k.val()) & self.not_first.val();
+        self.behind_first.next =
+            !(self.all_ones.val() << self.group_k.val()) & self.not_first.val();
         self.behind_first_last.next =
             !(self.all_ones.val() << self.group_last.val()) & self.not_first.val();
         self.short.next = self.group_k.val() < 2;

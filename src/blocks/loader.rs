@@ -115,6 +115,14 @@ pub struct Loader {
     header_count: Sig<Local>,
     header_mask: Sig<Local>,
     header_fits: Bit<Local>,
+    asks_tile: Vec<BitReg>,
+    asks_features: Vec<BitReg>,
+    asks_weights: Vec<BitReg>,
+    asks_operand: Vec<BitReg>,
+    asks_program: Vec<BitReg>,
+    takes_header: Bit<Local>,
+    takes_payload: Bit<Local>,
+    spoilt: Bit<Local>,
     is_tile: BitReg,
     is_features: BitReg,
     is_weights: BitReg,
@@ -224,13 +232,11 @@ impl Logic for Loader {
         // Room in all addressed sets.
         self.room.next = true;
         for s in 0..self.sets.val() {
-            if self.mask[s].val()
-                && ((self.is_tile.val() && !self.room_tile[s].val())
-                    || (self.is_features.val() && !self.room_features[s].val())
-                    || (self.is_weights.val() && !self.room_weights[s].val())
-                    || (self.is_operand.val() && !self.room_operand[s].val())
-                    || ((self.is_reads.val() || self.is_matrix.val() || self.is_offsets.val())
-                        && !self.room_program[s].val()))
+            if (self.asks_tile[s].val() && !self.room_tile[s].val())
+                || (self.asks_features[s].val() && !self.room_features[s].val())
+                || (self.asks_weights[s].val() && !self.room_weights[s].val())
+                || (self.asks_operand[s].val() && !self.room_operand[s].val())
+                || (self.asks_program[s].val() && !self.room_program[s].val())
             {
                 self.room.next = false;
             }
@@ -250,6 +256,11 @@ impl Logic for Loader {
             _ => {}
         }
         self.take.next = self.ready.val() && self.s_axis_tvalid.val();
+        self.takes_header.next =
+            (self.state.val() == LoaderState::Header) && self.s_axis_tvalid.val();
+        self.takes_payload.next = (self.state.val() == LoaderState::Payload)
+            && self.room.val()
+            && self.s_axis_tvalid.val();
         // A row of weights may end in this cycle: `take`, as far as weights are concerned, on a shorter way.
         self.row_last.next = self.row_beat.val() == self.row_beats.val() - 1;
         self.row_fits.next = (self.state.val() == LoaderState::Payload)
@@ -262,6 +273,11 @@ impl Logic for Loader {
         }
         self.last.next = self.remaining.val() == 1;
 
+        // A payload's beat that must not be: the packet ends with it, or the segment within a row.
+        self.spoilt.next = self.s_axis_tlast.val()
+            || (self.last.val()
+                && !self.row_last.val()
+                && (self.is_weights.val() || self.is_operand.val()));
         self.fail.next = false;
         self.fail_code.next = self.bad_header.val().into();
         match self.state.val() {
@@ -292,16 +308,13 @@ impl Logic for Loader {
                     if self.last.val() {
                         self.state.next = LoaderState::Header;
                     }
-                    if self.s_axis_tlast.val() {
-                        self.fail.next = true;
-                        self.fail_code.next = self.stream_short.val().into();
-                        self.state.next = LoaderState::Idle;
-                    } else if self.last.val()
-                        && !self.row_last.val()
-                        && (self.is_weights.val() || self.is_operand.val())
-                    {
+                    if self.spoilt.val() {
                         self.fail.next = true;
                         self.state.next = LoaderState::Flush;
+                    }
+                    if self.s_axis_tlast.val() {
+                        self.fail_code.next = self.stream_short.val().into();
+                        self.state.next = LoaderState::Idle;
                     }
                 }
             }
@@ -326,7 +339,7 @@ impl Logic for Loader {
             self.state.next = LoaderState::Idle;
         }
 
-        if self.take.val() && (self.state.val() == LoaderState::Header) {
+        if self.takes_header.val() {
             self.is_tile.next = self.header_kind.val() == self.kind_tile.val();
             self.is_features.next = self.header_kind.val() == self.kind_features.val();
             self.is_weights.next = self.header_kind.val() == self.kind_weights.val();
@@ -340,9 +353,21 @@ impl Logic for Loader {
             self.row_beat.next = 0.into();
             for s in 0..self.sets.val() {
                 self.mask[s].next = self.header_mask.val().get_bit(s);
+                self.asks_tile[s].next = self.header_mask.val().get_bit(s)
+                    && (self.header_kind.val() == self.kind_tile.val());
+                self.asks_features[s].next = self.header_mask.val().get_bit(s)
+                    && (self.header_kind.val() == self.kind_features.val());
+                self.asks_weights[s].next = self.header_mask.val().get_bit(s)
+                    && (self.header_kind.val() == self.kind_weights.val());
+                self.asks_operand[s].next = self.header_mask.val().get_bit(s)
+                    && (self.header_kind.val() == self.kind_operand.val());
+                self.asks_program[s].next = self.header_mask.val().get_bit(s)
+                    && ((self.header_kind.val() == self.kind_reads.val())
+                        || (self.header_kind.val() == self.kind_matrix.val())
+                        || (self.header_kind.val() == self.kind_offsets.val()));
             }
         }
-        if self.take.val() && (self.state.val() == LoaderState::Payload) {
+        if self.takes_payload.val() {
             self.remaining.next = self.remaining.val() - 1;
             self.row_beat.next = self.row_beat.val() + 1;
             if self.row_last.val() {
@@ -351,8 +376,8 @@ impl Logic for Loader {
         }
 
         // Write stage. Its beat's numbers step in it: what a beat's acceptance enables is far from here.
-        self.w_header.next = self.take.val() && (self.state.val() == LoaderState::Header);
-        self.w_payload.next = self.take.val() && (self.state.val() == LoaderState::Payload);
+        self.w_header.next = self.takes_header.val();
+        self.w_payload.next = self.takes_payload.val();
         if self.w_payload.val() {
             self.beat.next = self.beat.val() + 1;
             self.index.next = self.index.val() + 1;
@@ -365,9 +390,8 @@ impl Logic for Loader {
             self.index.next = 0.into();
             self.row.next = 0.into();
         }
-        self.writes.next = self.take.val()
-            && (self.state.val() == LoaderState::Payload)
-            && !self.fail.val()
+        self.writes.next = self.takes_payload.val()
+            && !self.spoilt.val()
             && !self.flush.val()
             && !self.abort_job.val();
         self.w_tile.next = self.is_tile.val();

@@ -463,8 +463,7 @@ impl Logic for PeSet {
         // A row of C operands takes one or more beats; PE c sits in lane c mod LANES of beat c div LANES.
         for c in 0..self.pes.val() {
             self.pe[c].x.next = self.features.x.val();
-            self.pe[c].load_data.next =
-                signed_cast(self.data.val() >> self.lane_shift[c].val());
+            self.pe[c].load_data.next = signed_cast(self.data.val() >> self.lane_shift[c].val());
             self.pe[c].weight_we.next =
                 self.row_we.val() && (self.load_row_beat.val() == self.row_beat_of[c].val());
             self.pe[c].weight_waddr.next = self.weight_waddr.val();

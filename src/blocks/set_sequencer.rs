@@ -341,12 +341,12 @@ impl Logic for SetSequencer {
             // The walker does nothing without `go`, nor the nest without `advance`.
             self.go[r].next = self.may_walk[r].val();
             self.group_ends.next = self.group_ends.val() || self.walk_ends[r].val();
-            self.slot_ends.next = self.slot_ends.val()
-                || (self.walk_ends[r].val() && self.walk_step_cgroup[r].val());
-            self.pass_ends.next = self.pass_ends.val()
-                || (self.walk_ends[r].val() && self.walk_step_pass[r].val());
-            self.tile_ends.next = self.tile_ends.val()
-                || (self.walk_ends[r].val() && self.walk_step_tile[r].val());
+            self.slot_ends.next =
+                self.slot_ends.val() || (self.walk_ends[r].val() && self.walk_step_cgroup[r].val());
+            self.pass_ends.next =
+                self.pass_ends.val() || (self.walk_ends[r].val() && self.walk_step_pass[r].val());
+            self.tile_ends.next =
+                self.tile_ends.val() || (self.walk_ends[r].val() && self.walk_step_tile[r].val());
             self.issue.next = self.issue.val() || self.walk_issue[r].val();
             self.mac.next = self.mac.val() || self.walk_mac[r].val();
         }

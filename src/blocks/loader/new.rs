@@ -66,6 +66,24 @@ impl Loader {
             header_count: Sig::unsigned(bits_of(&HEADER, "COUNT")),
             header_mask: Sig::unsigned(bits_of(&HEADER, "MASK")),
             header_fits: Bit::new(),
+            asks_tile: (0..config.sets)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            asks_features: (0..config.sets)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            asks_weights: (0..config.sets)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            asks_operand: (0..config.sets)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            asks_program: (0..config.sets)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            takes_header: Bit::new(),
+            takes_payload: Bit::new(),
+            spoilt: Bit::new(),
             is_tile: flag(),
             is_features: flag(),
             is_weights: flag(),

@@ -143,7 +143,12 @@ pub fn gradient(
     macs += second_rounds.map(|i| map.macs(i, elem_skip)).sum::<u64>();
     let busy = hits + updates + macs;
     GroupWork {
-        cycles: busy + if updates > 0 { FLUSH_GAP + flush_cycles } else { 0 },
+        cycles: busy
+            + if updates > 0 {
+                FLUSH_GAP + flush_cycles
+            } else {
+                0
+            },
         busy,
         macs,
         states,

@@ -252,7 +252,10 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
             };
             next.age = set.age + 1;
             if set.element == 0 {
-                let stall = if reuse && (set.age < 2 + config.item_cycles() as u64 || set.list_pos >= set.lists_ready) {
+                let stall = if reuse
+                    && (set.age < 2 + config.item_cycles() as u64
+                        || set.list_pos >= set.lists_ready)
+                {
                     Some(&mut stats.stall_detect)
                 } else if !reuse && set.f_pos >= set.f_avail {
                     Some(&mut stats.stall_features)
@@ -338,9 +341,9 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
                 let width = if regs.shift_mode { config.data_w } else { 64 };
                 next.beats[set.ptr] = (all * (pes * width).div_ceil(config.bus_w)) as u64;
                 later.push((
-                        cycle + 5 + config.issue_cycles() as u64,
-                        Later::Request(number, set.ptr),
-                    ));
+                    cycle + 5 + config.issue_cycles() as u64,
+                    Later::Request(number, set.ptr),
+                ));
             }
             if last_pass {
                 next.o_full = false;

@@ -163,10 +163,7 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
         if detects {
             let tile = job.tile_of[times.done.len()];
             set(&mut sim.list_last_position, job.tiles[tile].1 as i128 - 1);
-            set(
-                &mut sim.list_items,
-                job.lengths[times.done.len()] as i128,
-            );
+            set(&mut sim.list_items, job.lengths[times.done.len()] as i128);
         }
         // A tile begins when the one before has no token left.
         let begins = !finished && tokens[next].tile == times.begun.len() && chance(&mut rng);
