@@ -370,6 +370,8 @@ fn axil_regs_know_a_bad_job() {
     ] {
         bus.write(Reg::Ring.offset(), slots, 15);
         bus.write(Reg::Slot.offset(), beats, 15);
+        bus.clock();
+        bus.sim.settle();
         assert_eq!(bus.sim.bad_job.val(), bad, "{slots} slots of {beats} beats");
     }
 }

@@ -178,6 +178,7 @@ fn run(config: &Config, data: Data, seed: u64) -> usize {
     println!("seed {seed}, {data:?}: {setting:?}");
     program(&mut sim, &setting);
     sim.clock();
+    sim.clock();
     let mut checker = Checker {
         due: BTreeMap::new(),
         seen: 0,
