@@ -3,6 +3,7 @@
 mod kinds;
 mod new;
 
+use super::flush_list::FlushList;
 use super::group_nest::GroupNest;
 use super::lowest_bit::LowestBit;
 use crate::hdl::prelude::*;
@@ -14,12 +15,13 @@ pub use kinds::{CLEAR, GROUP_K_W, HIT, KIND_W, MAU, MNU, WalkerState};
 ///  Hitmap ─► token, item ──► current item ── mask ──► lowest element not yet issued ─► element table ─► bank, addr
 ///                 ▲ consume       ▲                                                     (READS beats)
 ///                 └───────────────┤                   kind, state ─► vector_*, psum_*, cache_*  (all in cycle u)
-///  weight gradient: MAU ─► [flush list] ──────────────┘
-///  PEs ─► wide? ─► [one bit an entry] ─► one round, or two
+///  weight gradient: MAU ─► [flush_list] ──────────────┘ one round, or two
+///  PEs ─► wide? ─────────────┘
 /// ```
 ///
 /// **Latency** a token that is there in cycle t issues first in t+1, if no item is before it; items, groups and passes
-/// follow each other without a bubble; a weight gradient's flush begins 6 cycles after its list's last item.
+/// follow each other without a bubble; a weight gradient's flush begins 6 cycles after its list's last item,
+/// with `issue = "registered"` 10.
 /// **Back-pressure** nothing issues while `go` is 0; `waits` and `begins` say what the cycle needs.
 /// **Parameters** `k_max`, `tile`, `l`, `feature_words`, MCACHE sets and ways of the configuration: widths.
 /// The rules are in `docs/reuse.md`, "Items of a list".
@@ -160,20 +162,12 @@ pub struct ItemWalker {
     nest: GroupNest,
     table_bank: LutRam,
     table_addr: LutRam,
-    flush: Ram,
-    wide: LutRam,
+    list: FlushList,
     wide_q: BitReg,
-    flushed_wide: BitReg,
-    prefetches: Bit<Local>,
-    wide_entry_now: Sig<Local>,
-    flush_entry: Sig<Local>,
-    flushed_mask: Sig<Local>,
     state: Reg<WalkerState>,
     gap: Reg,
     begun: BitReg,
     overwritten: BitReg,
-    flush_count: Reg,
-    flush_index: Reg,
     high: BitReg,
     valid: BitReg,
     empty: BitReg,
@@ -193,10 +187,7 @@ pub struct ItemWalker {
     left: Reg,
     round_last: BitReg,
     nonzero_q: BitReg,
-    flushed: Reg,
-    flush_ends: BitReg,
     group_last: Reg,
-    kept: BitReg,
     wgrad_q: BitReg,
     zeroes: BitReg,
     walks_all: BitReg,
@@ -238,17 +229,12 @@ pub struct ItemWalker {
     group_ends: Bit<Local>,
     takes: Bit<Local>,
     bank_sum: Sig<Local>,
-    flush_word: Sig<Local>,
     all_ones: Const,
     not_first: Const,
     banks: Param,
     bank_w: Param,
     sum_w: Param,
     last_gap: Param,
-    flush_w: Param,
-    entry_at: Param,
-    bank_at: Param,
-    addr_at: Param,
     hit_kind: Param,
     mau_kind: Param,
     mnu_kind: Param,
@@ -301,8 +287,7 @@ impl Logic for ItemWalker {
         // Its elements, lowest first. The element of this cycle, those behind it, and whether there are none, stand in registers.
         self.of_left.word.next = self.left.val();
         self.of_token.word.next = self.item_mask.val();
-        self.flushed_mask.next = unsigned_cast(self.flushed.val());
-        self.of_flush.word.next = self.flushed_mask.val();
+        self.of_flush.word.next = self.list.mask.val();
 
         // Where the item, its list and its group end.
         self.waits.next = (self.state.val() == WalkerState::Items) && !self.valid.val();
@@ -311,12 +296,12 @@ impl Logic for ItemWalker {
         self.work.next = self.valid.val() && self.go.val();
         self.again.next = self.flushing.val() && !self.high.val() && self.wide_q.val();
         // What is known before `round_last` is: what the item's end would mean.
-        self.may_flush.next = self.wgrad_q.val() && (self.keeps.val() || self.kept.val());
+        self.may_flush.next = self.wgrad_q.val() && (self.keeps.val() || self.list.any.val());
         self.ends_group.next = self.last.val() && !self.may_flush.val();
         self.ends_in_items.next = !(self.last.val() && self.may_flush.val());
         if self.flushing.val() {
-            self.ends_group.next = self.flush_ends.val();
-            self.ends_in_items.next = self.flush_ends.val();
+            self.ends_group.next = self.list.ended.val();
+            self.ends_in_items.next = self.list.ended.val();
         }
         self.leaves.next = self.work.val() && !self.again.val();
         self.item_ends.next = self.leaves.val() && self.round_last.val();
@@ -325,7 +310,7 @@ impl Logic for ItemWalker {
         self.group_ends.next = self.item_ends.val() && self.ends_group.val();
         self.flush_loads.next = ((self.state.val() == WalkerState::Gap)
             && (self.gap.val() == self.last_gap.val()))
-            || (self.item_ends.val() && self.flushing.val() && !self.flush_ends.val());
+            || (self.item_ends.val() && self.flushing.val() && !self.list.ended.val());
         self.takes.next = self.token.val()
             && (self.waits.val() || (self.item_ends.val() && self.ends_in_items.val()));
         self.consume.next = self.takes.val();
@@ -432,12 +417,11 @@ impl Logic for ItemWalker {
             self.state.next = WalkerState::Flush;
             self.macs.next = true;
             self.sums.next = false;
-            self.flush_index.next = self.flush_index.val() + 1;
-            self.flush_ends.next = self.flush_index.val() + 1 == self.flush_count.val();
-            self.entry_q.next = self.flush_entry.val();
-            self.bank_q.next = unsigned_cast(self.flushed.val() >> self.bank_at.val());
-            self.addr_q.next = unsigned_cast(self.flushed.val() >> self.addr_at.val());
-            self.mask.next = self.flushed_mask.val();
+            self.wide_q.next = self.list.wide.val();
+            self.entry_q.next = self.list.entry.val();
+            self.bank_q.next = self.list.bank.val();
+            self.addr_q.next = self.list.addr.val();
+            self.mask.next = self.list.mask.val();
             self.mask_number.next = self.of_flush.number.val();
             self.mask_rest.next = self.of_flush.rest.val();
             self.mask_single.next = self.of_flush.single.val();
@@ -445,69 +429,30 @@ impl Logic for ItemWalker {
             self.number.next = self.of_flush.number.val();
             self.left.next = self.of_flush.rest.val();
             self.round_last.next = self.of_flush.single.val();
-            self.nonzero_q.next = self.flushed_mask.val().any();
+            self.nonzero_q.next = self.list.mask.val().any();
             if self.flushes_whole.val() {
                 self.number.next = 0.into();
                 self.left.next = self.rest_now.val();
                 self.round_last.next = self.single_now.val();
-                self.nonzero_q.next = self.flushed_mask.val().get_bit(0);
+                self.nonzero_q.next = self.list.mask.val().get_bit(0);
             }
         }
 
-        // Entries of the group in a weight gradient. The next one to flush stands in a register, the one behind it is being read.
-        self.flush_word.next = (bit_cast_w(self.entry_q.val(), self.flush_w.val())
-            << self.entry_at.val())
-            | (bit_cast_w(self.bank_q.val(), self.flush_w.val()) << self.bank_at.val())
-            | (bit_cast_w(self.addr_q.val(), self.flush_w.val()) << self.addr_at.val())
-            | bit_cast_w(self.mask.val(), self.flush_w.val());
-        self.flush.write_enable.next = self.work.val() && self.sums.val() && self.keeps.val();
-        self.flush.write_address.next = unsigned_cast(self.flush_count.val());
-        self.flush.write_data.next = self.flush_word.val();
-        self.flush.read_enable.next = true;
-        self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 1);
-        if self.flush_loads.val() {
-            self.flush.read_address.next = unsigned_cast(self.flush_index.val() + 2);
-        }
-        if (self.state.val() == WalkerState::Gap) && (self.gap.val() == 0) {
-            self.flush.read_address.next = 0.into();
-        }
-        self.prefetches.next = self.flush_loads.val()
-            || ((self.state.val() == WalkerState::Gap) && (self.gap.val() == 1));
-        if self.prefetches.val() {
-            self.flushed.next = self.flush.read_data.val();
-        }
-        if self.work.val() && self.sums.val() && self.keeps.val() {
-            self.flush_count.next = self.flush_count.val() + 1;
-            self.kept.next = true;
-        }
-        self.wide.write_enable.next = self.wide_write.val();
-        self.wide.write_address.next = self.wide_entry.val();
-        self.wide.write_data.next = unsigned_cast(self.wide_value.val());
-        // Whether the entry to be flushed is wide stands in a register, looked up beside the memory in another one; the last entry may
-        // be written just now.
-        self.flush_entry.next = unsigned_cast(self.flushed.val() >> self.entry_at.val());
-        self.wide_entry_now.next = self.flush_entry.val();
-        if self.prefetches.val() {
-            self.wide_entry_now.next =
-                unsigned_cast(self.flush.read_data.val() >> self.entry_at.val());
-        }
-        self.wide.read_address.next = self.wide_entry_now.val();
-        self.flushed_wide.next = self.wide.read_data.val().any();
-        if self.wide_write.val() && (self.wide_entry.val() == self.wide_entry_now.val()) {
-            self.flushed_wide.next = self.wide_value.val();
-        }
-        if self.flush_loads.val() {
-            self.wide_q.next = self.flushed_wide.val();
-            if self.wide_write.val() && (self.wide_entry.val() == self.flush_entry.val()) {
-                self.wide_q.next = self.wide_value.val();
-            }
-        }
+        // Entries of the group in a weight gradient.
+        self.list.clear.next = self.group_ends.val() || self.clear.val();
+        self.list.push.next = self.work.val() && self.sums.val() && self.keeps.val();
+        self.list.push_entry.next = self.entry_q.val();
+        self.list.push_bank.next = self.bank_q.val();
+        self.list.push_addr.next = self.addr_q.val();
+        self.list.push_mask.next = self.mask.val();
+        self.list.begins.next = (self.state.val() == WalkerState::Gap) && (self.gap.val() == 0);
+        self.list.load.next = self.flush_loads.val();
+        self.list.wide_write.next = self.wide_write.val();
+        self.list.wide_entry.next = self.wide_entry.val();
+        self.list.wide_value.next = self.wide_value.val();
 
         if self.group_ends.val() || self.clear.val() {
             self.state.next = WalkerState::Items;
-            self.flush_count.next = 0.into();
-            self.kept.next = false;
-            self.flush_index.next = 0.into();
             self.high.next = false;
         }
 

@@ -20,6 +20,7 @@
 //! | [`list_reader`] | reads Hitmap lists ahead of their use |
 //! | [`item_queue`] | two items between list and walker |
 //! | [`item_walker`] | what is issued for a list's items |
+//! | [`flush_list`] | entries that a weight gradient flushes |
 //! | [`lowest_bit`] | which element of a vector comes next |
 //! | [`patch_agu`] | feature addresses and padding |
 //! | [`feature_ring`] | account of the feature slots of a set |
@@ -59,6 +60,7 @@ pub mod drain;
 pub mod element_pipe;
 pub mod feature_buffer;
 pub mod feature_ring;
+pub mod flush_list;
 pub mod group_nest;
 pub mod hitmap;
 pub mod host;

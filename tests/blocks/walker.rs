@@ -231,10 +231,13 @@ fn item_walker_issues_every_list() {
         w.element_write.next = false;
         // Constants of the job reach the registers that compare with them.
         (w.clear.next, r.clear.next) = (true, true);
-        (w.clock(), r.clock());
+        w.clock();
+        r.clock();
         (w.clear.next, r.clear.next) = (false, false);
-        (w.clock(), r.clock());
-        (w.clock(), r.clock());
+        w.clock();
+        r.clock();
+        w.clock();
+        r.clock();
 
         let (mut fill, mut cycle) = (0, 0u64);
         for _tile in 0..4 {

@@ -2,6 +2,7 @@
 
 use super::kinds::GAP;
 use super::{CLEAR, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
+use crate::blocks::flush_list::FlushList;
 use crate::blocks::group_nest::GroupNest;
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::lowest_bit::LowestBit;
@@ -13,18 +14,11 @@ impl ItemWalker {
     /// The walker of this configuration.
     pub fn new(config: &Config) -> Self {
         let entry_w = config.mcache.entry_w();
-        let entries = config.mcache.entries();
         let entry = || Sig::unsigned(entry_w);
-        let entry_local = || Sig::unsigned(entry_w);
         let group_k = || Sig::unsigned(GROUP_K_W);
-        let count = || Reg::unsigned(count_width(entries));
         let mask = || Sig::unsigned(config.k_max);
         let pipe = |w: usize| Reg::unsigned(w).without_reset();
         let flag = || BitReg::new().without_reset();
-        let addr_at = config.k_max;
-        let bank_at = addr_at + config.feature_w();
-        let entry_at = bank_at + config.bank_w();
-        let flush_w = config.flush_w();
         let gap = GAP + config.flush_cycles();
         ItemWalker {
             clear: Bit::new(),
@@ -95,20 +89,12 @@ impl ItemWalker {
             nest: GroupNest::new(),
             table_bank: LutRam::unsigned(config.bank_w(), 1 << config.k_w()),
             table_addr: LutRam::unsigned(config.feature_w(), 1 << config.k_w()),
-            flush: Ram::unsigned(flush_w, entries).ignoring_collisions(),
-            wide: LutRam::unsigned(1, entries),
+            list: FlushList::new(config),
             wide_q: flag(),
-            flushed_wide: flag(),
-            prefetches: Bit::new(),
-            wide_entry_now: entry_local(),
-            flush_entry: entry_local(),
-            flushed_mask: Sig::unsigned(config.k_max),
             state: Reg::new(),
             gap: Reg::unsigned(count_width(gap)),
             begun: BitReg::new(),
             overwritten: BitReg::new(),
-            flush_count: count(),
-            flush_index: count(),
             high: BitReg::new(),
             valid: BitReg::new(),
             empty: flag(),
@@ -128,10 +114,7 @@ impl ItemWalker {
             left: pipe(config.k_max),
             round_last: flag(),
             nonzero_q: flag(),
-            flushed: pipe(flush_w),
-            flush_ends: flag(),
             group_last: pipe(GROUP_K_W),
-            kept: BitReg::new(),
             wgrad_q: BitReg::new(),
             zeroes: BitReg::new(),
             walks_all: BitReg::new(),
@@ -173,17 +156,12 @@ impl ItemWalker {
             group_ends: Bit::new(),
             takes: Bit::new(),
             bank_sum: Sig::unsigned(config.bank_w() + 1),
-            flush_word: Sig::unsigned(flush_w),
             all_ones: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 1)),
             not_first: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 2)),
             banks: Param::new(config.l),
             bank_w: Param::new(config.bank_w()),
             sum_w: Param::new(config.bank_w() + 1),
             last_gap: Param::new(gap - 1),
-            flush_w: Param::new(flush_w),
-            entry_at: Param::new(entry_at),
-            bank_at: Param::new(bank_at),
-            addr_at: Param::new(addr_at),
             hit_kind: Param::new(HIT),
             mau_kind: Param::new(MAU),
             mnu_kind: Param::new(MNU),
