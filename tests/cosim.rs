@@ -286,10 +286,10 @@ fn narrow_operands_and_accumulators_agree() {
     agrees("narrow", &narrow, "300");
 }
 
-/// A decision a cycle later, as the cycle model says; insertions forwarded to the next vector.
+/// A decision a cycle later, or two, as the cycle model says; insertions forwarded to the next vector.
 #[test]
 fn tags_read_in_a_cycle_of_their_own_agree() {
-    for kind in ["block_ram", "lut_ram_registered"] {
+    for kind in ["block_ram", "lut_ram_registered", "lut_ram_compared"] {
         let key = format!("tags = \"{kind}\"");
         let tags = ("# tags = \"block_ram\"", key.as_str());
         agrees(&format!("tiny_{kind}"), &[tags], "100");

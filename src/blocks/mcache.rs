@@ -24,9 +24,11 @@ use crate::reuse::State;
 /// With tags in block RAM ([`Tags::BlockRam`]), or in LUT RAM with a register behind it ([`Tags::LutRamRegistered`]), all
 /// but the index comes a cycle later, because reading takes a cycle. A
 /// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
-/// itself, which is still in the output register.
+/// itself, which is still in the output register. With [`Tags::LutRamCompared`] the comparison has a cycle of its own as well, and
+/// so two tags are compared that way.
 ///
-/// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6; an insertion is seen by
+/// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6, with tags that are
+/// compared in one too in z+7; an insertion is seen by
 /// the vector of the next cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers
 /// of two; `mcache.tags`; `sig_w` at least log2(sets), at most 128. An entry is numbered set·ways + way.
 ///
@@ -49,7 +51,7 @@ pub struct Mcache {
     pub signature: Sig<In>,
     /// All sets were emptied since reset: vectors may come.
     pub ready: Bit<Out>,
-    /// A decision (z+5 or z+6).
+    /// A decision (z+5, z+6 or z+7).
     pub decided: Bit<Out>,
     /// The vector's state: 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
     pub state: Sig<Out>,
@@ -75,6 +77,14 @@ pub struct Mcache {
     // … and whether it equals the one before.
     same_set: Vec<BitReg>,
     same_tag: Vec<BitReg>,
+    // … and the one before that, as long as the look-up takes two cycles.
+    far_set: Vec<BitReg>,
+    far_tag: Vec<BitReg>,
+    entry_before: Vec<Reg>,
+    soon_index: Sig<Local>,
+    soon_signature: Sig<Local>,
+    compared: Sig<Local>,
+    unread: Sig<Local>,
     // The vector that is decided now.
     valid_now: Bit<Local>,
     last_now: Bit<Local>,
@@ -104,6 +114,8 @@ pub struct Mcache {
     registered_ways: Param,
     block_ways: Param,
     delay: Param,
+    delays: Param,
+    fars: Param,
     slices: Param,
     set_bits: Param,
     way_bits: Param,
@@ -127,13 +139,18 @@ impl Mcache {
         };
         let (lut_ways, registered_ways, block_ways) = match config.mcache.tags {
             Tags::LutRam => (ways, 0, 0),
-            Tags::LutRamRegistered => (ways, ways, 0),
+            Tags::LutRamRegistered | Tags::LutRamCompared => (ways, ways, 0),
             Tags::BlockRam => (0, 0, ways),
         };
         let delay = config.mcache.tag_cycles();
         let (index_w, fill_w) = (index_width(sets), config.mcache.fill_w());
         let code = |state: State| Param::new(state.code().into());
         let flags = || (0..delay).map(|_| BitReg::new()).collect();
+        // What is known of a vector and the one `distance` before it; both flags of the second kind are on their way for a cycle more.
+        let near = |distance: usize| {
+            let count = if delay >= distance { distance } else { 0 };
+            (0..count).map(|_| BitReg::new()).collect()
+        };
         let later = |width| {
             (0..delay)
                 .map(|_| Reg::unsigned(width).without_reset())
@@ -175,8 +192,17 @@ impl Mcache {
             signature_q: later(config.sig_w),
             index_q: later(index_w),
             inserted_q: flags(),
-            same_set: flags(),
-            same_tag: flags(),
+            same_set: near(1),
+            same_tag: near(1),
+            far_set: near(2),
+            far_tag: near(2),
+            entry_before: (0..usize::from(delay > 1))
+                .map(|_| Reg::unsigned(config.mcache.entry_w()).without_reset())
+                .collect(),
+            soon_index: Sig::unsigned(index_w),
+            soon_signature: Sig::unsigned(config.sig_w),
+            compared: Sig::unsigned(config.sig_w),
+            unread: Sig::unsigned(ways),
             valid_now: Bit::new(),
             last_now: Bit::new(),
             zero_now: Bit::new(),
@@ -203,6 +229,8 @@ impl Mcache {
             registered_ways: Param::new(registered_ways),
             block_ways: Param::new(block_ways),
             delay: Param::new(delay),
+            delays: Param::new(delay.min(1)),
+            fars: Param::new(usize::from(delay > 1)),
             slices: Param::new(slices),
             set_bits: Param::new(set_bits),
             way_bits: Param::new(ways.ilog2() as usize),
@@ -233,23 +261,36 @@ impl Logic for Mcache {
                 self.index.val() ^ unsigned_cast(self.signature.val() >> (i * self.set_bits.val()));
         }
 
-        // The vector that is decided: this one, or the one before if its tags are read in a cycle of their own.
+        // The vector that is decided: this one, or one of those before if its tags are read, and compared, in cycles of their own.
         self.valid_now.next = self.valid.val();
         self.last_now.next = self.last.val();
         self.zero_now.next = self.zero.val();
         self.signature_now.next = self.signature.val();
         self.index_now.next = self.index.val();
-        for d in 0..self.delay.val() {
+        self.soon_signature.next = self.signature.val();
+        self.soon_index.next = self.index.val();
+        for d in 0..self.delays.val() {
             self.valid_q[d].next = self.valid.val() && !self.clear.val();
             self.last_q[d].next = self.last.val();
             self.zero_q[d].next = self.zero.val();
             self.signature_q[d].next = self.signature.val();
             self.index_q[d].next = self.index.val();
-            self.valid_now.next = self.valid_q[d].val();
-            self.last_now.next = self.last_q[d].val();
-            self.zero_now.next = self.zero_q[d].val();
-            self.signature_now.next = self.signature_q[d].val();
-            self.index_now.next = self.index_q[d].val();
+            self.valid_now.next = self.valid_q[self.delay.val() - 1].val();
+            self.last_now.next = self.last_q[self.delay.val() - 1].val();
+            self.zero_now.next = self.zero_q[self.delay.val() - 1].val();
+            self.signature_now.next = self.signature_q[self.delay.val() - 1].val();
+            self.index_now.next = self.index_q[self.delay.val() - 1].val();
+        }
+        self.compared.next = self.signature_now.val();
+        for i in 1..self.delay.val() {
+            self.valid_q[i].next = self.valid_q[i - 1].val() && !self.clear.val();
+            self.last_q[i].next = self.last_q[i - 1].val();
+            self.zero_q[i].next = self.zero_q[i - 1].val();
+            self.signature_q[i].next = self.signature_q[i - 1].val();
+            self.index_q[i].next = self.index_q[i - 1].val();
+            self.soon_signature.next = self.signature_q[i - 1].val();
+            self.soon_index.next = self.index_q[i - 1].val();
+            self.compared.next = self.signature_q[i - 1].val();
         }
 
         // Ways of its set that hold a tag. None is inserted in the cycle that ends an epoch.
@@ -267,8 +308,8 @@ impl Logic for Mcache {
         self.full.next = self.held.val().get_bit(self.ways.val() - 1);
 
         // Search.
-        self.comparator.signature.next = self.signature_now.val();
-        self.comparator.held.next = self.held.val();
+        self.comparator.signature.next = self.compared.val();
+        self.unread.next = self.held.val();
         for w in 0..self.lut_ways.val() {
             self.lut_tags[w].read_address.next = self.index_now.val();
             self.comparator.tag[w].next = self.lut_tags[w].read_data.val();
@@ -287,18 +328,34 @@ impl Logic for Mcache {
         self.found_entry.next = (bit_cast_w(self.index_now.val(), self.entry_w.val())
             << self.way_bits.val())
             | bit_cast_w(self.comparator.hit_way.val(), self.entry_w.val());
-        for d in 0..self.delay.val() {
-            // The tag inserted a cycle ago was not read: it is the last of its set, and stands in the output register.
-            self.same_set[d].next = self.index.val() == self.index_now.val();
-            self.same_tag[d].next = self.signature.val() == self.signature_now.val();
+        // A tag inserted a cycle ago, or with two cycles for a look-up one or two ago, was not read: it is among the last of its set,
+        // and its entry stands in a register.
+        for d in 0..self.fars.val() {
+            self.far_set[d].next = self.index.val() == self.index_now.val();
+            self.far_tag[d].next = self.signature.val() == self.signature_now.val();
+            self.far_set[d + 1].next = self.far_set[d].val();
+            self.far_tag[d + 1].next = self.far_tag[d].val();
+            self.entry_before[d].next = self.entry_out.val();
+            if self.inserted_q[d + 1].val() && self.far_set[d + 1].val() {
+                self.unread.next = self.unread.val() >> 1;
+            }
+            if self.inserted_q[d + 1].val() && self.far_tag[d + 1].val() {
+                self.found.next = true;
+                self.found_entry.next = self.entry_before[d].val();
+            }
+        }
+        for d in 0..self.delays.val() {
+            self.same_set[d].next = self.soon_index.val() == self.index_now.val();
+            self.same_tag[d].next = self.soon_signature.val() == self.signature_now.val();
             if self.inserted_q[d].val() && self.same_set[d].val() {
-                self.comparator.held.next = self.held.val() >> 1;
+                self.unread.next = self.unread.val() >> 1;
             }
             if self.inserted_q[d].val() && self.same_tag[d].val() {
                 self.found.next = true;
                 self.found_entry.next = self.entry_out.val();
             }
         }
+        self.comparator.held.next = self.unread.val();
 
         // Insertion.
         self.insert.next = self.valid_now.val()
@@ -324,8 +381,12 @@ impl Logic for Mcache {
             self.block_tags[w].write_address.next = self.index_now.val();
             self.block_tags[w].write_data.next = self.signature_now.val();
         }
-        for d in 0..self.delay.val() {
+        for d in 0..self.delays.val() {
             self.inserted_q[d].next = self.insert.val();
+        }
+        // The cache is emptied behind a group's last vector.
+        for i in 1..self.delay.val() {
+            self.inserted_q[i].next = self.inserted_q[i - 1].val() && !self.ended.val();
         }
 
         // Epochs: one ends after the last vector of a group, and with it the set of its number is emptied.

@@ -1,6 +1,6 @@
 //! One signature against all ways of an MCACHE set at once.
 
-use crate::config::{Config, index_width};
+use crate::config::{Config, Tags, index_width};
 use crate::hdl::prelude::*;
 
 /// Bits compared by one look-up table: three of the signature with three of the tag.
@@ -18,7 +18,8 @@ const GROUP: usize = 3;
 ///
 /// A carry chain is the widest "and" of an FPGA, and keeps synthesis from breaking the comparisons of three bits apart.
 ///
-/// **Latency** 0. **Back-pressure** none. **Parameters** `ways` 1…1024, a power of two; `sig_w` 1…128.
+/// **Latency** 0; with [`Tags::LutRamCompared`] a register stands behind the comparisons, and `held`, `hit` and `hit_way` are those
+/// of the cycle after. **Back-pressure** none. **Parameters** `ways` 1…1024, a power of two; `sig_w` 1…128.
 /// At most one way that holds a tag may hold the signature: the MCACHE inserts only what it does not find.
 ///
 /// The test `signature_comparator_searches_all_ways` compares it with a search; the gate test `signature_comparator` its
@@ -37,8 +38,11 @@ pub struct SignatureComparator {
     pub hit_way: Sig<Out>,
     difference: Vec<Sig<Local>>,
     equal: Vec<Sig<Local>>,
+    matches: Vec<Bit<Local>>,
+    match_q: Vec<BitReg>,
     ways: Param,
     groups: Param,
+    registered: Param,
     about: About,
 }
 
@@ -46,6 +50,7 @@ impl SignatureComparator {
     /// The comparator for a configuration's ways and signatures.
     pub fn new(config: &Config) -> Self {
         let ways = config.mcache.ways;
+        let registered = usize::from(config.mcache.tags == Tags::LutRamCompared);
         let groups = config.sig_w.div_ceil(GROUP);
         SignatureComparator {
             signature: Sig::unsigned(config.sig_w),
@@ -55,8 +60,13 @@ impl SignatureComparator {
             hit_way: Sig::unsigned(index_width(ways)),
             difference: (0..ways).map(|_| Sig::unsigned(GROUP * groups)).collect(),
             equal: (0..ways).map(|_| Sig::unsigned(groups + 1)).collect(),
+            matches: (0..ways).map(|_| Bit::new()).collect(),
+            match_q: (0..ways * registered)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
             ways: Param::new(ways),
             groups: Param::new(groups),
+            registered: Param::new(registered),
             about: About::new(
                 "signature_comparator",
                 "Compares a signature with the tags of all ways at once.",
@@ -79,7 +89,12 @@ impl Logic for SignatureComparator {
                     .replace_bit(g, !self.difference[w].val().get_bits::<3>(3 * g).any());
             }
             self.equal[w].next = self.equal[w].val() + 1;
-            if self.equal[w].val().get_bit(self.groups.val()) && self.held.val().get_bit(w) {
+            self.matches[w].next = self.equal[w].val().get_bit(self.groups.val());
+            for _r in 0..self.registered.val() {
+                self.match_q[w].next = self.equal[w].val().get_bit(self.groups.val());
+                self.matches[w].next = self.match_q[w].val();
+            }
+            if self.matches[w].val() && self.held.val().get_bit(w) {
                 self.hit.next = true;
                 self.hit_way.next = w.into();
             }

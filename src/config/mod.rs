@@ -123,7 +123,7 @@ pub struct Mcache {
     pub sets: usize,
     /// Ways, all compared in parallel.
     pub ways: usize,
-    /// Memory of the tags: `"lut_ram"` (default), `"lut_ram_registered"` or `"block_ram"`.
+    /// Memory of the tags: `"lut_ram"` (default), `"lut_ram_registered"`, `"lut_ram_compared"` or `"block_ram"`.
     #[serde(default, skip_serializing_if = "Tags::is_default")]
     pub tags: Tags,
 }
@@ -138,6 +138,8 @@ pub enum Tags {
     /// LUT RAM with a register behind it: reading and comparing in a cycle each, a flip-flop for each bit of a set; a
     /// decision comes a cycle later.
     LutRamRegistered,
+    /// The same, and a register behind the comparison; a decision comes two cycles later.
+    LutRamCompared,
     /// Block RAM: no look-up tables for them; a decision comes a cycle later.
     BlockRam,
 }

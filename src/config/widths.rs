@@ -28,11 +28,13 @@ impl Mcache {
         count_width(self.ways)
     }
 
-    /// Cycles that a decision takes longer because of where the tags are: 1 if they are read in a cycle of their own.
+    /// Cycles that a decision takes longer because of where the tags are: 1 if they are read in a cycle of their own,
+    /// 2 if they are also compared in one.
     pub fn tag_cycles(&self) -> usize {
         match self.tags {
             Tags::LutRam => 0,
             Tags::LutRamRegistered | Tags::BlockRam => 1,
+            Tags::LutRamCompared => 2,
         }
     }
 }

@@ -123,6 +123,11 @@ fn mcache_registered() {
 }
 
 #[test]
+fn mcache_compared() {
+    mcache_gate("mcache_compared_gate", Tags::LutRamCompared);
+}
+
+#[test]
 fn mcache_in_block_ram() {
     mcache_gate("mcache_block_ram_gate", Tags::BlockRam);
 }

@@ -75,8 +75,12 @@ impl Job {
             l: [1, 2, 3, 3][rng.random_range(0..4)],
             ..tiny()
         };
-        config.mcache.tags =
-            [Tags::LutRam, Tags::LutRamRegistered, Tags::BlockRam][rng.random_range(0..3)];
+        config.mcache.tags = [
+            Tags::LutRam,
+            Tags::LutRamRegistered,
+            Tags::LutRamCompared,
+            Tags::BlockRam,
+        ][rng.random_range(0..4)];
         let (kr, kw, cg): (usize, usize, usize) = [
             (1, 1, 1),
             (3, 3, 1),

@@ -43,6 +43,8 @@ struct Met {
     states: [usize; 4],
     /// A HIT in the cycle after its MAU.
     next_cycle: usize,
+    /// … and for the vector behind it.
+    next_but_one: usize,
     /// MNU, the set being full.
     full: usize,
     /// A zero vector whose signature is there.
@@ -92,7 +94,7 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
     let length = [1, 10, 30, 200][rng.random_range(0..4)];
     let mut on_their_way: VecDeque<Option<Decision>> =
         (0..1 + config.mcache.tag_cycles()).map(|_| None).collect();
-    let (mut ended, mut before) = (true, None);
+    let (mut ended, mut before) = (true, [None; 2]);
     for cycle in 0..600 {
         // No vector in the cycle after a group's last one, and after a clear.
         let valid = !std::mem::take(&mut ended) && rng.random_ratio(5, 6);
@@ -137,11 +139,13 @@ fn run(config: &Config, seed: u64, met: &mut Met) {
         if let Some((state, entry, _)) = due {
             met.states[usize::from(state.code())] += 1;
             met.next_cycle +=
-                usize::from(state == State::Hit && before == Some((State::Mau, entry)));
+                usize::from(state == State::Hit && before[0] == Some((State::Mau, entry)));
+            met.next_but_one +=
+                usize::from(state == State::Hit && before[1] == Some((State::Mau, entry)));
             met.full += usize::from(state == State::Mnu && looks_up);
             met.no_lookup += usize::from(state == State::Mnu && !looks_up);
         }
-        before = due.map(|(state, entry, _)| (state, entry));
+        before = [due.map(|(state, entry, _)| (state, entry)), before[0]];
         on_their_way.push_back(due);
         sim.clock();
     }
@@ -158,7 +162,13 @@ fn mcache_decides_as_a_search_through_the_group() {
         (64, 16, 96),
     ];
     let all = |(sets, ways, sig_w)| {
-        [Tags::LutRam, Tags::LutRamRegistered, Tags::BlockRam].map(|tags| Config {
+        let kinds = [
+            Tags::LutRam,
+            Tags::LutRamRegistered,
+            Tags::LutRamCompared,
+            Tags::BlockRam,
+        ];
+        kinds.map(|tags| Config {
             mcache: config::Mcache { sets, ways, tags },
             sig_w,
             ..tiny()
@@ -172,6 +182,7 @@ fn mcache_decides_as_a_search_through_the_group() {
         let Met {
             states,
             next_cycle,
+            next_but_one,
             full,
             zero_known,
             cleared,
@@ -179,7 +190,14 @@ fn mcache_decides_as_a_search_through_the_group() {
         } = met;
         let counts = [
             &states[..],
-            &[next_cycle, full, zero_known, cleared, no_lookup],
+            &[
+                next_cycle,
+                next_but_one,
+                full,
+                zero_known,
+                cleared,
+                no_lookup,
+            ],
         ]
         .concat();
         let cache = &config.mcache;
