@@ -85,9 +85,16 @@ pub struct PatchAgu {
     col_now: Reg,
     restart: Bit<Local>,
     addr_base: Vec<Sig<Local>>,
-    addr_inc: Vec<Sig<Local>>,
+    addr_inc: Vec<Reg>,
+    wrap_inc: Vec<Reg>,
+    chunk_row: Reg,
+    img_addr: Reg,
+    kc_step: Reg,
+    kr_row: Reg,
+    x_step: Reg,
+    y_row: Reg,
     bank_base: Vec<Sig<Local>>,
-    bank_inc: Vec<Sig<Local>>,
+    bank_inc: Vec<Reg>,
     bank_sum: Vec<Sig<Local>>,
     to_bank: Vec<Sig<Local>>,
     to_addr: Vec<Sig<Local>>,
@@ -103,6 +110,10 @@ pub struct PatchAgu {
 impl PatchAgu {
     /// The block for a configuration's feature banks.
     pub fn new(config: &Config) -> Self {
+        let constants = |width: usize| {
+            let constant = |_| Reg::unsigned(width).without_reset();
+            (0..BANK_LEVELS).map(constant).collect()
+        };
         let wires = |width: usize| (0..BANK_LEVELS).map(|_| Sig::unsigned(width)).collect();
         let (count, addr, bank) = (COUNT_W, ADDR_W, config.bank_w());
         PatchAgu {
@@ -143,9 +154,16 @@ impl PatchAgu {
             col_now: Reg::unsigned(addr),
             restart: Bit::new(),
             addr_base: wires(addr),
-            addr_inc: wires(addr),
+            addr_inc: constants(addr),
+            wrap_inc: constants(addr),
+            chunk_row: Reg::unsigned(addr).without_reset(),
+            img_addr: Reg::unsigned(addr).without_reset(),
+            kc_step: Reg::unsigned(addr).without_reset(),
+            kr_row: Reg::unsigned(addr).without_reset(),
+            x_step: Reg::unsigned(addr).without_reset(),
+            y_row: Reg::unsigned(addr).without_reset(),
             bank_base: wires(bank),
-            bank_inc: wires(bank),
+            bank_inc: constants(bank),
             bank_sum: wires(bank + 1),
             to_bank: wires(bank),
             to_addr: wires(addr),
@@ -173,21 +191,32 @@ impl Logic for PatchAgu {
             (self.row_now.val() < self.in_rows.val()) && (self.col_now.val() < self.in_cols.val());
 
         self.restart.next = self.load.val() || self.step_cgroup.val();
+        // What the levels add is a constant of the job, in registers of this block: the job's own are far away.
+        self.chunk_row.next = self.steps.chunk_row.val();
+        self.img_addr.next = self.steps.img_addr.val();
+        self.kc_step.next = self.steps.kc_step.val();
+        self.kr_row.next = self.steps.kr_row.val();
+        self.x_step.next = self.steps.x_step.val();
+        self.y_row.next = self.steps.y_row.val();
         // Where each level would go is formed at once; the steps choose. Levels that may leave the bank: chunk, y, c, kr.
         self.addr_base[0].next = self.addr_chunk.val();
         self.addr_inc[0].next = self.steps.chunk_addr.val();
+        self.wrap_inc[0].next = self.steps.chunk_addr.val() + self.steps.wrap_addr.val();
         self.bank_base[0].next = self.bank_chunk.val();
         self.bank_inc[0].next = self.steps.chunk_bank.val();
         self.addr_base[1].next = self.addr_y.val();
         self.addr_inc[1].next = self.steps.y_addr.val();
+        self.wrap_inc[1].next = self.steps.y_addr.val() + self.steps.wrap_addr.val();
         self.bank_base[1].next = self.bank_y.val();
         self.bank_inc[1].next = self.steps.y_bank.val();
         self.addr_base[2].next = self.addr_c.val();
         self.addr_inc[2].next = self.steps.c_addr.val();
+        self.wrap_inc[2].next = self.steps.c_addr.val() + self.steps.wrap_addr.val();
         self.bank_base[2].next = self.bank_c.val();
         self.bank_inc[2].next = self.steps.c_bank.val();
         self.addr_base[3].next = self.addr_kr.val();
         self.addr_inc[3].next = self.steps.kr_addr.val();
+        self.wrap_inc[3].next = self.steps.kr_addr.val() + self.steps.wrap_addr.val();
         self.bank_base[3].next = self.bank_now.val();
         self.bank_inc[3].next = self.steps.kr_bank.val();
         for i in 0..self.levels.val() {
@@ -197,15 +226,14 @@ impl Logic for PatchAgu {
             self.to_addr[i].next = self.addr_base[i].val() + self.addr_inc[i].val();
             if self.bank_sum[i].val() >= self.banks.val() {
                 self.to_bank[i].next = unsigned_cast(self.bank_sum[i].val() - self.banks.val());
-                self.to_addr[i].next =
-                    self.addr_base[i].val() + (self.addr_inc[i].val() + self.steps.wrap_addr.val());
+                self.to_addr[i].next = self.addr_base[i].val() + self.wrap_inc[i].val();
             }
         }
 
-        self.next_addr.next = self.addr_now.val() + self.steps.kc_step.val();
+        self.next_addr.next = self.addr_now.val() + self.kc_step.val();
         self.next_bank.next = self.bank_now.val();
         self.next_row.next = self.row_now.val();
-        self.next_col.next = self.col_now.val() + self.steps.kc_step.val();
+        self.next_col.next = self.col_now.val() + self.kc_step.val();
         if self.restart.val() {
             self.next_addr.next = self.start_addr.val();
             self.next_bank.next = self.start_bank.val();
@@ -214,23 +242,23 @@ impl Logic for PatchAgu {
         } else if self.step_chunk.val() {
             self.next_addr.next = self.to_addr[0].val();
             self.next_bank.next = self.to_bank[0].val();
-            self.next_row.next = self.row_chunk.val() + self.steps.chunk_row.val();
+            self.next_row.next = self.row_chunk.val() + self.chunk_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_img.val() {
-            self.next_addr.next = self.addr_img.val() + self.steps.img_addr.val();
+            self.next_addr.next = self.addr_img.val() + self.img_addr.val();
             self.next_bank.next = self.bank_chunk.val();
             self.next_row.next = self.row_chunk.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_y.val() {
             self.next_addr.next = self.to_addr[1].val();
             self.next_bank.next = self.to_bank[1].val();
-            self.next_row.next = self.row_y.val() + self.steps.y_row.val();
+            self.next_row.next = self.row_y.val() + self.y_row.val();
             self.next_col.next = self.start_col.val();
         } else if self.step_x.val() {
-            self.next_addr.next = self.addr_x.val() + self.steps.x_step.val();
+            self.next_addr.next = self.addr_x.val() + self.x_step.val();
             self.next_bank.next = self.bank_y.val();
             self.next_row.next = self.row_y.val();
-            self.next_col.next = self.col_x.val() + self.steps.x_step.val();
+            self.next_col.next = self.col_x.val() + self.x_step.val();
         } else if self.step_c.val() {
             self.next_addr.next = self.to_addr[2].val();
             self.next_bank.next = self.to_bank[2].val();
@@ -239,7 +267,7 @@ impl Logic for PatchAgu {
         } else if self.step_kr.val() {
             self.next_addr.next = self.to_addr[3].val();
             self.next_bank.next = self.to_bank[3].val();
-            self.next_row.next = self.row_now.val() + self.steps.kr_row.val();
+            self.next_row.next = self.row_now.val() + self.kr_row.val();
             self.next_col.next = self.col_x.val();
         }
 

@@ -319,6 +319,7 @@ fn patch_agu_follows_the_formula() {
         // The slot, and with it the start address, changes with the channel group.
         let mut start_addr: u16 = rng.random();
         set(&mut sim.start_addr, start_addr);
+        sim.clock();
         sim.load.next = true;
         sim.clock();
         sim.load.next = false;
