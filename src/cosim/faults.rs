@@ -29,8 +29,8 @@ pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "sign: operands multiplied unsigned",
         file: "pe.v",
-        from: "product <= x * factor_q;",
-        to: "product <= $unsigned(x) * factor_q;",
+        from: "product <= element * factor_q;",
+        to: "product <= $unsigned(element) * factor_q;",
     },
     Fault {
         name: "width: raw results cut to 32 bits",
@@ -77,20 +77,20 @@ pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "pointer: feature ring one slot too long",
         file: "feature_ring.v",
-        from: "if ((fill_slot + 16'd1) == ring_slots) begin",
-        to: "if (fill_slot == ring_slots) begin",
+        from: "if ((fill_slot + 16'd1) == slots_q) begin",
+        to: "if (fill_slot == slots_q) begin",
     },
     Fault {
         name: "timing: drain requested a cycle early",
         file: "psum_banks.v",
-        from: "ended4 <= ended3;",
-        to: "ended4 <= ended2;",
+        from: "ended_3 <= ended_2;",
+        to: "ended_3 <= ended_1;",
     },
     Fault {
         name: "protocol: output does not wait for the receiver",
         file: "output_packer.v",
-        from: "assign moves = !out_valid || m_axis_tready;",
-        to: "assign moves = 1'b1;",
+        from: "assign leaves = !out_valid || m_axis_tready;",
+        to: "assign leaves = 1'b1;",
     },
 ];
 
@@ -105,8 +105,8 @@ pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "comparator: the tag of a way not compared",
         file: "signature_comparator.v",
-        from: "(equal_1[11] && ",
-        to: "(",
+        from: "assign matches_1 = equal_1[11];",
+        to: "assign matches_1 = 1'b1;",
     },
     Fault {
         name: "MCACHE: a miss in a full set takes an entry",

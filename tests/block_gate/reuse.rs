@@ -2,6 +2,7 @@
 
 use super::{Inputs, hold, rare, registered, small, small_lanes, tiny};
 use crate::gate::Gate;
+use mercury::blocks::flush_list::FlushList;
 use mercury::blocks::group_nest::GroupNest;
 use mercury::blocks::item_queue::ItemQueue;
 use mercury::blocks::item_walker::ItemWalker;
@@ -74,6 +75,24 @@ fn item_queue() {
         .cycles(6000)
         .stimulus(|rng, _, inputs| rare(rng, inputs, &["clear"], 50))
         .check(ItemQueue::new(&registered()));
+}
+
+/// A group's entries, a pause, and then one after the other; what the PEs say of them at any time.
+#[test]
+fn flush_list() {
+    Gate::new("flush_list_gate")
+        .cycles(12_000)
+        .stimulus(|rng, cycle, inputs| {
+            let part = cycle % 40;
+            let mut bit = |name: &str, value: bool| {
+                inputs.insert(name.into(), Value::unsigned(1, u128::from(value)));
+            };
+            bit("clear", part == 39);
+            bit("push", part < 8 && rng.random());
+            bit("begins", part == 10);
+            bit("load", part > 14 && rng.random());
+        })
+        .check(FlushList::new(&tiny()));
 }
 
 #[test]
