@@ -107,8 +107,6 @@ module detect_front (
     reg  [15:0] nest_passes;
     wire nest_step_tile;
     wire nest_next_first_group;
-    wire nest_next_step_cgroup;
-    wire nest_next_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
     wire [2:0] bank_difference;
@@ -161,8 +159,6 @@ module detect_front (
         .in_first_group(det_first_group),
         .next_first_group(nest_next_first_group),
         .in_last_cgroup(last_cgroup),
-        .next_step_cgroup(nest_next_step_cgroup),
-        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
     );
@@ -323,5 +319,5 @@ module detect_front (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, tiles_next_pending, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_next_step_cgroup, nest_next_last_cgroup, nest_pass, bank_difference[2]};
+    wire unused = &{1'b0, tiles_next_pending, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_pass, bank_difference[2]};
 endmodule

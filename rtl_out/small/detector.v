@@ -101,6 +101,7 @@ module detector (
     wire [15:0] in_rows_now;
     wire [15:0] in_cols_now;
     wire [7:0] k_now;
+    reg  [7:0] k_q;
     wire [7:0] steps_now;
     wire first_group_now;
     wire last_group_now;
@@ -187,7 +188,7 @@ module detector (
         .load_step(step_now[3:0]),
         .load_data(load_data),
         .next_step(next_step),
-        .k(k_now),
+        .k(k_q),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
         .base_row(walk_row),
@@ -215,7 +216,7 @@ module detector (
         .load_step(step_now[3:0]),
         .load_data(load_data),
         .next_step(next_step),
-        .k(k_now),
+        .k(k_q),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
         .base_row(walk_row),
@@ -243,7 +244,7 @@ module detector (
         .load_step(step_now[3:0]),
         .load_data(load_data),
         .next_step(next_step),
-        .k(k_now),
+        .k(k_q),
         .base_bank(walk_bank),
         .base_addr(walk_addr),
         .base_row(walk_row),
@@ -379,7 +380,7 @@ module detector (
     assign last_group_now = last_group_0;
     assign zero_now = zero_0;
     assign group_ends = running && last_step && walk_last;
-    assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_now} << 22);
+    assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_q} << 22);
     assign record = info_4;
     assign lane_0_load_reads = load_reads && (lane_now == 2'd0) && (step_now < 8'd16);
     assign lane_0_load_matrix = load_matrix && (lane_now == 2'd0) && (step_now < 8'd16);
@@ -583,6 +584,7 @@ module detector (
         load_lane = 2'd0;
         load_step = 8'd0;
         active = 1'b0;
+        k_q = 8'd0;
         step = 4'd0;
         p1_first = 1'b0;
         p1_last = 1'b0;
@@ -673,6 +675,7 @@ module detector (
         if (begins) begin
             active <= set;
         end
+        k_q <= k_now;
         step <= next_step;
         p1_first <= !(|step);
         p1_last <= last_step;

@@ -30,17 +30,23 @@ module feature_buffer (
     reg  signed [15:0] copy_x_0;
     reg  signed [15:0] copy_x_1;
     reg  signed [15:0] copy_x_2;
+    wire [1:0] read_bank;
+    wire [10:0] read_addr;
+    wire read_inside;
+    wire [63:0] word_0;
+    wire [63:0] word_1;
+    wire [63:0] word_2;
+    wire [1:0] of_bank;
+    wire [1:0] of_lane;
+    wire of_image;
     reg  [1:0] bank_read;
     reg  [1:0] lane_read;
     reg  in_image_read;
     reg  [63:0] beat;
     reg  signed [15:0] x_out;
     wire banks_0_write_enable;
-    wire [63:0] banks_0_read_data;
     wire banks_1_write_enable;
-    wire [63:0] banks_1_read_data;
     wire banks_2_write_enable;
-    wire [63:0] banks_2_read_data;
     wire copies_0_write_enable;
     wire [63:0] copies_0_read_data;
     wire copies_1_write_enable;
@@ -58,8 +64,8 @@ module feature_buffer (
         .write_address(write_addr),
         .write_data(write_data),
         .read_enable(1'b1),
-        .read_address(addr[10:2]),
-        .read_data(banks_0_read_data)
+        .read_address(read_addr[10:2]),
+        .read_data(word_0)
     );
 
     ram_w64_d512 banks_1 (
@@ -68,8 +74,8 @@ module feature_buffer (
         .write_address(write_addr),
         .write_data(write_data),
         .read_enable(1'b1),
-        .read_address(addr[10:2]),
-        .read_data(banks_1_read_data)
+        .read_address(read_addr[10:2]),
+        .read_data(word_1)
     );
 
     ram_w64_d512 banks_2 (
@@ -78,8 +84,8 @@ module feature_buffer (
         .write_address(write_addr),
         .write_data(write_data),
         .read_enable(1'b1),
-        .read_address(addr[10:2]),
-        .read_data(banks_2_read_data)
+        .read_address(read_addr[10:2]),
+        .read_data(word_2)
     );
 
     ram_w64_d512 copies_0 (
@@ -112,7 +118,7 @@ module feature_buffer (
         .read_data(copies_2_read_data)
     );
 
-    assign x_out_shifted = beat >> ({4'd0, lane_read} << 4);
+    assign x_out_shifted = beat >> ({4'd0, of_lane} << 4);
     assign copy_x_0_shifted = copies_0_read_data >> (copy_shift_0 << 4);
     assign copy_x_1_shifted = copies_1_read_data >> (copy_shift_1 << 4);
     assign copy_x_2_shifted = copies_2_read_data >> (copy_shift_2 << 4);
@@ -123,6 +129,12 @@ module feature_buffer (
     assign copy_shift_0 = {4'd0, copy_lane_0};
     assign copy_shift_1 = {4'd0, copy_lane_1};
     assign copy_shift_2 = {4'd0, copy_lane_2};
+    assign read_bank = bank;
+    assign read_addr = addr;
+    assign read_inside = in_image;
+    assign of_bank = bank_read;
+    assign of_lane = lane_read;
+    assign of_image = in_image_read;
     assign banks_0_write_enable = write && (write_bank == 2'd0);
     assign banks_1_write_enable = write && (write_bank == 2'd1);
     assign banks_2_write_enable = write && (write_bank == 2'd2);
@@ -131,12 +143,12 @@ module feature_buffer (
     assign copies_2_write_enable = write && (write_bank == 2'd2);
 
     always @(*) begin
-        beat = banks_0_read_data;
-        if (bank_read == 2'd1) begin
-            beat = banks_1_read_data;
+        beat = word_0;
+        if (of_bank == 2'd1) begin
+            beat = word_1;
         end
-        if (bank_read == 2'd2) begin
-            beat = banks_2_read_data;
+        if (of_bank == 2'd2) begin
+            beat = word_2;
         end
     end
 
@@ -154,11 +166,11 @@ module feature_buffer (
     end
 
     always @(posedge clk) begin
-        bank_read <= bank;
-        lane_read <= addr[1:0];
-        in_image_read <= in_image;
+        bank_read <= read_bank;
+        lane_read <= read_addr[1:0];
+        in_image_read <= read_inside;
         x_out <= 16'sd0;
-        if (in_image_read) begin
+        if (of_image) begin
             x_out <= $signed(x_out_shifted[15:0]);
         end
         if (one_0) begin

@@ -23,6 +23,8 @@ module feature_ring (
     output wire goes_back,
     output wire [15:0] write_base
 );
+    reg  [15:0] beats_q;
+    reg  [15:0] slots_q;
     reg  [15:0] f_avail;
     reg  [15:0] f_pos;
     reg  waits;
@@ -69,6 +71,8 @@ module feature_ring (
 
     always @(posedge clk) begin
         if (!rst_n) begin
+            beats_q <= 16'd0;
+            slots_q <= 16'd0;
             f_avail <= 16'd0;
             f_pos <= 16'd0;
             waits <= 1'b0;
@@ -84,10 +88,12 @@ module feature_ring (
             after_base <= 16'd0;
             tile_after <= 16'd0;
         end else begin
+            beats_q <= slot_beats;
+            slots_q <= ring_slots;
             if (slot_loaded) begin
                 fill_slot <= fill_slot + 16'd1;
-                fill_base <= fill_base + slot_beats;
-                if ((fill_slot + 16'd1) == ring_slots) begin
+                fill_base <= fill_base + beats_q;
+                if ((fill_slot + 16'd1) == slots_q) begin
                     fill_slot <= 16'd0;
                     fill_base <= 16'd0;
                 end
@@ -95,12 +101,12 @@ module feature_ring (
             if (slot_used) begin
                 base <= ahead_base;
                 read_slot <= read_slot + 16'd1;
-                at_last <= (read_slot + 16'd2) == ring_slots;
-                after_base <= after_base + slot_beats;
+                at_last <= (read_slot + 16'd2) == slots_q;
+                after_base <= after_base + beats_q;
                 if (at_last) begin
                     read_slot <= 16'd0;
-                    at_last <= ring_slots == 16'd1;
-                    after_base <= slot_beats;
+                    at_last <= slots_q == 16'd1;
+                    after_base <= beats_q;
                 end
                 if (goes_back) begin
                     base <= tile_base;
@@ -123,7 +129,7 @@ module feature_ring (
             end
             if (slot_loaded && !(slot_used && frees)) begin
                 f_avail <= f_avail + 16'd1;
-                full <= (f_avail + 16'd1) == ring_slots;
+                full <= (f_avail + 16'd1) == slots_q;
             end
             if (!slot_loaded && slot_used && frees) begin
                 f_avail <= f_avail - 16'd1;
@@ -132,13 +138,13 @@ module feature_ring (
             if (clear) begin
                 f_avail <= 16'd0;
                 f_pos <= 16'd0;
-                full <= ring_slots == 16'd0;
+                full <= slots_q == 16'd0;
                 fill_slot <= 16'd0;
                 fill_base <= 16'd0;
                 read_slot <= 16'd0;
                 base <= 16'd0;
-                at_last <= ring_slots == 16'd1;
-                after_base <= slot_beats;
+                at_last <= slots_q == 16'd1;
+                after_base <= beats_q;
             end
             waits <= next_ready;
         end

@@ -17,8 +17,6 @@ module group_nest (
     output wire in_first_group,
     output reg  next_first_group,
     output wire in_last_cgroup,
-    output reg  next_step_cgroup,
-    output reg  next_last_cgroup,
     output wire in_last_pass,
     output wire [15:0] pass
 );
@@ -26,6 +24,8 @@ module group_nest (
     reg  [15:0] cgroup_count;
     reg  [15:0] pass_count;
     reg  at_first;
+    reg  one_chunk;
+    reg  one_cgroup;
     reg  chunk_last;
     reg  cgroup_last;
     reg  pass_last;
@@ -48,44 +48,33 @@ module group_nest (
         end
     end
 
-    always @(*) begin
-        next_step_cgroup = chunk_last;
-        next_last_cgroup = cgroup_last;
-        if (advance) begin
-            next_step_cgroup = (chunk_count + 16'd2) == chunks;
-            if (step_cgroup) begin
-                next_step_cgroup = chunks == 16'd1;
-                next_last_cgroup = (cgroup_count + 16'd2) == cgroups;
-            end
-            if (step_pass) begin
-                next_last_cgroup = cgroups == 16'd1;
-            end
-        end
-        if (load) begin
-            next_step_cgroup = chunks == 16'd1;
-            next_last_cgroup = cgroups == 16'd1;
-        end
-    end
-
     always @(posedge clk) begin
         if (!rst_n) begin
             chunk_count <= 16'd0;
             cgroup_count <= 16'd0;
             pass_count <= 16'd0;
             at_first <= 1'b0;
+            one_chunk <= 1'b0;
+            one_cgroup <= 1'b0;
             chunk_last <= 1'b0;
             cgroup_last <= 1'b0;
             pass_last <= 1'b0;
         end else begin
+            one_chunk <= chunks == 16'd1;
+            one_cgroup <= cgroups == 16'd1;
             at_first <= next_first_group;
             if (advance) begin
                 chunk_count <= chunk_count + 16'd1;
+                chunk_last <= (chunk_count + 16'd2) == chunks;
                 if (step_cgroup) begin
                     chunk_count <= 16'd0;
+                    chunk_last <= one_chunk;
                     cgroup_count <= cgroup_count + 16'd1;
+                    cgroup_last <= (cgroup_count + 16'd2) == cgroups;
                 end
                 if (step_pass) begin
                     cgroup_count <= 16'd0;
+                    cgroup_last <= one_cgroup;
                     pass_count <= pass_count + 16'd1;
                     pass_last <= (pass_count + 16'd2) == passes;
                 end
@@ -94,10 +83,10 @@ module group_nest (
                 chunk_count <= 16'd0;
                 cgroup_count <= 16'd0;
                 pass_count <= 16'd0;
+                chunk_last <= one_chunk;
+                cgroup_last <= one_cgroup;
                 pass_last <= passes == 16'd1;
             end
-            chunk_last <= next_step_cgroup;
-            cgroup_last <= next_last_cgroup;
         end
     end
 endmodule

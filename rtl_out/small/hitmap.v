@@ -22,6 +22,7 @@ module hitmap (
     input  wire record_zero,
     input  wire record_last,
     output wire list_done,
+    output wire [8:0] list_items,
     output wire range_error,
     input  wire [11:0] read_addr,
     output wire [1:0] item_kind,
@@ -81,6 +82,7 @@ module hitmap (
     );
 
     assign list_done = record_valid && record_last;
+    assign list_items = count_now;
     assign range_error = record_valid && ({8'd0, record_position} >= list_positions);
     assign item_kind = read_word[45:44];
     assign item_first = read_word[46];

@@ -26,6 +26,7 @@ module item_walker (
     input  wire token,
     input  wire token_empty,
     input  wire token_last,
+    input  wire token_cut,
     input  wire [1:0] item_kind,
     input  wire item_first,
     input  wire [7:0] item_position,
@@ -72,18 +73,16 @@ module item_walker (
     output wire [15:0] pass
 );
     localparam [15:0] ALL_ONES = 16'hffff;
+    localparam [15:0] NOT_FIRST = 16'hfffe;
     localparam [1:0] WALKER_STATE_FLUSH = 2'd2;
     localparam [1:0] WALKER_STATE_GAP = 2'd1;
     localparam [1:0] WALKER_STATE_ITEMS = 2'd0;
 
     reg  wide_q;
-    wire [6:0] flush_entry;
     reg  [1:0] state;
     reg  [2:0] gap;
     reg  begun;
     reg  overwritten;
-    reg  [7:0] flush_count;
-    reg  [7:0] flush_index;
     reg  high;
     reg  valid;
     reg  empty;
@@ -96,42 +95,42 @@ module item_walker (
     reg  [10:0] addr_q;
     reg  [15:0] mask;
     reg  [3:0] mask_number;
+    reg  [15:0] mask_rest;
     reg  mask_single;
     reg  fresh;
-    reg  [15:0] rest;
-    reg  [3:0] rest_number;
-    reg  rest_single;
-    reg  kept;
+    reg  [3:0] number;
+    reg  [15:0] left;
+    reg  round_last;
+    reg  nonzero_q;
+    reg  [7:0] group_last;
     reg  wgrad_q;
     reg  zeroes;
     reg  walks_all;
     reg  redetect_q;
-    reg  one_chunk;
+    reg  [15:0] behind_first;
+    reg  [15:0] behind_first_last;
     reg  short;
-    reg  short_cg_last;
-    reg  short_kr_last;
+    reg  short_last;
     reg  macs;
-    reg  whole;
     reg  sums;
     reg  keeps;
     wire flushing;
     wire zeroing;
     reg  [7:0] group_q;
-    reg  short_q;
+    reg  cut_q;
     reg  next_items;
     reg  next_valid;
     reg  next_begun;
     wire overwrites;
-    wire [15:0] ones;
-    reg  [15:0] walk;
-    reg  [3:0] first_number;
-    reg  first_single;
-    reg  round_last;
+    wire takes_whole;
+    wire flushes_whole;
+    reg  [7:0] k_last;
+    reg  [15:0] rest_now;
+    reg  single_now;
     wire work;
     wire again;
     wire item_ends;
     wire may_flush;
-    wire flush_ends;
     reg  ends_group;
     reg  ends_in_items;
     wire leaves;
@@ -141,18 +140,20 @@ module item_walker (
     wire flush_loads;
     wire group_ends;
     wire takes;
-    reg  [3:0] element_now;
     wire [2:0] bank_sum;
-    wire [35:0] flush_word;
     wire nest_in_last_cgroup;
-    wire nest_next_step_cgroup;
-    wire nest_next_last_cgroup;
     wire [1:0] table_bank_read_data;
     wire [10:0] table_addr_read_data;
-    wire flush_write_enable;
-    reg  [6:0] flush_read_address;
-    wire [35:0] flush_read_data;
-    wire wide_read_data;
+    wire list_clear;
+    wire list_push;
+    wire list_begins;
+    wire list_any;
+    wire list_ended;
+    wire [6:0] list_entry;
+    wire [1:0] list_bank;
+    wire [10:0] list_addr;
+    wire [15:0] list_mask;
+    wire list_wide;
     wire [15:0] of_token_lowest;
     wire [3:0] of_token_number;
     wire [15:0] of_token_rest;
@@ -161,16 +162,10 @@ module item_walker (
     wire [3:0] of_flush_number;
     wire [15:0] of_flush_rest;
     wire of_flush_single;
-    reg  [15:0] of_now_word;
-    wire [15:0] of_now_lowest;
-    wire [3:0] of_now_number;
-    wire [15:0] of_now_rest;
-    wire of_now_single;
-    wire [15:0] of_rest_lowest;
-    wire [3:0] of_rest_number;
-    wire [15:0] of_rest_rest;
-    wire of_rest_single;
-    wire [7:0] flush_read_address_sum;
+    wire [15:0] of_left_lowest;
+    wire [3:0] of_left_number;
+    wire [15:0] of_left_rest;
+    wire of_left_single;
     wire [2:0] bank_difference;
 
     group_nest nest (
@@ -187,8 +182,6 @@ module item_walker (
         .in_first_group(in_first_group),
         .next_first_group(next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
-        .next_step_cgroup(nest_next_step_cgroup),
-        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(in_last_pass),
         .pass(pass)
     );
@@ -198,7 +191,7 @@ module item_walker (
         .write_enable(element_write),
         .write_address(element_number),
         .write_data(element_bank),
-        .read_address(element_now),
+        .read_address(number),
         .read_data(table_bank_read_data)
     );
 
@@ -207,27 +200,31 @@ module item_walker (
         .write_enable(element_write),
         .write_address(element_number),
         .write_data(element_addr),
-        .read_address(element_now),
+        .read_address(number),
         .read_data(table_addr_read_data)
     );
 
-    ram_w36_d128_unsigned flush (
+    flush_list list (
         .clk(clk),
-        .write_enable(flush_write_enable),
-        .write_address(flush_count[6:0]),
-        .write_data(flush_word),
-        .read_enable(1'b1),
-        .read_address(flush_read_address),
-        .read_data(flush_read_data)
-    );
-
-    lut_ram_w1_d128 wide (
-        .clk(clk),
-        .write_enable(wide_write),
-        .write_address(wide_entry),
-        .write_data(wide_value),
-        .read_address(flush_entry),
-        .read_data(wide_read_data)
+        .rst_n(rst_n),
+        .clear(list_clear),
+        .push(list_push),
+        .push_entry(entry_q),
+        .push_bank(bank_q),
+        .push_addr(addr_q),
+        .push_mask(mask),
+        .begins(list_begins),
+        .load(flush_loads),
+        .wide_write(wide_write),
+        .wide_entry(wide_entry),
+        .wide_value(wide_value),
+        .any(list_any),
+        .ended(list_ended),
+        .entry(list_entry),
+        .bank(list_bank),
+        .addr(list_addr),
+        .mask(list_mask),
+        .wide(list_wide)
     );
 
     lowest_bit of_token (
@@ -239,30 +236,21 @@ module item_walker (
     );
 
     lowest_bit of_flush (
-        .word(flush_read_data[15:0]),
+        .word(list_mask),
         .lowest(of_flush_lowest),
         .number(of_flush_number),
         .rest(of_flush_rest),
         .single(of_flush_single)
     );
 
-    lowest_bit of_now (
-        .word(of_now_word),
-        .lowest(of_now_lowest),
-        .number(of_now_number),
-        .rest(of_now_rest),
-        .single(of_now_single)
+    lowest_bit of_left (
+        .word(left),
+        .lowest(of_left_lowest),
+        .number(of_left_number),
+        .rest(of_left_rest),
+        .single(of_left_single)
     );
 
-    lowest_bit of_rest (
-        .word(of_now_rest),
-        .lowest(of_rest_lowest),
-        .number(of_rest_number),
-        .rest(of_rest_rest),
-        .single(of_rest_single)
-    );
-
-    assign flush_read_address_sum = flush_index + 8'd1;
     assign bank_difference = bank_sum - 3'd3;
     assign consume = takes;
     assign waits = (state == WALKER_STATE_ITEMS) && !valid;
@@ -273,9 +261,9 @@ module item_walker (
     assign released = group_ends && (redetect_q || in_last_pass);
     assign issue = work && (!empty || zeroing);
     assign mac = work && macs;
-    assign nonzero = macs && (|(mask & of_now_lowest));
+    assign nonzero = nonzero_q;
     assign one = sums;
-    assign element = element_now;
+    assign element = number;
     assign position = position_q;
     assign entry = entry_q;
     assign vector_first = wgrad_q || fresh;
@@ -285,49 +273,30 @@ module item_walker (
     assign cache_low = again;
     assign cache_high = high;
     assign k_now = group_q;
-    assign flush_entry = flush_read_data[35:29];
     assign flushing = state == WALKER_STATE_FLUSH;
     assign zeroing = empty && zeroes;
     assign overwrites = zeroes && macs && !overwritten;
-    assign ones = ~(ALL_ONES << group_q);
+    assign takes_whole = (token_empty && zeroes) || (token_macs && (walks_all || (zeroes && !next_overwritten)));
+    assign flushes_whole = walks_all || (zeroes && !next_overwritten);
     assign work = valid && go;
     assign again = flushing && !high && wide_q;
     assign item_ends = leaves && round_last;
-    assign may_flush = wgrad_q && (keeps || kept);
-    assign flush_ends = flush_index == flush_count;
+    assign may_flush = wgrad_q && (keeps || list_any);
     assign leaves = work && !again;
     assign token_macs = !token_empty && ((item_kind == 2'd2) || ((item_kind == 2'd1) && !wgrad_q));
     assign flushes = item_ends && !flushing && last && may_flush;
-    assign flush_loads = ((state == WALKER_STATE_GAP) && (gap == 3'd4)) || (item_ends && flushing && !flush_ends);
+    assign flush_loads = ((state == WALKER_STATE_GAP) && (gap == 3'd4)) || (item_ends && flushing && !list_ended);
     assign group_ends = item_ends && ends_group;
     assign takes = token && (waits || (item_ends && ends_in_items));
     assign bank_sum = {1'd0, bank_q} + {1'd0, table_bank_read_data};
-    assign flush_word = ({29'd0, entry_q} << 29) | ({34'd0, bank_q} << 27) | ({25'd0, addr_q} << 16) | {20'd0, mask};
-    assign flush_write_enable = work && sums && keeps;
+    assign list_clear = group_ends || clear;
+    assign list_push = work && sums && keeps;
+    assign list_begins = (state == WALKER_STATE_GAP) && (gap == 3'd0);
 
     always @(*) begin
-        walk = mask;
-        first_number = mask_number;
-        first_single = mask_single;
-        if (!macs) begin
-            walk = 16'd1;
-            first_number = 4'd0;
-        end
-        if (whole) begin
-            walk = ones;
-            first_number = 4'd0;
-            first_single = short_q;
-        end
-    end
-
-    always @(*) begin
-        of_now_word = rest;
-        element_now = rest_number;
-        round_last = rest_single;
-        if (fresh) begin
-            of_now_word = walk;
-            element_now = first_number;
-            round_last = first_single;
+        k_last = k_kr_last;
+        if (chunks == 16'd1) begin
+            k_last = k_cg_last;
         end
     end
 
@@ -335,8 +304,17 @@ module item_walker (
         ends_group = last && !may_flush;
         ends_in_items = !(last && may_flush);
         if (flushing) begin
-            ends_group = flush_ends;
-            ends_in_items = flush_ends;
+            ends_group = list_ended;
+            ends_in_items = list_ended;
+        end
+    end
+
+    always @(*) begin
+        rest_now = behind_first;
+        single_now = short;
+        if (cut_q) begin
+            rest_now = behind_first_last;
+            single_now = short_last;
         end
     end
 
@@ -344,13 +322,6 @@ module item_walker (
         next_overwritten = overwritten || (work && round_last && macs);
         if (group_ends || clear) begin
             next_overwritten = 1'b0;
-        end
-    end
-
-    always @(*) begin
-        flush_read_address = flush_index[6:0];
-        if (flush_loads) begin
-            flush_read_address = flush_read_address_sum[6:0];
         end
     end
 
@@ -396,28 +367,21 @@ module item_walker (
             gap <= 3'd0;
             begun <= 1'b0;
             overwritten <= 1'b0;
-            flush_count <= 8'd0;
-            flush_index <= 8'd0;
             high <= 1'b0;
             valid <= 1'b0;
-            kept <= 1'b0;
             wgrad_q <= 1'b0;
             zeroes <= 1'b0;
             walks_all <= 1'b0;
             redetect_q <= 1'b0;
-            one_chunk <= 1'b0;
             short <= 1'b0;
-            short_cg_last <= 1'b0;
-            short_kr_last <= 1'b0;
+            short_last <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
             zeroes <= wgrad && zero;
             walks_all <= !elem_skip;
             redetect_q <= redetect;
-            one_chunk <= chunks == 16'd1;
             short <= group_k < 8'd2;
-            short_cg_last <= k_cg_last < 8'd2;
-            short_kr_last <= k_kr_last < 8'd2;
+            short_last <= group_last < 8'd2;
             if (work) begin
                 if (round_last) begin
                     high <= again;
@@ -433,17 +397,9 @@ module item_walker (
             end
             if (flush_loads) begin
                 state <= WALKER_STATE_FLUSH;
-                flush_index <= flush_index + 8'd1;
-            end
-            if (work && sums && keeps) begin
-                flush_count <= flush_count + 8'd1;
-                kept <= 1'b1;
             end
             if (group_ends || clear) begin
                 state <= WALKER_STATE_ITEMS;
-                flush_count <= 8'd0;
-                kept <= 1'b0;
-                flush_index <= 8'd0;
                 high <= 1'b0;
             end
             valid <= next_valid;
@@ -463,43 +419,52 @@ module item_walker (
         addr_q = 11'd0;
         mask = 16'd0;
         mask_number = 4'd0;
+        mask_rest = 16'd0;
         mask_single = 1'b0;
         fresh = 1'b0;
-        rest = 16'd0;
-        rest_number = 4'd0;
-        rest_single = 1'b0;
+        number = 4'd0;
+        left = 16'd0;
+        round_last = 1'b0;
+        nonzero_q = 1'b0;
+        group_last = 8'd0;
+        behind_first = 16'd0;
+        behind_first_last = 16'd0;
         macs = 1'b0;
-        whole = 1'b0;
         sums = 1'b0;
         keeps = 1'b0;
         group_q = 8'd0;
-        short_q = 1'b0;
+        cut_q = 1'b0;
     end
 
     always @(posedge clk) begin
-        group_q <= group_k;
-        short_q <= short;
-        if (one_chunk) begin
-            if (nest_next_last_cgroup) begin
-                group_q <= k_cg_last;
-                short_q <= short_cg_last;
-            end
-        end else if (nest_next_step_cgroup) begin
-            group_q <= k_kr_last;
-            short_q <= short_kr_last;
-        end
+        group_last <= k_last;
+        behind_first <= (~(ALL_ONES << group_k)) & NOT_FIRST;
+        behind_first_last <= (~(ALL_ONES << group_last)) & NOT_FIRST;
         if (work) begin
             fresh <= round_last;
-            rest <= of_now_rest;
-            rest_number <= of_rest_number;
-            rest_single <= of_rest_single;
-        end
-        if (work && round_last && again) begin
-            whole <= macs && walks_all;
+            number <= of_left_number;
+            left <= of_left_rest;
+            nonzero_q <= macs && (|(mask & of_left_lowest));
+            if (round_last) begin
+                number <= mask_number;
+                left <= mask_rest;
+                nonzero_q <= macs && (|mask);
+                if (macs && walks_all) begin
+                    number <= 4'd0;
+                    left <= rest_now;
+                    nonzero_q <= mask[0];
+                end
+            end
+            if (!round_last) begin
+                round_last <= of_left_single;
+            end else if (macs && walks_all) begin
+                round_last <= single_now;
+            end else begin
+                round_last <= mask_single;
+            end
         end
         if (takes) begin
             macs <= token_macs;
-            whole <= (token_empty && zeroes) || (token_macs && (walks_all || (zeroes && !next_overwritten)));
             keeps <= !token_empty && (item_kind == 2'd1);
             sums <= wgrad_q && !token_empty && ((item_kind == 2'd0) || (item_kind == 2'd1));
             empty <= token_empty;
@@ -511,30 +476,55 @@ module item_walker (
             bank_q <= item_bank;
             addr_q <= item_addr;
             mask <= item_mask;
-            mask_number <= of_token_number;
-            mask_single <= !token_macs || of_token_single;
             fresh <= 1'b1;
+            cut_q <= token_cut;
+            group_q <= group_k;
+            if (token_cut) begin
+                group_q <= group_last;
+            end
+            number <= 4'd0;
+            left <= 16'd0;
+            round_last <= 1'b1;
+            nonzero_q <= token_macs && (|item_mask);
+            if (takes_whole) begin
+                left <= behind_first;
+                round_last <= short;
+                if (token_cut) begin
+                    left <= behind_first_last;
+                    round_last <= short_last;
+                end
+                nonzero_q <= token_macs && item_mask[0];
+            end else if (token_macs) begin
+                number <= of_token_number;
+                left <= of_token_rest;
+                round_last <= of_token_single;
+            end
         end
         if (flush_loads) begin
-            macs <= !empty;
-            whole <= !empty && (walks_all || (zeroes && !next_overwritten));
+            macs <= 1'b1;
             sums <= 1'b0;
-            entry_q <= flush_entry;
-            bank_q <= flush_read_data[28:27];
-            addr_q <= flush_read_data[26:16];
-            mask <= flush_read_data[15:0];
+            wide_q <= list_wide;
+            entry_q <= list_entry;
+            bank_q <= list_bank;
+            addr_q <= list_addr;
+            mask <= list_mask;
             mask_number <= of_flush_number;
-            mask_single <= empty || of_flush_single;
+            mask_rest <= of_flush_rest;
+            mask_single <= of_flush_single;
             fresh <= 1'b1;
-        end
-        if (flush_loads) begin
-            wide_q <= wide_read_data;
-            if (wide_write && (wide_entry == flush_entry)) begin
-                wide_q <= wide_value;
+            number <= of_flush_number;
+            left <= of_flush_rest;
+            round_last <= of_flush_single;
+            nonzero_q <= |list_mask;
+            if (flushes_whole) begin
+                number <= 4'd0;
+                left <= rest_now;
+                round_last <= single_now;
+                nonzero_q <= list_mask[0];
             end
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, wrap_addr[15:11], nest_in_last_cgroup, of_token_lowest, of_token_rest, of_flush_lowest, of_flush_rest, of_now_number, of_now_single, of_rest_lowest, of_rest_rest, flush_read_address_sum[7], bank_difference[2]};
+    wire unused = &{1'b0, wrap_addr[15:11], nest_in_last_cgroup, of_token_lowest, of_flush_lowest, bank_difference[2]};
 endmodule

@@ -141,6 +141,7 @@ module job_control (
     reg  loader_error_q;
     reg  [7:0] loader_code_q;
     reg  bad_job_q;
+    reg  accepted_q;
     reg  range_error_q;
 
     assign busy = running;
@@ -170,7 +171,7 @@ module job_control (
     assign statistic_14 = count_14;
     assign statistic_15 = count_15;
     assign statistic_16 = count_16;
-    assign moving = loader_accepted || any_issue || any_step || !drain_idle || loader_waits || out_valid || failing || closing || !running;
+    assign moving = accepted_q || any_issue || any_step || !drain_idle || loader_waits || out_valid || failing || closing || !running;
     assign leaves = out_valid && out_ready;
 
     always @(*) begin
@@ -388,6 +389,7 @@ module job_control (
             reset_q <= 1'b0;
             loader_error_q <= 1'b0;
             bad_job_q <= 1'b0;
+            accepted_q <= 1'b0;
             range_error_q <= 1'b0;
         end else begin
             issues_q <= issues;
@@ -403,6 +405,7 @@ module job_control (
             states_q_2 <= states_2;
             states_q_3 <= states_3;
             saturated_q <= saturated;
+            accepted_q <= loader_accepted;
             patience <= patience + 6'd1;
             if (moving) begin
                 patience <= 6'd0;
@@ -460,7 +463,7 @@ module job_control (
             count_10 <= count_10 + {46'd0, states_q_1};
             count_11 <= count_11 + {46'd0, states_q_2};
             count_12 <= count_12 + {46'd0, states_q_3};
-            if (loader_accepted) begin
+            if (accepted_q) begin
                 count_13 <= count_13 + 48'd1;
             end
             if (leaves) begin

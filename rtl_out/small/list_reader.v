@@ -15,6 +15,7 @@ module list_reader (
     input  wire tile_begins,
     input  wire list_done,
     input  wire [7:0] list_last_position,
+    input  wire [8:0] list_items,
     input  wire released,
     input  wire consume,
     input  wire [8:0] item_count,
@@ -23,6 +24,7 @@ module list_reader (
     output wire token,
     output wire empty,
     output wire last,
+    output wire cut,
     output wire [7:0] rows_m1
 );
     reg  [8:0] l_avail;
@@ -30,10 +32,22 @@ module list_reader (
     reg  one_waits;
     reg  [7:0] fill_slot;
     reg  [7:0] slot;
-    reg  [11:0] base;
-    reg  [8:0] index;
+    reg  [11:0] here;
+    reg  [7:0] after_slot;
+    reg  [11:0] after_base;
     reg  [7:0] tile_slot;
     reg  [11:0] tile_base;
+    reg  [7:0] tile_after_slot;
+    reg  [11:0] tile_after_base;
+    reg  [8:0] left;
+    reg  at_last;
+    reg  is_empty;
+    reg  tile_fresh;
+    reg  [8:0] tile_left;
+    reg  tile_at_last;
+    reg  tile_is_empty;
+    reg  one_chunk;
+    reg  cut_q;
     reg  active;
     reg  token_q;
     reg  empty_q;
@@ -41,20 +55,18 @@ module list_reader (
     reg  [11:0] held_addr;
     reg  [7:0] rows_q;
     wire take;
-    wire take_empty;
-    wire take_last;
-    wire may_end;
+    reg  arrives;
+    reg  [8:0] first_left;
+    reg  first_at_last;
+    reg  first_is_empty;
     wire ends;
     wire rewinds;
-    wire [11:0] address;
     wire nest_step_cgroup;
     wire nest_step_pass;
     wire nest_step_tile;
     wire nest_in_first_group;
     wire nest_next_first_group;
     wire nest_in_last_cgroup;
-    wire nest_next_step_cgroup;
-    wire nest_next_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
     wire [7:0] last_position_read_data;
@@ -73,8 +85,6 @@ module list_reader (
         .in_first_group(nest_in_first_group),
         .next_first_group(nest_next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
-        .next_step_cgroup(nest_next_step_cgroup),
-        .next_last_cgroup(nest_next_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
     );
@@ -88,23 +98,41 @@ module list_reader (
         .read_data(last_position_read_data)
     );
 
-    assign count_slot = slot;
+    assign count_slot = after_slot;
     assign token = token_q;
     assign empty = empty_q;
     assign last = last_q;
+    assign cut = cut_q;
     assign rows_m1 = rows_q;
     assign take = active && one_waits && (!token_q || consume);
-    assign take_empty = item_count == 9'd0;
-    assign take_last = take_empty || ((index + 9'd1) == item_count);
-    assign may_end = active && one_waits && take_last;
-    assign ends = may_end && (!token_q || consume);
+    assign ends = take && at_last;
     assign rewinds = nest_step_pass && !nest_in_last_pass && !redetect;
-    assign address = base + {3'd0, index};
 
     always @(*) begin
         read_addr = held_addr;
         if (take) begin
-            read_addr = address;
+            read_addr = here;
+        end
+    end
+
+    always @(*) begin
+        first_left = tile_left;
+        first_at_last = tile_at_last;
+        first_is_empty = tile_is_empty;
+        if (tile_fresh) begin
+            first_left = left;
+            first_at_last = at_last;
+            first_is_empty = is_empty;
+        end
+    end
+
+    always @(*) begin
+        arrives = list_done && !one_waits;
+        if (ends) begin
+            arrives = list_done && (l_waiting == 9'd1);
+            if (rewinds) begin
+                arrives = 1'b0;
+            end
         end
     end
 
@@ -115,35 +143,43 @@ module list_reader (
             one_waits <= 1'b0;
             fill_slot <= 8'd0;
             slot <= 8'd0;
-            base <= 12'd0;
-            index <= 9'd0;
+            here <= 12'd0;
+            after_slot <= 8'd0;
+            after_base <= 12'd0;
             tile_slot <= 8'd0;
             tile_base <= 12'd0;
+            tile_after_slot <= 8'd0;
+            tile_after_base <= 12'd0;
+            one_chunk <= 1'b0;
             active <= 1'b0;
             token_q <= 1'b0;
             empty_q <= 1'b0;
             last_q <= 1'b0;
         end else begin
+            one_chunk <= chunks == 16'd1;
             if (consume) begin
                 token_q <= 1'b0;
             end
             if (take) begin
+                here <= here + 12'd1;
                 token_q <= 1'b1;
-                empty_q <= take_empty;
-                last_q <= take_last;
-                index <= index + 9'd1;
+                empty_q <= is_empty;
+                last_q <= at_last;
             end
             if (ends) begin
-                index <= 9'd0;
-                slot <= slot + 8'd1;
-                base <= base + list_positions[11:0];
-                if ((slot + 8'd1) == list_slots) begin
-                    slot <= 8'd0;
-                    base <= 12'd0;
+                slot <= after_slot;
+                here <= after_base;
+                after_slot <= after_slot + 8'd1;
+                after_base <= after_base + list_positions[11:0];
+                if ((after_slot + 8'd1) == list_slots) begin
+                    after_slot <= 8'd0;
+                    after_base <= 12'd0;
                 end
                 if (rewinds) begin
                     slot <= tile_slot;
-                    base <= tile_base;
+                    here <= tile_base;
+                    after_slot <= tile_after_slot;
+                    after_base <= tile_after_base;
                 end
                 if (nest_step_tile) begin
                     active <= 1'b0;
@@ -152,7 +188,9 @@ module list_reader (
             if (tile_begins) begin
                 active <= 1'b1;
                 tile_slot <= slot;
-                tile_base <= base;
+                tile_base <= here;
+                tile_after_slot <= after_slot;
+                tile_after_base <= after_base;
             end
             if (list_done && !released) begin
                 l_avail <= l_avail + 9'd1;
@@ -168,12 +206,14 @@ module list_reader (
                 l_waiting <= l_waiting - 9'd1;
                 one_waits <= l_waiting != 9'd1;
             end
-            if (ends && rewinds) begin
-                l_waiting <= l_avail;
-                if (list_done) begin
-                    l_waiting <= l_avail + 9'd1;
+            if (ends) begin
+                if (rewinds) begin
+                    l_waiting <= l_avail;
+                    if (list_done) begin
+                        l_waiting <= l_avail + 9'd1;
+                    end
+                    one_waits <= 1'b1;
                 end
-                one_waits <= 1'b1;
             end
             if (list_done) begin
                 fill_slot <= fill_slot + 8'd1;
@@ -187,8 +227,13 @@ module list_reader (
                 one_waits <= 1'b0;
                 fill_slot <= 8'd0;
                 slot <= 8'd0;
-                base <= 12'd0;
-                index <= 9'd0;
+                here <= 12'd0;
+                after_slot <= 8'd1;
+                after_base <= list_positions[11:0];
+                if (list_slots == 8'd1) begin
+                    after_slot <= 8'd0;
+                    after_base <= 12'd0;
+                end
                 active <= 1'b0;
                 token_q <= 1'b0;
             end
@@ -196,17 +241,55 @@ module list_reader (
     end
 
     initial begin
+        left = 9'd0;
+        at_last = 1'b0;
+        is_empty = 1'b0;
+        tile_fresh = 1'b0;
+        tile_left = 9'd0;
+        tile_at_last = 1'b0;
+        tile_is_empty = 1'b0;
+        cut_q = 1'b0;
         held_addr = 12'd0;
         rows_q = 8'd0;
     end
 
     always @(posedge clk) begin
         if (take) begin
-            held_addr <= address;
+            held_addr <= here;
+            left <= left - 9'd1;
+            at_last <= left == 9'd2;
             rows_q <= last_position_read_data;
+            cut_q <= nest_step_cgroup;
+            if (one_chunk) begin
+                cut_q <= nest_in_last_cgroup;
+            end
+        end
+        if (take) begin
+            tile_fresh <= 1'b0;
+            tile_left <= first_left;
+            tile_at_last <= first_at_last;
+            tile_is_empty <= first_is_empty;
+        end
+        if (ends) begin
+            left <= item_count;
+            at_last <= !(|(item_count >> 1));
+            is_empty <= !(|item_count);
+            if (rewinds) begin
+                left <= first_left;
+                at_last <= first_at_last;
+                is_empty <= first_is_empty;
+            end
+        end
+        if (tile_begins) begin
+            tile_fresh <= 1'b1;
+        end
+        if (arrives) begin
+            left <= list_items;
+            at_last <= !(|(list_items >> 1));
+            is_empty <= !(|list_items);
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, list_positions[15:12], nest_step_cgroup, nest_in_first_group, nest_next_first_group, nest_in_last_cgroup, nest_next_step_cgroup, nest_next_last_cgroup, nest_pass};
+    wire unused = &{1'b0, list_positions[15:12], nest_in_first_group, nest_next_first_group, nest_pass};
 endmodule

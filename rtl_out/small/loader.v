@@ -62,6 +62,19 @@ module loader (
     wire [19:0] header_count;
     wire [31:0] header_mask;
     reg  header_fits;
+    reg  asks_tile_0;
+    reg  asks_tile_1;
+    reg  asks_features_0;
+    reg  asks_features_1;
+    reg  asks_weights_0;
+    reg  asks_weights_1;
+    reg  asks_operand_0;
+    reg  asks_operand_1;
+    reg  asks_program_0;
+    reg  asks_program_1;
+    wire takes_header;
+    wire takes_payload;
+    wire spoilt;
     reg  is_tile;
     reg  is_features;
     reg  is_weights;
@@ -94,10 +107,9 @@ module loader (
     reg  w_last;
     reg  w_slot_end;
     reg  [1:0] w_bank;
-    reg  [8:0] w_beat;
     reg  [5:0] index;
-    reg  [5:0] w_index;
-    reg  [7:0] w_row;
+    reg  w_header;
+    reg  w_payload;
     reg  w_row_beat;
     reg  w_row_last;
     reg  [63:0] w_data;
@@ -116,12 +128,12 @@ module loader (
     assign load_reads = w_reads;
     assign load_matrix = w_matrix;
     assign load_offsets = w_offsets;
-    assign load_index = {10'd0, w_index};
+    assign load_index = {10'd0, index};
     assign load_last = w_last;
     assign load_slot_end = w_slot_end;
     assign load_bank = w_bank;
-    assign load_beat = w_beat;
-    assign load_row = w_row;
+    assign load_beat = beat;
+    assign load_row = row;
     assign load_row_beat = w_row_beat;
     assign load_row_last = w_row_last;
     assign load_data = w_data;
@@ -136,10 +148,13 @@ module loader (
     assign header_bank = s_axis_tdata[7:4];
     assign header_count = s_axis_tdata[31:12];
     assign header_mask = s_axis_tdata[63:32];
+    assign takes_header = (state == LOADER_STATE_HEADER) && s_axis_tvalid;
+    assign takes_payload = (state == LOADER_STATE_PAYLOAD) && room && s_axis_tvalid;
+    assign spoilt = s_axis_tlast || (last && !row_last && (is_weights || is_operand));
     assign take = ready && s_axis_tvalid;
     assign row_last = row_beat == 1'b0;
     assign last = remaining == 20'd1;
-    assign writes = take && (state == LOADER_STATE_PAYLOAD) && !fail && !flush && !abort_job;
+    assign writes = takes_payload && !spoilt && !flush && !abort_job;
 
     always @(*) begin
         header_fits = 1'b0;
@@ -174,10 +189,10 @@ module loader (
 
     always @(*) begin
         room = 1'b1;
-        if (mask_0 && ((is_tile && !room_tile_0) || (is_features && !room_features_0) || (is_weights && !room_weights_0) || (is_operand && !room_operand_0) || ((is_reads || is_matrix || is_offsets) && !room_program_0))) begin
+        if ((asks_tile_0 && !room_tile_0) || (asks_features_0 && !room_features_0) || (asks_weights_0 && !room_weights_0) || (asks_operand_0 && !room_operand_0) || (asks_program_0 && !room_program_0)) begin
             room = 1'b0;
         end
-        if (mask_1 && ((is_tile && !room_tile_1) || (is_features && !room_features_1) || (is_weights && !room_weights_1) || (is_operand && !room_operand_1) || ((is_reads || is_matrix || is_offsets) && !room_program_1))) begin
+        if ((asks_tile_1 && !room_tile_1) || (asks_features_1 && !room_features_1) || (asks_weights_1 && !room_weights_1) || (asks_operand_1 && !room_operand_1) || (asks_program_1 && !room_program_1)) begin
             room = 1'b0;
         end
     end
@@ -199,7 +214,7 @@ module loader (
     end
 
     always @(*) begin
-        row_fits = (state == LOADER_STATE_PAYLOAD) && is_weights && (row_beat == 1'b0);
+        row_fits = (state == LOADER_STATE_PAYLOAD) && is_weights && row_last;
         if (mask_0 && !room_weights_0) begin
             row_fits = 1'b0;
         end
@@ -229,11 +244,11 @@ module loader (
             end
             LOADER_STATE_PAYLOAD: begin
                 if (take) begin
+                    if (spoilt) begin
+                        fail = 1'b1;
+                    end
                     if (s_axis_tlast) begin
-                        fail = 1'b1;
                         fail_code = 8'd3;
-                    end else if (last && !row_last && (is_weights || is_operand)) begin
-                        fail = 1'b1;
                     end
                 end
             end
@@ -244,6 +259,8 @@ module loader (
     always @(posedge clk) begin
         if (!rst_n) begin
             state <= LOADER_STATE_IDLE;
+            w_header <= 1'b0;
+            w_payload <= 1'b0;
             w_selected_0 <= 1'b0;
             w_selected_1 <= 1'b0;
         end else begin
@@ -270,10 +287,11 @@ module loader (
                         if (last) begin
                             state <= LOADER_STATE_HEADER;
                         end
+                        if (spoilt) begin
+                            state <= LOADER_STATE_FLUSH;
+                        end
                         if (s_axis_tlast) begin
                             state <= LOADER_STATE_IDLE;
-                        end else if (last && !row_last && (is_weights || is_operand)) begin
-                            state <= LOADER_STATE_FLUSH;
                         end
                     end
                 end
@@ -296,12 +314,24 @@ module loader (
             if (abort_job) begin
                 state <= LOADER_STATE_IDLE;
             end
+            w_header <= takes_header;
+            w_payload <= takes_payload;
             w_selected_0 <= writes && mask_0;
             w_selected_1 <= writes && mask_1;
         end
     end
 
     initial begin
+        asks_tile_0 = 1'b0;
+        asks_tile_1 = 1'b0;
+        asks_features_0 = 1'b0;
+        asks_features_1 = 1'b0;
+        asks_weights_0 = 1'b0;
+        asks_weights_1 = 1'b0;
+        asks_operand_0 = 1'b0;
+        asks_operand_1 = 1'b0;
+        asks_program_0 = 1'b0;
+        asks_program_1 = 1'b0;
         is_tile = 1'b0;
         is_features = 1'b0;
         is_weights = 1'b0;
@@ -327,17 +357,14 @@ module loader (
         w_last = 1'b0;
         w_slot_end = 1'b0;
         w_bank = 2'd0;
-        w_beat = 9'd0;
         index = 6'd0;
-        w_index = 6'd0;
-        w_row = 8'd0;
         w_row_beat = 1'b0;
         w_row_last = 1'b0;
         w_data = 64'd0;
     end
 
     always @(posedge clk) begin
-        if (take && (state == LOADER_STATE_HEADER)) begin
+        if (takes_header) begin
             is_tile <= header_kind == 4'd1;
             is_features <= header_kind == 4'd2;
             is_weights <= header_kind == 4'd3;
@@ -345,25 +372,41 @@ module loader (
             is_reads <= header_kind == 4'd5;
             is_matrix <= header_kind == 4'd6;
             is_offsets <= header_kind == 4'd7;
-            index <= 6'd0;
             slot_end <= s_axis_tdata[8];
             bank <= header_bank[1:0];
             remaining <= header_count;
             row_beat <= 1'b0;
-            row <= 8'd0;
-            beat <= 9'd0;
             mask_0 <= header_mask[0];
+            asks_tile_0 <= header_mask[0] && (header_kind == 4'd1);
+            asks_features_0 <= header_mask[0] && (header_kind == 4'd2);
+            asks_weights_0 <= header_mask[0] && (header_kind == 4'd3);
+            asks_operand_0 <= header_mask[0] && (header_kind == 4'd4);
+            asks_program_0 <= header_mask[0] && ((header_kind == 4'd5) || (header_kind == 4'd6) || (header_kind == 4'd7));
             mask_1 <= header_mask[1];
+            asks_tile_1 <= header_mask[1] && (header_kind == 4'd1);
+            asks_features_1 <= header_mask[1] && (header_kind == 4'd2);
+            asks_weights_1 <= header_mask[1] && (header_kind == 4'd3);
+            asks_operand_1 <= header_mask[1] && (header_kind == 4'd4);
+            asks_program_1 <= header_mask[1] && ((header_kind == 4'd5) || (header_kind == 4'd6) || (header_kind == 4'd7));
         end
-        if (take && (state == LOADER_STATE_PAYLOAD)) begin
+        if (takes_payload) begin
             remaining <= remaining - 20'd1;
-            beat <= beat + 9'd1;
-            index <= index + 6'd1;
             row_beat <= row_beat + 1'b1;
             if (row_last) begin
                 row_beat <= 1'b0;
+            end
+        end
+        if (w_payload) begin
+            beat <= beat + 9'd1;
+            index <= index + 6'd1;
+            if (w_row_last) begin
                 row <= row + 8'd1;
             end
+        end
+        if (w_header) begin
+            beat <= 9'd0;
+            index <= 6'd0;
+            row <= 8'd0;
         end
         w_tile <= is_tile;
         w_features <= is_features;
@@ -372,12 +415,9 @@ module loader (
         w_reads <= is_reads;
         w_matrix <= is_matrix;
         w_offsets <= is_offsets;
-        w_index <= index;
         w_last <= last;
         w_slot_end <= slot_end;
         w_bank <= bank;
-        w_beat <= beat;
-        w_row <= row;
         w_row_beat <= row_beat;
         w_row_last <= row_last;
         w_data <= s_axis_tdata;

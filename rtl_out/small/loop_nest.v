@@ -53,6 +53,16 @@ module loop_nest (
     reg  [15:0] pass_count;
     reg  [15:0] k_count;
     reg  [15:0] position_count;
+    reg  one_cgroup;
+    reg  one_chunk;
+    reg  one_kr;
+    reg  one_kr_last;
+    reg  one_cg;
+    reg  one_cg_last;
+    reg  one_kw;
+    reg  one_image;
+    reg  one_row;
+    reg  one_col;
     reg  kc_last;
     reg  kr_last_2;
     reg  c_last;
@@ -167,13 +177,13 @@ module loop_nest (
             next_x_last = (x_count + 16'd2) == cols;
         end
         if (chunk_steps) begin
-            next_img_last = images == 16'd1;
+            next_img_last = one_image;
         end
         if (img_steps) begin
-            next_y_last = rows == 16'd1;
+            next_y_last = one_row;
         end
         if (y_steps) begin
-            next_x_last = cols == 16'd1;
+            next_x_last = one_col;
         end
         if (load) begin
             next_img_last = new_images == 16'd1;
@@ -189,7 +199,7 @@ module loop_nest (
             next_cgroup_last = (cgroup_count + 16'd2) == cgroups;
         end
         if (pass_steps || load) begin
-            next_cgroup_last = cgroups == 16'd1;
+            next_cgroup_last = one_cgroup;
         end
     end
 
@@ -199,21 +209,21 @@ module loop_nest (
             next_chunk_last = (chunk_count + 16'd2) == chunks;
         end
         if (cgroup_steps || load) begin
-            next_chunk_last = chunks == 16'd1;
+            next_chunk_last = one_chunk;
         end
     end
 
     always @(*) begin
-        one_kernel_row = kr == 16'd1;
+        one_kernel_row = one_kr;
         if (next_chunk_last) begin
-            one_kernel_row = kr_last == 16'd1;
+            one_kernel_row = one_kr_last;
         end
     end
 
     always @(*) begin
-        one_channel = cg == 16'd1;
+        one_channel = one_cg;
         if (next_cgroup_last) begin
-            one_channel = cg_last == 16'd1;
+            one_channel = one_cg_last;
         end
     end
 
@@ -240,7 +250,7 @@ module loop_nest (
     always @(*) begin
         next_kc_last = (kc_count + 16'd2) == kw;
         if (kc_last || load) begin
-            next_kc_last = kw == 16'd1;
+            next_kc_last = one_kw;
         end
     end
 
@@ -257,6 +267,16 @@ module loop_nest (
             pass_count <= 16'd0;
             k_count <= 16'd0;
             position_count <= 16'd0;
+            one_cgroup <= 1'b0;
+            one_chunk <= 1'b0;
+            one_kr <= 1'b0;
+            one_kr_last <= 1'b0;
+            one_cg <= 1'b0;
+            one_cg_last <= 1'b0;
+            one_kw <= 1'b0;
+            one_image <= 1'b0;
+            one_row <= 1'b0;
+            one_col <= 1'b0;
             kc_last <= 1'b0;
             kr_last_2 <= 1'b0;
             c_last <= 1'b0;
@@ -280,6 +300,18 @@ module loop_nest (
         end else begin
             at_group_first <= next_group_first;
             at_first_group <= next_first_group;
+            one_cgroup <= cgroups == 16'd1;
+            one_chunk <= chunks == 16'd1;
+            one_kr <= kr == 16'd1;
+            one_kr_last <= kr_last == 16'd1;
+            one_cg <= cg == 16'd1;
+            one_cg_last <= cg_last == 16'd1;
+            one_kw <= kw == 16'd1;
+            if (load) begin
+                one_image <= new_images == 16'd1;
+                one_row <= new_rows == 16'd1;
+                one_col <= new_cols == 16'd1;
+            end
             if (advance || load) begin
                 kc_last <= next_kc_last;
                 kr_last_2 <= next_kr_last;

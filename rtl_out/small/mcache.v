@@ -21,6 +21,10 @@ module mcache (
     localparam [7:0] FIRST_WAY = 8'd1;
 
     reg  [3:0] index;
+    wire [3:0] soon_index;
+    wire [47:0] soon_signature;
+    wire [47:0] compared;
+    wire [7:0] unread;
     wire valid_now;
     wire last_now;
     wire zero_now;
@@ -158,7 +162,7 @@ module mcache (
     );
 
     signature_comparator comparator (
-        .signature(signature_now),
+        .signature(compared),
         .tag_0(lut_tags_0_read_data),
         .tag_1(lut_tags_1_read_data),
         .tag_2(lut_tags_2_read_data),
@@ -167,7 +171,7 @@ module mcache (
         .tag_5(lut_tags_5_read_data),
         .tag_6(lut_tags_6_read_data),
         .tag_7(lut_tags_7_read_data),
-        .held(held),
+        .held(unread),
         .hit(found),
         .hit_way(comparator_hit_way)
     );
@@ -177,6 +181,10 @@ module mcache (
     assign state = state_out;
     assign entry = entry_out;
     assign tag = tag_out;
+    assign soon_index = index;
+    assign soon_signature = signature;
+    assign compared = signature_now;
+    assign unread = held;
     assign valid_now = valid;
     assign last_now = last;
     assign zero_now = zero;
@@ -281,4 +289,7 @@ module mcache (
             end
         end
     end
+
+    // Bits that are not needed here.
+    wire unused = &{1'b0, soon_index, soon_signature};
 endmodule

@@ -63,6 +63,11 @@ module output_packer (
     wire [63:0] lane_wide_2;
     wire [63:0] lane_wide_3;
     reg  [63:0] out_word;
+    wire leaves;
+    wire arrives;
+    reg  aside;
+    reg  aside_last;
+    reg  [63:0] aside_data;
     reg  out_valid;
     reg  out_last;
     reg  [63:0] out_data;
@@ -121,7 +126,7 @@ module output_packer (
     assign m_axis_tvalid = out_valid;
     assign m_axis_tdata = out_data;
     assign m_axis_tlast = out_last;
-    assign moves = !out_valid || m_axis_tready;
+    assign moves = !aside;
     assign magnitude_0 = node_0;
     assign magnitude_1 = node_1;
     assign magnitude_2 = node_2;
@@ -140,6 +145,8 @@ module output_packer (
     assign lane_wide_1 = {48'd0, lane_word_1};
     assign lane_wide_2 = {48'd0, lane_word_2};
     assign lane_wide_3 = {48'd0, lane_word_3};
+    assign leaves = !out_valid || m_axis_tready;
+    assign arrives = d3_header || d3_data || d3_trailer;
 
     always @(*) begin
         out_word = 64'd0;
@@ -188,6 +195,8 @@ module output_packer (
             node_1 <= 48'd0;
             node_2 <= 48'd0;
             max <= 48'd0;
+            aside <= 1'b0;
+            aside_last <= 1'b0;
             out_valid <= 1'b0;
             out_last <= 1'b0;
         end else begin
@@ -227,9 +236,18 @@ module output_packer (
             if (max < magnitude_0) begin
                 max <= magnitude_0;
             end
-            if (moves) begin
-                out_valid <= d3_header || d3_data || d3_trailer;
+            if (leaves) begin
+                out_valid <= aside || arrives;
                 out_last <= d3_trailer;
+                if (aside) begin
+                    out_last <= aside_last;
+                end
+                aside <= 1'b0;
+            end else if (arrives) begin
+                aside <= 1'b1;
+            end
+            if (moves) begin
+                aside_last <= d3_trailer;
             end
             if (start) begin
                 max <= 48'd0;
@@ -246,6 +264,7 @@ module output_packer (
                 d3_data <= 1'b0;
                 d3_trailer <= 1'b0;
                 out_valid <= 1'b0;
+                aside <= 1'b0;
             end
         end
     end
@@ -254,6 +273,7 @@ module output_packer (
         d3_word = 64'd0;
         d3_value_0 = 48'sd0;
         sticky_mask = 48'd0;
+        aside_data = 64'd0;
         out_data = 64'd0;
     end
 
@@ -266,8 +286,14 @@ module output_packer (
             d3_word <= word;
             d3_value_0 <= value_0;
         end
-        if (moves) begin
+        if (leaves) begin
             out_data <= out_word;
+            if (aside) begin
+                out_data <= aside_data;
+            end
+        end
+        if (moves) begin
+            aside_data <= out_word;
         end
     end
 endmodule

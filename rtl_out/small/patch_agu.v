@@ -61,37 +61,40 @@ module patch_agu (
     wire [15:0] addr_base_1;
     wire [15:0] addr_base_2;
     wire [15:0] addr_base_3;
-    wire [15:0] addr_base_4;
-    wire [15:0] addr_inc_0;
-    wire [15:0] addr_inc_1;
-    wire [15:0] addr_inc_2;
-    wire [15:0] addr_inc_3;
-    wire [15:0] addr_inc_4;
+    reg  [15:0] addr_inc_0;
+    reg  [15:0] addr_inc_1;
+    reg  [15:0] addr_inc_2;
+    reg  [15:0] addr_inc_3;
+    reg  [15:0] wrap_inc_0;
+    reg  [15:0] wrap_inc_1;
+    reg  [15:0] wrap_inc_2;
+    reg  [15:0] wrap_inc_3;
+    reg  [15:0] chunk_row_2;
+    reg  [15:0] img_addr_2;
+    reg  [15:0] kc_step_2;
+    reg  [15:0] kr_row_2;
+    reg  [15:0] x_step_2;
+    reg  [15:0] y_row_2;
     wire [1:0] bank_base_0;
     wire [1:0] bank_base_1;
     wire [1:0] bank_base_2;
     wire [1:0] bank_base_3;
-    wire [1:0] bank_base_4;
-    wire [1:0] bank_inc_0;
-    wire [1:0] bank_inc_1;
-    wire [1:0] bank_inc_2;
-    wire [1:0] bank_inc_3;
-    wire [1:0] bank_inc_4;
+    reg  [1:0] bank_inc_0;
+    reg  [1:0] bank_inc_1;
+    reg  [1:0] bank_inc_2;
+    reg  [1:0] bank_inc_3;
     reg  [2:0] bank_sum_0;
     reg  [2:0] bank_sum_1;
     reg  [2:0] bank_sum_2;
     reg  [2:0] bank_sum_3;
-    reg  [2:0] bank_sum_4;
     reg  [1:0] to_bank_0;
     reg  [1:0] to_bank_1;
     reg  [1:0] to_bank_2;
     reg  [1:0] to_bank_3;
-    reg  [1:0] to_bank_4;
     reg  [15:0] to_addr_0;
     reg  [15:0] to_addr_1;
     reg  [15:0] to_addr_2;
     reg  [15:0] to_addr_3;
-    reg  [15:0] to_addr_4;
     reg  [15:0] next_addr;
     reg  [1:0] next_bank;
     reg  [15:0] next_row;
@@ -100,37 +103,23 @@ module patch_agu (
     wire [2:0] to_bank_1_difference;
     wire [2:0] to_bank_2_difference;
     wire [2:0] to_bank_3_difference;
-    wire [2:0] to_bank_4_difference;
 
     assign to_bank_0_difference = bank_sum_0 - 3'd3;
     assign to_bank_1_difference = bank_sum_1 - 3'd3;
     assign to_bank_2_difference = bank_sum_2 - 3'd3;
     assign to_bank_3_difference = bank_sum_3 - 3'd3;
-    assign to_bank_4_difference = bank_sum_4 - 3'd3;
     assign bank = bank_now;
     assign addr = addr_now;
     assign in_image = (row_now < in_rows) && (col_now < in_cols);
     assign restart = load || step_cgroup;
-    assign addr_base_0 = start_addr;
-    assign addr_base_1 = addr_chunk;
-    assign addr_base_2 = addr_y;
-    assign addr_base_3 = addr_c;
-    assign addr_base_4 = addr_kr;
-    assign addr_inc_0 = 16'd0;
-    assign addr_inc_1 = chunk_addr;
-    assign addr_inc_2 = y_addr;
-    assign addr_inc_3 = c_addr;
-    assign addr_inc_4 = kr_addr;
-    assign bank_base_0 = start_bank;
-    assign bank_base_1 = bank_chunk;
-    assign bank_base_2 = bank_y;
-    assign bank_base_3 = bank_c;
-    assign bank_base_4 = bank_now;
-    assign bank_inc_0 = 2'd0;
-    assign bank_inc_1 = chunk_bank;
-    assign bank_inc_2 = y_bank;
-    assign bank_inc_3 = c_bank;
-    assign bank_inc_4 = kr_bank;
+    assign addr_base_0 = addr_chunk;
+    assign addr_base_1 = addr_y;
+    assign addr_base_2 = addr_c;
+    assign addr_base_3 = addr_kr;
+    assign bank_base_0 = bank_chunk;
+    assign bank_base_1 = bank_y;
+    assign bank_base_2 = bank_c;
+    assign bank_base_3 = bank_now;
 
     always @(*) begin
         bank_sum_0 = {1'd0, bank_base_0};
@@ -142,7 +131,7 @@ module patch_agu (
         to_addr_0 = addr_base_0 + addr_inc_0;
         if (bank_sum_0 >= 3'd3) begin
             to_bank_0 = to_bank_0_difference[1:0];
-            to_addr_0 = addr_base_0 + (addr_inc_0 + wrap_addr);
+            to_addr_0 = addr_base_0 + wrap_inc_0;
         end
     end
 
@@ -156,7 +145,7 @@ module patch_agu (
         to_addr_1 = addr_base_1 + addr_inc_1;
         if (bank_sum_1 >= 3'd3) begin
             to_bank_1 = to_bank_1_difference[1:0];
-            to_addr_1 = addr_base_1 + (addr_inc_1 + wrap_addr);
+            to_addr_1 = addr_base_1 + wrap_inc_1;
         end
     end
 
@@ -170,7 +159,7 @@ module patch_agu (
         to_addr_2 = addr_base_2 + addr_inc_2;
         if (bank_sum_2 >= 3'd3) begin
             to_bank_2 = to_bank_2_difference[1:0];
-            to_addr_2 = addr_base_2 + (addr_inc_2 + wrap_addr);
+            to_addr_2 = addr_base_2 + wrap_inc_2;
         end
     end
 
@@ -184,63 +173,49 @@ module patch_agu (
         to_addr_3 = addr_base_3 + addr_inc_3;
         if (bank_sum_3 >= 3'd3) begin
             to_bank_3 = to_bank_3_difference[1:0];
-            to_addr_3 = addr_base_3 + (addr_inc_3 + wrap_addr);
+            to_addr_3 = addr_base_3 + wrap_inc_3;
         end
     end
 
     always @(*) begin
-        bank_sum_4 = {1'd0, bank_base_4};
-        bank_sum_4 = bank_sum_4 + {1'd0, bank_inc_4};
-    end
-
-    always @(*) begin
-        to_bank_4 = bank_sum_4[1:0];
-        to_addr_4 = addr_base_4 + addr_inc_4;
-        if (bank_sum_4 >= 3'd3) begin
-            to_bank_4 = to_bank_4_difference[1:0];
-            to_addr_4 = addr_base_4 + (addr_inc_4 + wrap_addr);
-        end
-    end
-
-    always @(*) begin
-        next_addr = addr_now + kc_step;
+        next_addr = addr_now + kc_step_2;
         next_bank = bank_now;
         next_row = row_now;
-        next_col = col_now + kc_step;
+        next_col = col_now + kc_step_2;
         if (restart) begin
-            next_addr = to_addr_0;
-            next_bank = to_bank_0;
+            next_addr = start_addr;
+            next_bank = start_bank;
             next_row = start_row;
             next_col = start_col;
         end else if (step_chunk) begin
-            next_addr = to_addr_1;
-            next_bank = to_bank_1;
-            next_row = row_chunk + chunk_row;
+            next_addr = to_addr_0;
+            next_bank = to_bank_0;
+            next_row = row_chunk + chunk_row_2;
             next_col = start_col;
         end else if (step_img) begin
-            next_addr = addr_img + img_addr;
+            next_addr = addr_img + img_addr_2;
             next_bank = bank_chunk;
             next_row = row_chunk;
             next_col = start_col;
         end else if (step_y) begin
-            next_addr = to_addr_2;
-            next_bank = to_bank_2;
-            next_row = row_y + y_row;
+            next_addr = to_addr_1;
+            next_bank = to_bank_1;
+            next_row = row_y + y_row_2;
             next_col = start_col;
         end else if (step_x) begin
-            next_addr = addr_x + x_step;
+            next_addr = addr_x + x_step_2;
             next_bank = bank_y;
             next_row = row_y;
-            next_col = col_x + x_step;
+            next_col = col_x + x_step_2;
         end else if (step_c) begin
-            next_addr = to_addr_3;
-            next_bank = to_bank_3;
+            next_addr = to_addr_2;
+            next_bank = to_bank_2;
             next_row = row_y;
             next_col = col_x;
         end else if (step_kr) begin
-            next_addr = to_addr_4;
-            next_bank = to_bank_4;
-            next_row = row_now + kr_row;
+            next_addr = to_addr_3;
+            next_bank = to_bank_3;
+            next_row = row_now + kr_row_2;
             next_col = col_x;
         end
     end
@@ -297,6 +272,48 @@ module patch_agu (
         end
     end
 
+    initial begin
+        addr_inc_0 = 16'd0;
+        addr_inc_1 = 16'd0;
+        addr_inc_2 = 16'd0;
+        addr_inc_3 = 16'd0;
+        wrap_inc_0 = 16'd0;
+        wrap_inc_1 = 16'd0;
+        wrap_inc_2 = 16'd0;
+        wrap_inc_3 = 16'd0;
+        chunk_row_2 = 16'd0;
+        img_addr_2 = 16'd0;
+        kc_step_2 = 16'd0;
+        kr_row_2 = 16'd0;
+        x_step_2 = 16'd0;
+        y_row_2 = 16'd0;
+        bank_inc_0 = 2'd0;
+        bank_inc_1 = 2'd0;
+        bank_inc_2 = 2'd0;
+        bank_inc_3 = 2'd0;
+    end
+
+    always @(posedge clk) begin
+        chunk_row_2 <= chunk_row;
+        img_addr_2 <= img_addr;
+        kc_step_2 <= kc_step;
+        kr_row_2 <= kr_row;
+        x_step_2 <= x_step;
+        y_row_2 <= y_row;
+        addr_inc_0 <= chunk_addr;
+        wrap_inc_0 <= chunk_addr + wrap_addr;
+        bank_inc_0 <= chunk_bank;
+        addr_inc_1 <= y_addr;
+        wrap_inc_1 <= y_addr + wrap_addr;
+        bank_inc_1 <= y_bank;
+        addr_inc_2 <= c_addr;
+        wrap_inc_2 <= c_addr + wrap_addr;
+        bank_inc_2 <= c_bank;
+        addr_inc_3 <= kr_addr;
+        wrap_inc_3 <= kr_addr + wrap_addr;
+        bank_inc_3 <= kr_bank;
+    end
+
     // Bits that are not needed here.
-    wire unused = &{1'b0, to_bank_0_difference[2], to_bank_1_difference[2], to_bank_2_difference[2], to_bank_3_difference[2], to_bank_4_difference[2]};
+    wire unused = &{1'b0, to_bank_0_difference[2], to_bank_1_difference[2], to_bank_2_difference[2], to_bank_3_difference[2]};
 endmodule

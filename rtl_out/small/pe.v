@@ -63,6 +63,10 @@ module pe (
     reg  signed [47:0] drained;
     reg  signed [15:0] operand;
     reg  signed [15:0] factor;
+    wire weight_write;
+    wire load0;
+    wire load1;
+    wire signed [15:0] element;
     reg  signed [15:0] factor_q;
     reg  signed [31:0] product;
     reg  signed [35:0] vector_base;
@@ -84,7 +88,7 @@ module pe (
 
     ram_w16_d256 weights (
         .clk(clk),
-        .write_enable(weight_we),
+        .write_enable(weight_write),
         .write_address(weight_waddr),
         .write_data(load_data),
         .read_enable(1'b1),
@@ -127,10 +131,14 @@ module pe (
     );
 
     assign drain_data = drained;
+    assign weight_write = weight_we;
+    assign load0 = bank0_load;
+    assign load1 = bank1_load;
+    assign element = x;
     assign sum = stored + addend;
     assign loaded = (sum & HIGH_ONES) | ($signed({{32{load_data[15]}}, load_data}) & DATA_ONES);
-    assign bank0_write_enable = accumulate0_q || bank0_load;
-    assign bank1_write_enable = accumulate1_q || bank1_load;
+    assign bank0_write_enable = accumulate0_q || load0;
+    assign bank1_write_enable = accumulate1_q || load1;
 
     always @(*) begin
         operand = $signed(bank0_read_data[15:0]);
@@ -174,14 +182,14 @@ module pe (
 
     always @(*) begin
         bank0_write_data = sum;
-        if (bank0_load) begin
+        if (load0) begin
             bank0_write_data = loaded;
         end
     end
 
     always @(*) begin
         bank1_write_data = sum;
-        if (bank1_load) begin
+        if (load1) begin
             bank1_write_data = loaded;
         end
     end
@@ -227,7 +235,7 @@ module pe (
         cache_high_q_0 <= cache_high_0;
         shift_sum_q_0 <= shift_sum_0;
         factor_q <= factor;
-        product <= x * factor_q;
+        product <= element * factor_q;
         vector_sum <= vector_base + $signed({{4{product[31]}}, product});
         stored <= bank0_read_data;
         if (psum_bank_q) begin

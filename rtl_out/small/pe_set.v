@@ -137,36 +137,14 @@ module pe_set (
     wire row_we;
     wire slot_loaded;
     wire [15:0] feature_beat;
-    reg  p1_valid;
-    reg  [7:0] p1_psum_addr;
-    reg  p1_first;
-    reg  p1_update;
-    reg  p1_zero;
-    reg  p1_bank;
-    reg  p2_valid;
-    reg  [7:0] p2_psum_addr;
-    reg  p2_first;
-    reg  p2_update;
-    reg  p2_zero;
-    reg  p2_bank;
-    reg  [7:0] p3_psum_addr;
-    reg  p3_update;
-    reg  p3_bank;
-    reg  [7:0] p4_psum_addr;
-    reg  p4_update;
-    reg  p4_bank;
-    wire forward;
-    wire forward_last;
-    wire reads_psum;
-    reg  [7:0] position;
-    wire accumulate0;
-    wire accumulate1;
     wire load0;
     wire load1;
     reg  [7:0] raddr0;
     reg  [7:0] raddr1;
     reg  [7:0] waddr0;
     reg  [7:0] waddr1;
+    wire [63:0] data;
+    wire [7:0] weight_waddr;
     wire sequencer_tile_write;
     wire sequencer_weights_loaded;
     wire sequencer_weight_row_written;
@@ -178,7 +156,6 @@ module pe_set (
     wire sequencer_no_tile;
     wire sequencer_room_tile;
     wire [15:0] sequencer_slot_write_base;
-    wire [7:0] sequencer_weight_write_addr;
     wire sequencer_operand_there;
     wire sequencer_operand_write_bank;
     wire [1:0] sequencer_bank;
@@ -254,6 +231,25 @@ module pe_set (
     wire pe_3_bank0_load;
     wire pe_3_bank1_load;
     wire pe_3_cache_wide_0;
+    reg  [7:0] pipe_position;
+    reg  pipe_vector_first;
+    reg  pipe_psum_update;
+    reg  pipe_psum_zero;
+    wire [7:0] pipe_weight_raddr;
+    wire pipe_operand_bank;
+    wire pipe_reads_0;
+    wire [7:0] pipe_raddr_0;
+    wire pipe_reads_1;
+    wire [7:0] pipe_raddr_1;
+    wire pipe_first;
+    wire pipe_zero;
+    wire pipe_bank;
+    wire pipe_forward;
+    wire pipe_forward_last;
+    wire pipe_accumulate_0;
+    wire pipe_accumulate_1;
+    wire [7:0] pipe_psum_waddr;
+    wire [7:0] pipe_next_psum_waddr;
 
     set_sequencer sequencer (
         .clk(clk),
@@ -326,7 +322,7 @@ module pe_set (
         .room_weights(room_weights),
         .room_operand(room_operand),
         .slot_write_base(sequencer_slot_write_base),
-        .weight_write_addr(sequencer_weight_write_addr),
+        .weight_write_addr(weight_waddr),
         .operand_there(sequencer_operand_there),
         .operand_write_bank(sequencer_operand_write_bank),
         .issue(issue),
@@ -488,7 +484,7 @@ module pe_set (
         .write(features_write),
         .write_bank(load_bank),
         .write_addr(feature_beat[8:0]),
-        .write_data(load_data),
+        .write_data(data),
         .bank(features_bank),
         .addr(features_addr),
         .in_image(features_in_image),
@@ -506,22 +502,22 @@ module pe_set (
         .clk(clk),
         .x(features_x),
         .weight_we(pe_0_weight_we),
-        .weight_waddr(sequencer_weight_write_addr),
-        .load_data($signed(load_data[15:0])),
-        .weight_raddr(sequencer_weight_addr),
+        .weight_waddr(weight_waddr),
+        .load_data($signed(data[15:0])),
+        .weight_raddr(pipe_weight_raddr),
         .use_operand(wgrad),
-        .operand_bank(!sequencer_psum_bank),
-        .vector_first(p2_first),
-        .psum_zero(p2_zero),
-        .psum_forward(forward),
-        .psum_forward_last(forward_last),
-        .psum_bank(p2_bank),
+        .operand_bank(pipe_operand_bank),
+        .vector_first(pipe_first),
+        .psum_zero(pipe_zero),
+        .psum_forward(pipe_forward),
+        .psum_forward_last(pipe_forward_last),
+        .psum_bank(pipe_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
-        .bank0_accumulate(accumulate0),
-        .bank1_accumulate(accumulate1),
+        .bank0_accumulate(pipe_accumulate_0),
+        .bank1_accumulate(pipe_accumulate_1),
         .bank0_load(pe_0_bank0_load),
         .bank1_load(pe_0_bank1_load),
         .drain_bank(drain_read_bank),
@@ -545,22 +541,22 @@ module pe_set (
         .clk(clk),
         .x(features_x),
         .weight_we(pe_1_weight_we),
-        .weight_waddr(sequencer_weight_write_addr),
-        .load_data($signed(load_data[31:16])),
-        .weight_raddr(sequencer_weight_addr),
+        .weight_waddr(weight_waddr),
+        .load_data($signed(data[31:16])),
+        .weight_raddr(pipe_weight_raddr),
         .use_operand(wgrad),
-        .operand_bank(!sequencer_psum_bank),
-        .vector_first(p2_first),
-        .psum_zero(p2_zero),
-        .psum_forward(forward),
-        .psum_forward_last(forward_last),
-        .psum_bank(p2_bank),
+        .operand_bank(pipe_operand_bank),
+        .vector_first(pipe_first),
+        .psum_zero(pipe_zero),
+        .psum_forward(pipe_forward),
+        .psum_forward_last(pipe_forward_last),
+        .psum_bank(pipe_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
-        .bank0_accumulate(accumulate0),
-        .bank1_accumulate(accumulate1),
+        .bank0_accumulate(pipe_accumulate_0),
+        .bank1_accumulate(pipe_accumulate_1),
         .bank0_load(pe_1_bank0_load),
         .bank1_load(pe_1_bank1_load),
         .drain_bank(drain_read_bank),
@@ -584,22 +580,22 @@ module pe_set (
         .clk(clk),
         .x(features_x),
         .weight_we(pe_2_weight_we),
-        .weight_waddr(sequencer_weight_write_addr),
-        .load_data($signed(load_data[47:32])),
-        .weight_raddr(sequencer_weight_addr),
+        .weight_waddr(weight_waddr),
+        .load_data($signed(data[47:32])),
+        .weight_raddr(pipe_weight_raddr),
         .use_operand(wgrad),
-        .operand_bank(!sequencer_psum_bank),
-        .vector_first(p2_first),
-        .psum_zero(p2_zero),
-        .psum_forward(forward),
-        .psum_forward_last(forward_last),
-        .psum_bank(p2_bank),
+        .operand_bank(pipe_operand_bank),
+        .vector_first(pipe_first),
+        .psum_zero(pipe_zero),
+        .psum_forward(pipe_forward),
+        .psum_forward_last(pipe_forward_last),
+        .psum_bank(pipe_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
-        .bank0_accumulate(accumulate0),
-        .bank1_accumulate(accumulate1),
+        .bank0_accumulate(pipe_accumulate_0),
+        .bank1_accumulate(pipe_accumulate_1),
         .bank0_load(pe_2_bank0_load),
         .bank1_load(pe_2_bank1_load),
         .drain_bank(drain_read_bank),
@@ -623,22 +619,22 @@ module pe_set (
         .clk(clk),
         .x(features_x),
         .weight_we(pe_3_weight_we),
-        .weight_waddr(sequencer_weight_write_addr),
-        .load_data($signed(load_data[63:48])),
-        .weight_raddr(sequencer_weight_addr),
+        .weight_waddr(weight_waddr),
+        .load_data($signed(data[63:48])),
+        .weight_raddr(pipe_weight_raddr),
         .use_operand(wgrad),
-        .operand_bank(!sequencer_psum_bank),
-        .vector_first(p2_first),
-        .psum_zero(p2_zero),
-        .psum_forward(forward),
-        .psum_forward_last(forward_last),
-        .psum_bank(p2_bank),
+        .operand_bank(pipe_operand_bank),
+        .vector_first(pipe_first),
+        .psum_zero(pipe_zero),
+        .psum_forward(pipe_forward),
+        .psum_forward_last(pipe_forward_last),
+        .psum_bank(pipe_bank),
         .bank0_raddr(raddr0),
         .bank1_raddr(raddr1),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
-        .bank0_accumulate(accumulate0),
-        .bank1_accumulate(accumulate1),
+        .bank0_accumulate(pipe_accumulate_0),
+        .bank1_accumulate(pipe_accumulate_1),
         .bank0_load(pe_3_bank0_load),
         .bank1_load(pe_3_bank1_load),
         .drain_bank(drain_read_bank),
@@ -658,17 +654,42 @@ module pe_set (
         .cache_wide_0(pe_3_cache_wide_0)
     );
 
+    element_pipe pipe (
+        .clk(clk),
+        .rst_n(rst_n),
+        .issue(issue),
+        .weight_addr(sequencer_weight_addr),
+        .position(pipe_position),
+        .operand_there(sequencer_operand_there),
+        .psum_addr(sequencer_psum_addr),
+        .vector_first(pipe_vector_first),
+        .psum_update(pipe_psum_update),
+        .psum_zero(pipe_psum_zero),
+        .psum_bank(sequencer_psum_bank),
+        .weight_raddr(pipe_weight_raddr),
+        .operand_bank(pipe_operand_bank),
+        .reads_0(pipe_reads_0),
+        .raddr_0(pipe_raddr_0),
+        .reads_1(pipe_reads_1),
+        .raddr_1(pipe_raddr_1),
+        .first(pipe_first),
+        .zero(pipe_zero),
+        .bank(pipe_bank),
+        .forward(pipe_forward),
+        .forward_last(pipe_forward_last),
+        .accumulate_0(pipe_accumulate_0),
+        .accumulate_1(pipe_accumulate_1),
+        .psum_waddr(pipe_psum_waddr),
+        .next_psum_waddr(pipe_next_psum_waddr)
+    );
+
     assign operand_write = load_selected && load_operand;
     assign row_we = load_selected && load_weights;
     assign slot_loaded = load_selected && load_features && load_last && load_slot_end;
     assign feature_beat = sequencer_slot_write_base + {7'd0, load_beat};
-    assign forward = p3_update && (p3_bank == p2_bank) && (p3_psum_addr == p2_psum_addr);
-    assign forward_last = p4_update && (p4_bank == p2_bank) && (p4_psum_addr == p2_psum_addr);
-    assign reads_psum = p2_update && p2_valid;
-    assign accumulate0 = p3_update && !p3_bank;
-    assign accumulate1 = p3_update && p3_bank;
     assign load0 = operand_write && !sequencer_operand_write_bank;
     assign load1 = operand_write && sequencer_operand_write_bank;
+    assign data = load_data;
     assign sequencer_tile_write = load_selected && load_tile;
     assign sequencer_weights_loaded = row_we && load_last;
     assign sequencer_weight_row_written = row_we && load_row_last;
@@ -696,12 +717,18 @@ module pe_set (
         features_bank = sequencer_bank;
         features_addr = sequencer_addr;
         features_in_image = sequencer_in_image;
-        position = sequencer_position;
+        pipe_position = sequencer_position;
+        pipe_vector_first = sequencer_vector_first;
+        pipe_psum_update = sequencer_psum_update;
+        pipe_psum_zero = sequencer_psum_zero;
         if (reuse_q_0) begin
             features_bank = reuse_0_bank;
             features_addr = reuse_0_addr;
             features_in_image = reuse_0_nonzero;
-            position = reuse_0_walk_position;
+            pipe_vector_first = reuse_0_vector_first;
+            pipe_psum_update = reuse_0_psum_update;
+            pipe_psum_zero = reuse_0_psum_zero;
+            pipe_position = reuse_0_walk_position;
             room_tile = sequencer_room_tile && reuse_0_room_tile;
             room_program = sequencer_no_tile && reuse_0_idle;
             range_error = sequencer_range_error || reuse_0_range_error;
@@ -725,14 +752,14 @@ module pe_set (
     end
 
     always @(*) begin
-        waddr0 = p4_psum_addr;
+        waddr0 = pipe_psum_waddr;
         if (load0) begin
             waddr0 = load_row;
         end
     end
 
     always @(*) begin
-        waddr1 = p4_psum_addr;
+        waddr1 = pipe_psum_waddr;
         if (load1) begin
             waddr1 = load_row;
         end
@@ -740,79 +767,26 @@ module pe_set (
 
     always @(*) begin
         raddr0 = drain_raddr;
-        if (sequencer_operand_there && sequencer_psum_bank) begin
-            raddr0 = position;
-        end
-        if (reads_psum && !p2_bank) begin
-            raddr0 = p2_psum_addr;
+        if (pipe_reads_0) begin
+            raddr0 = pipe_raddr_0;
         end
     end
 
     always @(*) begin
         raddr1 = drain_raddr;
-        if (sequencer_operand_there && !sequencer_psum_bank) begin
-            raddr1 = position;
-        end
-        if (reads_psum && p2_bank) begin
-            raddr1 = p2_psum_addr;
+        if (pipe_reads_1) begin
+            raddr1 = pipe_raddr_1;
         end
     end
 
     always @(posedge clk) begin
         if (!rst_n) begin
             reuse_q_0 <= 1'b0;
-            p1_valid <= 1'b0;
-            p2_valid <= 1'b0;
-            p3_update <= 1'b0;
-            p4_update <= 1'b0;
         end else begin
-            p1_valid <= issue;
-            p2_valid <= p1_valid;
-            p3_update <= p2_update && p2_valid;
-            p4_update <= p3_update;
             reuse_q_0 <= |reuse;
         end
     end
 
-    initial begin
-        p1_psum_addr = 8'd0;
-        p1_first = 1'b0;
-        p1_update = 1'b0;
-        p1_zero = 1'b0;
-        p1_bank = 1'b0;
-        p2_psum_addr = 8'd0;
-        p2_first = 1'b0;
-        p2_update = 1'b0;
-        p2_zero = 1'b0;
-        p2_bank = 1'b0;
-        p3_psum_addr = 8'd0;
-        p3_bank = 1'b0;
-        p4_psum_addr = 8'd0;
-        p4_bank = 1'b0;
-    end
-
-    always @(posedge clk) begin
-        p1_psum_addr <= sequencer_psum_addr;
-        p1_first <= sequencer_vector_first;
-        p1_update <= sequencer_psum_update;
-        p1_zero <= sequencer_psum_zero;
-        p1_bank <= sequencer_psum_bank;
-        p2_psum_addr <= p1_psum_addr;
-        p2_first <= p1_first;
-        p2_update <= p1_update;
-        p2_zero <= p1_zero;
-        p2_bank <= p1_bank;
-        p3_psum_addr <= p2_psum_addr;
-        p3_bank <= p2_bank;
-        p4_psum_addr <= p3_psum_addr;
-        p4_bank <= p3_bank;
-        if (reuse_q_0) begin
-            p1_first <= reuse_0_vector_first;
-            p1_update <= reuse_0_psum_update;
-            p1_zero <= reuse_0_psum_zero;
-        end
-    end
-
     // Bits that are not needed here.
-    wire unused = &{1'b0, feature_beat[15:9]};
+    wire unused = &{1'b0, feature_beat[15:9], pipe_next_psum_waddr};
 endmodule

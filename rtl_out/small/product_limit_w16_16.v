@@ -27,8 +27,9 @@ module product_limit_w16_16 (
     reg  [13:0] partial_2;
     reg  [13:0] sum;
     reg  beyond;
+    reg  above_q;
 
-    assign above = beyond || (sum > 14'd512);
+    assign above = above_q;
     assign wide = a[13:0];
     assign row_10 = 14'd0;
     assign row_11 = 14'd0;
@@ -116,6 +117,7 @@ module product_limit_w16_16 (
             partial_1 <= 14'd0;
             partial_2 <= 14'd0;
             beyond <= 1'b0;
+            above_q <= 1'b0;
         end else begin
             beyond <= (|(b >> 10)) && (|a);
             if (b[0]) begin
@@ -171,6 +173,7 @@ module product_limit_w16_16 (
             partial_0 <= row_0 + row_1 + (row_2 + row_3);
             partial_1 <= row_4 + row_5 + (row_6 + row_7);
             partial_2 <= row_8 + row_9 + (row_10 + row_11);
+            above_q <= beyond || (sum > 14'd512);
         end
     end
 endmodule

@@ -22,8 +22,9 @@ module product_limit_w16_8 (
     reg  [15:0] partial_1;
     reg  [15:0] sum;
     reg  beyond;
+    reg  above_q;
 
-    assign above = beyond || (sum > 16'h1000);
+    assign above = above_q;
     assign wide = a;
 
     always @(*) begin
@@ -93,6 +94,7 @@ module product_limit_w16_8 (
             partial_0 <= 16'd0;
             partial_1 <= 16'd0;
             beyond <= 1'b0;
+            above_q <= 1'b0;
         end else begin
             beyond <= (|8'd0) && (|a);
             if (b[0]) begin
@@ -137,6 +139,7 @@ module product_limit_w16_8 (
             end
             partial_0 <= row_0 + row_1 + (row_2 + row_3);
             partial_1 <= row_4 + row_5 + (row_6 + row_7);
+            above_q <= beyond || (sum > 16'h1000);
         end
     end
 endmodule

@@ -38,14 +38,14 @@ module psum_banks (
     reg  o_full;
     wire bank_next;
     reg  other_busy;
-    reg  ended1;
-    reg  ended2;
-    reg  ended3;
-    reg  ended4;
-    reg  ended1_bank;
-    reg  ended2_bank;
-    reg  ended3_bank;
-    reg  ended4_bank;
+    reg  ended_0;
+    reg  ended_1;
+    reg  ended_2;
+    reg  ended_3;
+    reg  ended_bank_0;
+    reg  ended_bank_1;
+    reg  ended_bank_2;
+    reg  ended_bank_3;
     reg  [7:0] ended_rows;
     reg  [2:0] ended_pes;
     reg  [15:0] ended_tag;
@@ -125,14 +125,14 @@ module psum_banks (
             busy0 <= 1'b0;
             busy1 <= 1'b0;
             o_full <= 1'b0;
-            ended1 <= 1'b0;
-            ended2 <= 1'b0;
-            ended3 <= 1'b0;
-            ended4 <= 1'b0;
-            ended1_bank <= 1'b0;
-            ended2_bank <= 1'b0;
-            ended3_bank <= 1'b0;
-            ended4_bank <= 1'b0;
+            ended_0 <= 1'b0;
+            ended_1 <= 1'b0;
+            ended_2 <= 1'b0;
+            ended_3 <= 1'b0;
+            ended_bank_0 <= 1'b0;
+            ended_bank_1 <= 1'b0;
+            ended_bank_2 <= 1'b0;
+            ended_bank_3 <= 1'b0;
             request0 <= 1'b0;
             request1 <= 1'b0;
             rows0 <= 8'd0;
@@ -159,8 +159,8 @@ module psum_banks (
                 end
             end
             o_full <= next_operand;
-            if (ended1) begin
-                if (ended1_bank) begin
+            if (ended_0) begin
+                if (ended_bank_0) begin
                     rows1 <= ended_rows;
                     pes1 <= ended_pes;
                     tag1 <= ended_tag;
@@ -172,14 +172,14 @@ module psum_banks (
                     pass0 <= ended_pass;
                 end
             end
-            ended1 <= pass_ends;
-            ended2 <= ended1;
-            ended3 <= ended2;
-            ended4 <= ended3;
-            ended1_bank <= ptr;
-            ended2_bank <= ended1_bank;
-            ended3_bank <= ended2_bank;
-            ended4_bank <= ended3_bank;
+            ended_0 <= pass_ends;
+            ended_bank_0 <= ptr;
+            ended_1 <= ended_0;
+            ended_bank_1 <= ended_bank_0;
+            ended_2 <= ended_1;
+            ended_bank_2 <= ended_bank_1;
+            ended_3 <= ended_2;
+            ended_bank_3 <= ended_bank_2;
             if (drain_addressed) begin
                 if (chosen) begin
                     request1 <= 1'b0;
@@ -187,8 +187,8 @@ module psum_banks (
                     request0 <= 1'b0;
                 end
             end
-            if (ended4) begin
-                if (ended4_bank) begin
+            if (ended_3) begin
+                if (ended_bank_3) begin
                     request1 <= 1'b1;
                 end else begin
                     request0 <= 1'b1;
@@ -198,10 +198,10 @@ module psum_banks (
                 ptr <= 1'b0;
                 busy0 <= 1'b0;
                 busy1 <= 1'b0;
-                ended1 <= 1'b0;
-                ended2 <= 1'b0;
-                ended3 <= 1'b0;
-                ended4 <= 1'b0;
+                ended_0 <= 1'b0;
+                ended_1 <= 1'b0;
+                ended_2 <= 1'b0;
+                ended_3 <= 1'b0;
                 request0 <= 1'b0;
                 request1 <= 1'b0;
             end

@@ -149,6 +149,26 @@ module rpq (
     reg  sig_valid;
     reg  [47:0] sig_out;
     wire looks_up;
+    reg  [19:0] begin_0;
+    reg  [19:0] begin_1;
+    reg  [19:0] begin_2;
+    reg  [19:0] begin_3;
+    reg  [19:0] begin_4;
+    reg  [19:0] begin_5;
+    reg  [19:0] begin_6;
+    reg  [19:0] begin_7;
+    reg  [19:0] begin_8;
+    reg  [19:0] begin_9;
+    reg  [19:0] begin_10;
+    reg  [19:0] begin_11;
+    reg  [19:0] begin_12;
+    reg  [19:0] begin_13;
+    reg  [19:0] begin_14;
+    reg  [19:0] begin_15;
+    reg  [19:0] begin_16;
+    reg  [19:0] begin_17;
+    reg  [19:0] begin_18;
+    reg  [19:0] begin_19;
     reg  is_sign;
     reg  is_grid;
     reg  bits1;
@@ -183,10 +203,7 @@ module rpq (
     always @(*) begin
         next_sum_0 = $signed({{1{sum_0[21]}}, sum_0});
         if (first) begin
-            next_sum_0 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_0 = $signed({3'd0, offset_0});
-            end
+            next_sum_0 = $signed({3'd0, begin_0});
         end
         next_sum_0 = next_sum_0 << 1;
         term_0 = 23'sd0;
@@ -221,10 +238,7 @@ module rpq (
     always @(*) begin
         next_sum_1 = $signed({{1{sum_1[21]}}, sum_1});
         if (first) begin
-            next_sum_1 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_1 = $signed({3'd0, offset_1});
-            end
+            next_sum_1 = $signed({3'd0, begin_1});
         end
         next_sum_1 = next_sum_1 << 1;
         term_1 = 23'sd0;
@@ -259,10 +273,7 @@ module rpq (
     always @(*) begin
         next_sum_2 = $signed({{1{sum_2[21]}}, sum_2});
         if (first) begin
-            next_sum_2 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_2 = $signed({3'd0, offset_2});
-            end
+            next_sum_2 = $signed({3'd0, begin_2});
         end
         next_sum_2 = next_sum_2 << 1;
         term_2 = 23'sd0;
@@ -297,10 +308,7 @@ module rpq (
     always @(*) begin
         next_sum_3 = $signed({{1{sum_3[21]}}, sum_3});
         if (first) begin
-            next_sum_3 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_3 = $signed({3'd0, offset_3});
-            end
+            next_sum_3 = $signed({3'd0, begin_3});
         end
         next_sum_3 = next_sum_3 << 1;
         term_3 = 23'sd0;
@@ -335,10 +343,7 @@ module rpq (
     always @(*) begin
         next_sum_4 = $signed({{1{sum_4[21]}}, sum_4});
         if (first) begin
-            next_sum_4 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_4 = $signed({3'd0, offset_4});
-            end
+            next_sum_4 = $signed({3'd0, begin_4});
         end
         next_sum_4 = next_sum_4 << 1;
         term_4 = 23'sd0;
@@ -373,10 +378,7 @@ module rpq (
     always @(*) begin
         next_sum_5 = $signed({{1{sum_5[21]}}, sum_5});
         if (first) begin
-            next_sum_5 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_5 = $signed({3'd0, offset_5});
-            end
+            next_sum_5 = $signed({3'd0, begin_5});
         end
         next_sum_5 = next_sum_5 << 1;
         term_5 = 23'sd0;
@@ -411,10 +413,7 @@ module rpq (
     always @(*) begin
         next_sum_6 = $signed({{1{sum_6[21]}}, sum_6});
         if (first) begin
-            next_sum_6 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_6 = $signed({3'd0, offset_6});
-            end
+            next_sum_6 = $signed({3'd0, begin_6});
         end
         next_sum_6 = next_sum_6 << 1;
         term_6 = 23'sd0;
@@ -449,10 +448,7 @@ module rpq (
     always @(*) begin
         next_sum_7 = $signed({{1{sum_7[21]}}, sum_7});
         if (first) begin
-            next_sum_7 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_7 = $signed({3'd0, offset_7});
-            end
+            next_sum_7 = $signed({3'd0, begin_7});
         end
         next_sum_7 = next_sum_7 << 1;
         term_7 = 23'sd0;
@@ -487,10 +483,7 @@ module rpq (
     always @(*) begin
         next_sum_8 = $signed({{1{sum_8[21]}}, sum_8});
         if (first) begin
-            next_sum_8 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_8 = $signed({3'd0, offset_8});
-            end
+            next_sum_8 = $signed({3'd0, begin_8});
         end
         next_sum_8 = next_sum_8 << 1;
         term_8 = 23'sd0;
@@ -525,10 +518,7 @@ module rpq (
     always @(*) begin
         next_sum_9 = $signed({{1{sum_9[21]}}, sum_9});
         if (first) begin
-            next_sum_9 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_9 = $signed({3'd0, offset_9});
-            end
+            next_sum_9 = $signed({3'd0, begin_9});
         end
         next_sum_9 = next_sum_9 << 1;
         term_9 = 23'sd0;
@@ -563,10 +553,7 @@ module rpq (
     always @(*) begin
         next_sum_10 = $signed({{1{sum_10[21]}}, sum_10});
         if (first) begin
-            next_sum_10 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_10 = $signed({3'd0, offset_10});
-            end
+            next_sum_10 = $signed({3'd0, begin_10});
         end
         next_sum_10 = next_sum_10 << 1;
         term_10 = 23'sd0;
@@ -601,10 +588,7 @@ module rpq (
     always @(*) begin
         next_sum_11 = $signed({{1{sum_11[21]}}, sum_11});
         if (first) begin
-            next_sum_11 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_11 = $signed({3'd0, offset_11});
-            end
+            next_sum_11 = $signed({3'd0, begin_11});
         end
         next_sum_11 = next_sum_11 << 1;
         term_11 = 23'sd0;
@@ -639,10 +623,7 @@ module rpq (
     always @(*) begin
         next_sum_12 = $signed({{1{sum_12[21]}}, sum_12});
         if (first) begin
-            next_sum_12 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_12 = $signed({3'd0, offset_12});
-            end
+            next_sum_12 = $signed({3'd0, begin_12});
         end
         next_sum_12 = next_sum_12 << 1;
         term_12 = 23'sd0;
@@ -677,10 +658,7 @@ module rpq (
     always @(*) begin
         next_sum_13 = $signed({{1{sum_13[21]}}, sum_13});
         if (first) begin
-            next_sum_13 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_13 = $signed({3'd0, offset_13});
-            end
+            next_sum_13 = $signed({3'd0, begin_13});
         end
         next_sum_13 = next_sum_13 << 1;
         term_13 = 23'sd0;
@@ -715,10 +693,7 @@ module rpq (
     always @(*) begin
         next_sum_14 = $signed({{1{sum_14[21]}}, sum_14});
         if (first) begin
-            next_sum_14 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_14 = $signed({3'd0, offset_14});
-            end
+            next_sum_14 = $signed({3'd0, begin_14});
         end
         next_sum_14 = next_sum_14 << 1;
         term_14 = 23'sd0;
@@ -753,10 +728,7 @@ module rpq (
     always @(*) begin
         next_sum_15 = $signed({{1{sum_15[21]}}, sum_15});
         if (first) begin
-            next_sum_15 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_15 = $signed({3'd0, offset_15});
-            end
+            next_sum_15 = $signed({3'd0, begin_15});
         end
         next_sum_15 = next_sum_15 << 1;
         term_15 = 23'sd0;
@@ -791,10 +763,7 @@ module rpq (
     always @(*) begin
         next_sum_16 = $signed({{1{sum_16[21]}}, sum_16});
         if (first) begin
-            next_sum_16 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_16 = $signed({3'd0, offset_16});
-            end
+            next_sum_16 = $signed({3'd0, begin_16});
         end
         next_sum_16 = next_sum_16 << 1;
         term_16 = 23'sd0;
@@ -829,10 +798,7 @@ module rpq (
     always @(*) begin
         next_sum_17 = $signed({{1{sum_17[21]}}, sum_17});
         if (first) begin
-            next_sum_17 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_17 = $signed({3'd0, offset_17});
-            end
+            next_sum_17 = $signed({3'd0, begin_17});
         end
         next_sum_17 = next_sum_17 << 1;
         term_17 = 23'sd0;
@@ -867,10 +833,7 @@ module rpq (
     always @(*) begin
         next_sum_18 = $signed({{1{sum_18[21]}}, sum_18});
         if (first) begin
-            next_sum_18 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_18 = $signed({3'd0, offset_18});
-            end
+            next_sum_18 = $signed({3'd0, begin_18});
         end
         next_sum_18 = next_sum_18 << 1;
         term_18 = 23'sd0;
@@ -905,10 +868,7 @@ module rpq (
     always @(*) begin
         next_sum_19 = $signed({{1{sum_19[21]}}, sum_19});
         if (first) begin
-            next_sum_19 = 23'sd0;
-            if (!is_sign) begin
-                next_sum_19 = $signed({3'd0, offset_19});
-            end
+            next_sum_19 = $signed({3'd0, begin_19});
         end
         next_sum_19 = next_sum_19 << 1;
         term_19 = 23'sd0;
@@ -1780,6 +1740,26 @@ module rpq (
         sum_18 = 22'sd0;
         sum_19 = 22'sd0;
         sig_out = 48'd0;
+        begin_0 = 20'd0;
+        begin_1 = 20'd0;
+        begin_2 = 20'd0;
+        begin_3 = 20'd0;
+        begin_4 = 20'd0;
+        begin_5 = 20'd0;
+        begin_6 = 20'd0;
+        begin_7 = 20'd0;
+        begin_8 = 20'd0;
+        begin_9 = 20'd0;
+        begin_10 = 20'd0;
+        begin_11 = 20'd0;
+        begin_12 = 20'd0;
+        begin_13 = 20'd0;
+        begin_14 = 20'd0;
+        begin_15 = 20'd0;
+        begin_16 = 20'd0;
+        begin_17 = 20'd0;
+        begin_18 = 20'd0;
+        begin_19 = 20'd0;
         is_sign = 1'b0;
         is_grid = 1'b0;
         bits1 = 1'b0;
@@ -1835,62 +1815,142 @@ module rpq (
         counts_17 <= looks_up && (projections > 8'd17);
         counts_18 <= looks_up && (projections > 8'd18);
         counts_19 <= looks_up && (projections > 8'd19);
+        begin_0 <= 20'd0;
+        if (!is_sign) begin
+            begin_0 <= offset_0;
+        end
         if (step) begin
             sum_0 <= $signed(next_sum_0[22:1]);
+        end
+        begin_1 <= 20'd0;
+        if (!is_sign) begin
+            begin_1 <= offset_1;
         end
         if (step) begin
             sum_1 <= $signed(next_sum_1[22:1]);
         end
+        begin_2 <= 20'd0;
+        if (!is_sign) begin
+            begin_2 <= offset_2;
+        end
         if (step) begin
             sum_2 <= $signed(next_sum_2[22:1]);
+        end
+        begin_3 <= 20'd0;
+        if (!is_sign) begin
+            begin_3 <= offset_3;
         end
         if (step) begin
             sum_3 <= $signed(next_sum_3[22:1]);
         end
+        begin_4 <= 20'd0;
+        if (!is_sign) begin
+            begin_4 <= offset_4;
+        end
         if (step) begin
             sum_4 <= $signed(next_sum_4[22:1]);
+        end
+        begin_5 <= 20'd0;
+        if (!is_sign) begin
+            begin_5 <= offset_5;
         end
         if (step) begin
             sum_5 <= $signed(next_sum_5[22:1]);
         end
+        begin_6 <= 20'd0;
+        if (!is_sign) begin
+            begin_6 <= offset_6;
+        end
         if (step) begin
             sum_6 <= $signed(next_sum_6[22:1]);
+        end
+        begin_7 <= 20'd0;
+        if (!is_sign) begin
+            begin_7 <= offset_7;
         end
         if (step) begin
             sum_7 <= $signed(next_sum_7[22:1]);
         end
+        begin_8 <= 20'd0;
+        if (!is_sign) begin
+            begin_8 <= offset_8;
+        end
         if (step) begin
             sum_8 <= $signed(next_sum_8[22:1]);
+        end
+        begin_9 <= 20'd0;
+        if (!is_sign) begin
+            begin_9 <= offset_9;
         end
         if (step) begin
             sum_9 <= $signed(next_sum_9[22:1]);
         end
+        begin_10 <= 20'd0;
+        if (!is_sign) begin
+            begin_10 <= offset_10;
+        end
         if (step) begin
             sum_10 <= $signed(next_sum_10[22:1]);
+        end
+        begin_11 <= 20'd0;
+        if (!is_sign) begin
+            begin_11 <= offset_11;
         end
         if (step) begin
             sum_11 <= $signed(next_sum_11[22:1]);
         end
+        begin_12 <= 20'd0;
+        if (!is_sign) begin
+            begin_12 <= offset_12;
+        end
         if (step) begin
             sum_12 <= $signed(next_sum_12[22:1]);
+        end
+        begin_13 <= 20'd0;
+        if (!is_sign) begin
+            begin_13 <= offset_13;
         end
         if (step) begin
             sum_13 <= $signed(next_sum_13[22:1]);
         end
+        begin_14 <= 20'd0;
+        if (!is_sign) begin
+            begin_14 <= offset_14;
+        end
         if (step) begin
             sum_14 <= $signed(next_sum_14[22:1]);
+        end
+        begin_15 <= 20'd0;
+        if (!is_sign) begin
+            begin_15 <= offset_15;
         end
         if (step) begin
             sum_15 <= $signed(next_sum_15[22:1]);
         end
+        begin_16 <= 20'd0;
+        if (!is_sign) begin
+            begin_16 <= offset_16;
+        end
         if (step) begin
             sum_16 <= $signed(next_sum_16[22:1]);
+        end
+        begin_17 <= 20'd0;
+        if (!is_sign) begin
+            begin_17 <= offset_17;
         end
         if (step) begin
             sum_17 <= $signed(next_sum_17[22:1]);
         end
+        begin_18 <= 20'd0;
+        if (!is_sign) begin
+            begin_18 <= offset_18;
+        end
         if (step) begin
             sum_18 <= $signed(next_sum_18[22:1]);
+        end
+        begin_19 <= 20'd0;
+        if (!is_sign) begin
+            begin_19 <= offset_19;
         end
         if (step) begin
             sum_19 <= $signed(next_sum_19[22:1]);

@@ -128,6 +128,8 @@ module set_reuse (
     output wire cache_reuse,
     output wire shift_sum
 );
+    wire [6:0] factor_entry;
+    wire factor_use;
     reg  [6:0] p1_entry;
     reg  [6:0] p2_entry;
     reg  [6:0] p3_entry;
@@ -150,6 +152,7 @@ module set_reuse (
     reg  p4_write;
     reg  p5_write;
     wire hitmap_list_done;
+    wire [8:0] hitmap_list_items;
     wire [1:0] hitmap_item_kind;
     wire hitmap_item_first;
     wire [7:0] hitmap_item_position;
@@ -163,11 +166,11 @@ module set_reuse (
     wire reader_token;
     wire reader_empty;
     wire reader_last;
+    wire reader_cut;
     wire walker_element_write;
     wire walker_consume;
     wire walker_released;
     wire walker_one;
-    wire [6:0] walker_entry;
     wire walker_cache_write;
     wire walker_cache_add;
     wire walker_cache_reuse;
@@ -239,6 +242,7 @@ module set_reuse (
         .record_zero(record_zero),
         .record_last(record_last),
         .list_done(hitmap_list_done),
+        .list_items(hitmap_list_items),
         .range_error(range_error),
         .read_addr(reader_read_addr),
         .item_kind(hitmap_item_kind),
@@ -265,6 +269,7 @@ module set_reuse (
         .tile_begins(tile_begins),
         .list_done(hitmap_list_done),
         .list_last_position(record_position),
+        .list_items(hitmap_list_items),
         .released(walker_released),
         .consume(walker_consume),
         .item_count(hitmap_item_count),
@@ -273,6 +278,7 @@ module set_reuse (
         .token(reader_token),
         .empty(reader_empty),
         .last(reader_last),
+        .cut(reader_cut),
         .rows_m1(walk_rows_m1)
     );
 
@@ -299,6 +305,7 @@ module set_reuse (
         .token(reader_token),
         .token_empty(reader_empty),
         .token_last(reader_last),
+        .token_cut(reader_cut),
         .item_kind(hitmap_item_kind),
         .item_first(hitmap_item_first),
         .item_position(hitmap_item_position),
@@ -325,14 +332,14 @@ module set_reuse (
         .one(walker_one),
         .element(walk_element),
         .position(walk_position),
-        .entry(walker_entry),
+        .entry(factor_entry),
         .vector_first(vector_first),
         .psum_update(psum_update),
         .psum_zero(psum_zero),
         .cache_write(walker_cache_write),
         .cache_add(walker_cache_add),
         .cache_reuse(walker_cache_reuse),
-        .use_cache(use_cache),
+        .use_cache(factor_use),
         .cache_low(cache_low),
         .cache_high(cache_high),
         .k_now(walk_k),
@@ -346,6 +353,7 @@ module set_reuse (
     );
 
     assign one = p1_valid && p1_one;
+    assign use_cache = factor_use;
     assign cache_forward = p3_write && (p3_entry == p2_entry);
     assign cache_forward_last = p4_write && (p4_entry == p2_entry);
     assign cache_waddr = p4_entry;
@@ -357,8 +365,8 @@ module set_reuse (
 
     always @(*) begin
         cache_raddr = p2_entry;
-        if (use_cache) begin
-            cache_raddr = walker_entry;
+        if (factor_use) begin
+            cache_raddr = factor_entry;
         end
     end
 
@@ -398,7 +406,7 @@ module set_reuse (
     end
 
     always @(posedge clk) begin
-        p1_entry <= walker_entry;
+        p1_entry <= factor_entry;
         p1_one <= walker_one;
         p1_high <= cache_high;
         p1_write <= walker_cache_write;

@@ -106,6 +106,8 @@ module set_sequencer (
 );
     reg  running;
     reg  may_issue;
+    reg  may_walk_0;
+    wire next_issue;
     reg  reuse_q_0;
     reg  wgrad_q;
     reg  stream_q;
@@ -384,7 +386,7 @@ module set_sequencer (
     );
 
     assign tile_begins_0 = take;
-    assign go_0 = may_issue && reuses;
+    assign go_0 = may_walk_0;
     assign no_tile = !running && !tiles_pending_valid;
     assign room_tile = !tiles_pending_valid;
     assign operand_write_bank = !psum_bank;
@@ -398,11 +400,12 @@ module set_sequencer (
     assign stall_detect = stall_input && reuses;
     assign idle = no_tile && banks_all_free;
     assign range_error = (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
+    assign next_issue = next_running && (!next_begins || (next_input && next_operand && next_bank));
     assign ahead_addr = (features_ahead_base << 2) + tiles_start_addr;
     assign back_addr = (features_back_base << 2) + tiles_start_addr;
     assign first_addr = (features_read_base << 2) + tiles_pending_addr;
     assign next_bank = !(next_first && banks_next_busy);
-    assign advance = may_issue && !reuses;
+    assign advance = may_issue;
     assign features_frees = stream_q || in_last_pass;
     assign weights_group_used = group_ends && !wgrad_q;
     assign banks_pass_ends = pass_ends && tiles_drain;
@@ -472,19 +475,32 @@ module set_sequencer (
 
     always @(*) begin
         group_ends = advance && nest_step_chunk;
+        group_ends = group_ends || walk_ends_0;
+    end
+
+    always @(*) begin
         slot_ends = advance && nest_step_cgroup;
+        slot_ends = slot_ends || (walk_ends_0 && walk_step_cgroup_0);
+    end
+
+    always @(*) begin
         pass_ends = advance && nest_step_pass;
+        pass_ends = pass_ends || (walk_ends_0 && walk_step_pass_0);
+    end
+
+    always @(*) begin
         tile_ends = advance && nest_step_tile;
+        tile_ends = tile_ends || (walk_ends_0 && walk_step_tile_0);
+    end
+
+    always @(*) begin
         issue = advance;
+        issue = issue || walk_issue_0;
+    end
+
+    always @(*) begin
         mac = advance;
-        if (reuse_q_0) begin
-            group_ends = walk_ends_0;
-            slot_ends = walk_ends_0 && walk_step_cgroup_0;
-            pass_ends = walk_ends_0 && walk_step_pass_0;
-            tile_ends = walk_ends_0 && walk_step_tile_0;
-            issue = walk_issue_0;
-            mac = walk_mac_0;
-        end
+        mac = mac || walk_mac_0;
     end
 
     always @(*) begin
@@ -545,6 +561,7 @@ module set_sequencer (
         if (!rst_n) begin
             running <= 1'b0;
             may_issue <= 1'b0;
+            may_walk_0 <= 1'b0;
             reuse_q_0 <= 1'b0;
             wgrad_q <= 1'b0;
             stream_q <= 1'b0;
@@ -556,7 +573,8 @@ module set_sequencer (
             reuse_q_0 <= reuse_0;
             running <= next_running;
             take <= tiles_next_pending && !next_running;
-            may_issue <= next_running && (!next_begins || (next_input && next_operand && next_bank));
+            may_issue <= next_issue && !reuse_0;
+            may_walk_0 <= next_issue && reuse_0;
             if (group_ends) begin
                 group_base <= group_base + group_rows;
             end

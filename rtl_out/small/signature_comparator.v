@@ -32,6 +32,14 @@ module signature_comparator (
     reg  [16:0] equal_5;
     reg  [16:0] equal_6;
     reg  [16:0] equal_7;
+    wire matches_0;
+    wire matches_1;
+    wire matches_2;
+    wire matches_3;
+    wire matches_4;
+    wire matches_5;
+    wire matches_6;
+    wire matches_7;
 
     assign difference_0 = tag_0 ^ signature;
     assign difference_1 = tag_1 ^ signature;
@@ -41,39 +49,47 @@ module signature_comparator (
     assign difference_5 = tag_5 ^ signature;
     assign difference_6 = tag_6 ^ signature;
     assign difference_7 = tag_7 ^ signature;
+    assign matches_0 = equal_0[16];
+    assign matches_1 = equal_1[16];
+    assign matches_2 = equal_2[16];
+    assign matches_3 = equal_3[16];
+    assign matches_4 = equal_4[16];
+    assign matches_5 = equal_5[16];
+    assign matches_6 = equal_6[16];
+    assign matches_7 = equal_7[16];
 
     always @(*) begin
         hit = 1'b0;
         hit_way = 3'd0;
-        if (equal_0[16] && held[0]) begin
+        if (matches_0 && held[0]) begin
             hit = 1'b1;
             hit_way = 3'd0;
         end
-        if (equal_1[16] && held[1]) begin
+        if (matches_1 && held[1]) begin
             hit = 1'b1;
             hit_way = 3'd1;
         end
-        if (equal_2[16] && held[2]) begin
+        if (matches_2 && held[2]) begin
             hit = 1'b1;
             hit_way = 3'd2;
         end
-        if (equal_3[16] && held[3]) begin
+        if (matches_3 && held[3]) begin
             hit = 1'b1;
             hit_way = 3'd3;
         end
-        if (equal_4[16] && held[4]) begin
+        if (matches_4 && held[4]) begin
             hit = 1'b1;
             hit_way = 3'd4;
         end
-        if (equal_5[16] && held[5]) begin
+        if (matches_5 && held[5]) begin
             hit = 1'b1;
             hit_way = 3'd5;
         end
-        if (equal_6[16] && held[6]) begin
+        if (matches_6 && held[6]) begin
             hit = 1'b1;
             hit_way = 3'd6;
         end
-        if (equal_7[16] && held[7]) begin
+        if (matches_7 && held[7]) begin
             hit = 1'b1;
             hit_way = 3'd7;
         end

@@ -23,6 +23,7 @@ lut_ram_w2_d16.v
 lut_ram_w11_d16.v
 ram_w36_d128_unsigned.v
 lut_ram_w1_d128.v
+flush_list.v
 lowest_bit.v
 item_walker.v
 set_reuse.v
@@ -33,6 +34,7 @@ ram_w48_d256.v
 ram_w36_d128_signed.v
 mcache_data.v
 pe.v
+element_pipe.v
 pe_set.v
 requantizer.v
 output_packer.v
