@@ -30,6 +30,8 @@ module flush_list (
     reg  pushed;
     reg  ended_q;
     reg  begun;
+    reg  filled;
+    reg  [35:0] behind_word;
     reg  [35:0] next_word;
     reg  next_wide;
     wire moves;
@@ -61,18 +63,18 @@ module flush_list (
         .read_data(wides_read_data)
     );
 
-    assign words_read_address_sum = index + 8'd1;
-    assign words_read_address_sum_2 = index + 8'd2;
+    assign words_read_address_sum = index + 8'd2;
+    assign words_read_address_sum_2 = index + 8'd3;
     assign any = pushed;
     assign ended = ended_q;
     assign entry = entry_now;
     assign bank = next_word[28:27];
     assign addr = next_word[26:16];
     assign mask = next_word[15:0];
-    assign moves = load || begun;
+    assign moves = load || filled;
     assign word = ({29'd0, push_entry} << 29) | ({34'd0, push_bank} << 27) | ({25'd0, push_addr} << 16) | {20'd0, push_mask};
     assign entry_now = next_word[35:29];
-    assign behind = words_read_data[35:29];
+    assign behind = behind_word[35:29];
 
     always @(*) begin
         words_read_address = words_read_address_sum[6:0];
@@ -81,6 +83,9 @@ module flush_list (
         end
         if (begins) begin
             words_read_address = 7'd0;
+        end
+        if (begun) begin
+            words_read_address = 7'd1;
         end
     end
 
@@ -97,12 +102,14 @@ module flush_list (
             index <= 8'd0;
             pushed <= 1'b0;
             begun <= 1'b0;
+            filled <= 1'b0;
         end else begin
             if (push) begin
                 count <= count + 8'd1;
                 pushed <= 1'b1;
             end
             begun <= begins;
+            filled <= begun;
             if (load) begin
                 index <= index + 8'd1;
             end
@@ -111,12 +118,14 @@ module flush_list (
                 index <= 8'd0;
                 pushed <= 1'b0;
                 begun <= 1'b0;
+                filled <= 1'b0;
             end
         end
     end
 
     initial begin
         ended_q = 1'b0;
+        behind_word = 36'd0;
         next_word = 36'd0;
         next_wide = 1'b0;
     end
@@ -125,8 +134,11 @@ module flush_list (
         if (load) begin
             ended_q <= (index + 8'd1) == count;
         end
+        if (begun || moves) begin
+            behind_word <= words_read_data;
+        end
         if (moves) begin
-            next_word <= words_read_data;
+            next_word <= behind_word;
         end
         if (wide_write && (wide_entry == entry_now)) begin
             next_wide <= wide_value;

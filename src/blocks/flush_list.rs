@@ -11,7 +11,7 @@ use crate::hdl::prelude::*;
 ///  PEs ─► wide_* ────────────► [one bit an entry] ────────► its bit ──────► wide
 /// ```
 ///
-/// **Latency** `begins` in cycle t, at least a cycle after the last `push`: the first entry is there from t+2 on; after `load` the
+/// **Latency** `begins` in cycle t, at least a cycle after the last `push`: the first entry is there from t+3 on; after `load` the
 /// next one is there in the next cycle. A bit written in cycle t counts in t. **Back-pressure** none: one entry in, one out a cycle.
 /// **Parameters** `k_max`, `l`, `feature_words`, MCACHE sets and ways of the configuration: widths, depth.
 ///
@@ -61,6 +61,8 @@ pub struct FlushList {
     pushed: BitReg,
     ended_q: BitReg,
     begun: BitReg,
+    filled: BitReg,
+    behind_word: Reg,
     next_word: Reg,
     next_wide: BitReg,
     moves: Bit<Local>,
@@ -109,6 +111,8 @@ impl FlushList {
             pushed: BitReg::new(),
             ended_q: BitReg::new().without_reset(),
             begun: BitReg::new(),
+            filled: BitReg::new(),
+            behind_word: Reg::unsigned(config.flush_w()).without_reset(),
             next_word: Reg::unsigned(config.flush_w()).without_reset(),
             next_wide: BitReg::new().without_reset(),
             moves: Bit::new(),
@@ -144,28 +148,35 @@ impl Logic for FlushList {
             self.pushed.next = true;
         }
 
-        // The next one stands in a register, the one behind it is being read.
+        // The next one and the one behind it stand in registers, the third is being read.
         self.begun.next = self.begins.val();
-        self.moves.next = self.load.val() || self.begun.val();
+        self.filled.next = self.begun.val();
+        self.moves.next = self.load.val() || self.filled.val();
         self.words.read_enable.next = true;
-        self.words.read_address.next = unsigned_cast(self.index.val() + 1);
+        self.words.read_address.next = unsigned_cast(self.index.val() + 2);
         if self.load.val() {
-            self.words.read_address.next = unsigned_cast(self.index.val() + 2);
+            self.words.read_address.next = unsigned_cast(self.index.val() + 3);
             self.index.next = self.index.val() + 1;
             self.ended_q.next = self.index.val() + 1 == self.count.val();
         }
         if self.begins.val() {
             self.words.read_address.next = 0.into();
         }
+        if self.begun.val() {
+            self.words.read_address.next = 1.into();
+        }
+        if self.begun.val() || self.moves.val() {
+            self.behind_word.next = self.words.read_data.val();
+        }
         if self.moves.val() {
-            self.next_word.next = self.words.read_data.val();
+            self.next_word.next = self.behind_word.val();
         }
 
         // The bit of the one behind is looked up all the time, and comes with it; a write reaches it on the way, and afterwards.
         self.wides.write_enable.next = self.wide_write.val();
         self.wides.write_address.next = self.wide_entry.val();
         self.wides.write_data.next = unsigned_cast(self.wide_value.val());
-        self.behind.next = unsigned_cast(self.words.read_data.val() >> self.entry_at.val());
+        self.behind.next = unsigned_cast(self.behind_word.val() >> self.entry_at.val());
         self.entry_now.next = unsigned_cast(self.next_word.val() >> self.entry_at.val());
         self.wides.read_address.next = self.behind.val();
         self.wide.next = self.next_wide.val();
@@ -185,6 +196,7 @@ impl Logic for FlushList {
             self.index.next = 0.into();
             self.pushed.next = false;
             self.begun.next = false;
+            self.filled.next = false;
         }
 
         self.any.next = self.pushed.val();

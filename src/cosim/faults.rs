@@ -277,18 +277,18 @@ mod tests {
         let rtl = Rtl::from_text("pe", "module pe;\nendmodule\n", vec![]);
         let error = FAULTS[0].apply(&rtl).unwrap_err().to_string();
         assert!(
-            error.contains("does not contain `product <= x * factor_q;`"),
+            error.contains("does not contain `product <= element * factor_q;`"),
             "{error}"
         );
         let fits = Rtl::from_text(
             "pe",
-            "product <= x * factor_q; product <= x * factor_q;",
+            "product <= element * factor_q; product <= element * factor_q;",
             vec![],
         );
         let text = FAULTS[0].apply(&fits).unwrap().sources[0].1.clone();
         assert_eq!(
             text,
-            "product <= $unsigned(x) * factor_q; product <= x * factor_q;"
+            "product <= $unsigned(element) * factor_q; product <= element * factor_q;"
         );
     }
 }
