@@ -19,7 +19,7 @@ use crate::hdl::prelude::*;
 /// **Latency** an address given in cycle u gives `x` in u+2, with `issue = "registered"` in u+4; `detect_addr[b]` gives
 /// `detect_x[b]` in u+2. A beat written in cycle t can be read from t+1.
 /// **Back-pressure** none: one read by each port and one write every cycle.
-/// **Parameters** `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
+/// **Parameters** `issue`; `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
 /// `feature_words` words per bank, a power of two and at least 2·LANES; `reuse`: the detection port exists.
 ///
 /// The test `feature_buffer_reads_every_word` fills it and reads it back; `detection_follows_the_contract` reads by the

@@ -22,8 +22,9 @@ pub use kinds::{CLEAR, GROUP_K_W, HIT, KIND_W, MAU, MNU, WalkerState};
 /// **Latency** a token that is there in cycle t issues first in t+1, if no item is before it; items, groups and passes
 /// follow each other without a bubble; a weight gradient's flush begins 6 cycles after its list's last item,
 /// with `issue = "registered"` 10.
+/// The job's numbers stand from two cycles before the first token on.
 /// **Back-pressure** nothing issues while `go` is 0; `waits` and `begins` say what the cycle needs.
-/// **Parameters** `k_max`, `tile`, `l`, `feature_words`, MCACHE sets and ways of the configuration: widths.
+/// **Parameters** `k_max`, `tile`, `l`, `feature_words`, MCACHE sets and ways of the configuration: widths; `issue`.
 /// The rules are in `docs/reuse.md`, "Items of a list".
 ///
 /// The test `item_walker_issues_every_list` compares random lists with a plain formulation, cycle by cycle.

@@ -26,6 +26,7 @@ pub const LIST_SLOT_W: usize = 8;
 /// **Latency** `list_done` in cycle t: the list's first token is there in t+2 (addressed in t+1), if nothing is before
 /// it. `tile_begins` in cycle t: likewise at t+2 the earliest. **Back-pressure** a token waits until it is consumed;
 /// one token a cycle.
+/// `clear` comes before the first list; the job's numbers stand from the cycle before it on.
 /// **Parameters** `lists`, `tile` of the configuration: widths.
 ///
 /// The test `list_reader_shows_every_token_in_its_cycle` drives it alone, `item_walker_issues_every_list` together with the

@@ -17,6 +17,7 @@ pub const COUNT_W: usize = 16;
 /// ```
 ///
 /// **Latency** 0: all outputs describe the current element; `advance` makes the next one current in the next cycle.
+/// `counts` are constants of the job and stand from the cycle before `load` on.
 /// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits, so
 /// every limit that a register can hold terminates. `step_x` means "last element of the vector": each `step_*` implies
 /// all inner ones. `load` (a new tile, whose limits `new_*` show, while `advance` is 0) clears every counter; from the next cycle on

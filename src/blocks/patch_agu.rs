@@ -23,6 +23,7 @@ const BANK_LEVELS: usize = 4;
 /// ```
 ///
 /// **Latency** 0: outputs describe the current element; a step shows in the next cycle.
+/// `steps` are constants of the job and stand from the cycle before `load` on.
 /// **Back-pressure** none: stands still while `advance` is 0.
 /// **Parameters** L (`Config::l`, 1…15) feature banks. The rules are in `docs/architecture.md`, "Patch addressing".
 ///

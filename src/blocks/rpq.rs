@@ -28,6 +28,7 @@ pub const OFFSET_W: usize = 20;
 ///
 /// **Latency** the words of a vector's last step in cycle z+2 make the sums complete in z+3 (`k` is read there) and
 /// give `signature` and `valid` in z+4. A vector may follow the one before without a gap.
+/// The job's numbers and `offset` stand from two cycles before the first vector on.
 /// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64:
 /// sums have max(projection, 21) + 1 bits, so p_j + o_j never wraps.
 /// Bits of projections j ≥ n, in `grid` also of j ≥ k, are 0; in `sign` offsets are ignored and b is 1; in `zero` the

@@ -96,8 +96,8 @@ fn two() -> usize {
 }
 
 /// What stands between the items of a Hitmap list, the element that is issued, and the multipliers. No influence on results; on
-/// cycles a few per job, and one gap per group of a weight gradient with reuse: see [`Config::issue_cycles`] and
-/// [`Config::item_cycles`].
+/// cycles a few per job, and one gap per group of a weight gradient with reuse: see [`Config::issue_cycles`],
+/// [`Config::item_cycles`] and [`Config::flush_cycles`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Issue {
