@@ -18,6 +18,7 @@ use mercury::blocks::feature_buffer::FeatureBuffer;
 use mercury::blocks::feature_ring::FeatureRing;
 use mercury::blocks::job_control::JobControl;
 use mercury::blocks::loader::Loader;
+use mercury::blocks::loop_level::LoopLevel;
 use mercury::blocks::loop_nest::LoopNest;
 use mercury::blocks::output_packer::OutputPacker;
 use mercury::blocks::patch_agu::PatchAgu;
@@ -149,7 +150,11 @@ fn axil_regs() {
                 small(rng, inputs, &["s_axil_awaddr"], job[0]..=job[1]);
             }
             small(rng, inputs, &handshakes, 0..=1);
-            rare(rng, inputs, &["busy"], 4);
+            rare(rng, inputs, &["busy", "next_busy"], 4);
+            if rng.random_ratio(1, 32) {
+                let control = Csr::Control.offset().into();
+                small(rng, inputs, &["s_axil_awaddr"], control..=control);
+            }
             // Mostly a number in every field, so that some jobs are legal.
             let word = match rng.random_range(0..8) {
                 0 | 1 => None,
@@ -206,6 +211,21 @@ fn element_pipe() {
             }
         })
         .check(ElementPipe::new(&registered()));
+}
+
+/// Few counts and limits, so that they meet.
+#[test]
+fn loop_level() {
+    let mut kept = Inputs::new();
+    Gate::new("loop_level_gate")
+        .cycles(6000)
+        .stimulus(move |rng, cycle, inputs| {
+            rare(rng, inputs, &["load"], 100);
+            rare(rng, inputs, &["restarts"], 8);
+            small(rng, inputs, &["limit"], 1..=5);
+            hold(&mut kept, cycle, inputs, &["limit"]);
+        })
+        .check(LoopLevel::new());
 }
 
 #[test]
@@ -316,19 +336,19 @@ fn loader() {
 #[test]
 fn loop_nest() {
     let mut kept = Inputs::new();
+    let tile = ["images", "rows", "cols", "passes"];
     Gate::new("loop_nest_gate")
         .cycles(20_000)
         .stimulus(move |rng, cycle, inputs| {
-            rare(rng, inputs, &["load"], 500);
+            rare(rng, inputs, &["load"], 80);
             small(rng, inputs, &COUNTS, 1..=2);
-            small(rng, inputs, &["images", "rows", "cols", "passes"], 1..=2);
+            small(rng, inputs, &tile, 1..=2);
             hold(&mut kept, cycle, inputs, &COUNTS);
-            hold(
-                &mut kept,
-                cycle,
-                inputs,
-                &["images", "rows", "cols", "passes"],
-            );
+            hold(&mut kept, cycle, inputs, &tile);
+            // A tile's limits are those it was loaded with; sometimes its neighbour's.
+            for name in tile.iter().filter(|_| rng.random_ratio(7, 8)) {
+                inputs.insert(format!("new_{name}"), inputs[*name].clone());
+            }
         })
         .check(LoopNest::new());
 }

@@ -29,6 +29,7 @@ stage() {
   echo "$name: $((SECONDS - started)) s" >&2
 }
 stage synthesis "$yosys" -q -l synthesis.log -p "read_verilog design.v; script keep.ys; synth_ecp5 -top ulx3s -json ulx3s.json"
+stage registers python3 ../flow/outreg.py ulx3s.json
 stage route "$nextpnr" --85k --package CABGA381 --speed 6 --json ulx3s.json --lpf ulx3s.lpf --placer static --router router1 --freq 25 \
   --seed "$seed" --report report.json --textcfg ulx3s.config -q --log route.log
 stage bitstream "$ecppack" --compress ulx3s.config ulx3s.bit

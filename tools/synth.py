@@ -55,6 +55,8 @@ DEVICES = {
 }
 # Copies of registers stay copies: see there.
 KEEP = ROOT / "src/package/templates/keep.ys"
+# Registers behind block RAM become its own: see there.
+OUTREG = ROOT / "src/package/templates/outreg.py"
 FLAT = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -dsp"}
 # More PEs than this are synthesised module by module: flat, they take longer than a quarter of an hour.
 MOST_FLAT_PES = 32
@@ -237,7 +239,7 @@ class Flow:
         if target == "ice40":
             texts = {module: area.without_lut_ram(text) for module, text in texts.items()}
         top, script = manifest["top"], f"{FLAT[target]} -top {manifest['top']} -json netlist.json"
-        key = chr(0).join([json.dumps(self.versions), script, KEEP.read_text(), *texts.values()])
+        key = chr(0).join([json.dumps(self.versions), script, KEEP.read_text(), OUTREG.read_text(), *texts.values()])
         folder = WORK / hashlib.sha256(key.encode()).hexdigest()[:16]
         kept = folder / "synthesis.json"
         if not kept.exists():
@@ -249,6 +251,8 @@ class Flow:
             command = [self.yosys, "-q", "-l", "yosys.log", "-p", f"read_verilog design.v; script {KEEP.name}; {script}"]
             seconds = self.stages.run(f"{label}: synthesis, whole design", folder, command, "yosys.log")
             if seconds is None:
+                return None
+            if target == "ecp5" and subprocess.run([sys.executable, OUTREG, folder / "netlist.json"]).returncode:
                 return None
             kept.write_text(json.dumps(seconds))
         netlist = Netlist(folder / "netlist.json", top)

@@ -23,6 +23,7 @@ module axil_regs (
     output wire s_axil_rvalid,
     input  wire s_axil_rready,
     input  wire busy,
+    input  wire next_busy,
     input  wire done,
     input  wire [7:0] error_code,
     input  wire [47:0] statistic_0,
@@ -147,6 +148,7 @@ module axil_regs (
     reg  [31:0] job_19;
     reg  [31:0] job_20;
     reg  [31:0] job_21;
+    (* keep *) reg  closed;
     wire write;
     wire [6:0] write_word;
     reg  write_ok;
@@ -178,6 +180,7 @@ module axil_regs (
     wire [31:0] statistic_high_14;
     wire [31:0] statistic_high_15;
     wire [31:0] statistic_high_16;
+    reg  bad_shape;
     wire reuse_fields_bad_job;
     wire ring_room_above;
     wire [47:0] statistic_high_0_shifted;
@@ -263,10 +266,10 @@ module axil_regs (
     assign s_axil_arready = read;
     assign s_axil_rdata = read_data;
     assign s_axil_rvalid = read_done;
-    assign start = control && s_axil_wdata[0] && !s_axil_wdata[1] && !busy;
+    assign start = control && s_axil_wdata[0] && !s_axil_wdata[1] && !closed;
     assign abort_job = control && s_axil_wdata[1];
     assign clear_error = control && s_axil_wdata[2];
-    assign bad_job = reuse_fields_bad_job || ring_room_above || (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
+    assign bad_job = reuse_fields_bad_job || ring_room_above || bad_shape;
     assign wgrad = job_0[0];
     assign stream_features = job_0[1];
     assign shift_mode = job_0[2];
@@ -335,75 +338,75 @@ module axil_regs (
 
     always @(*) begin
         write_ok = 1'b0;
-        if ((write_word == 7'd13) && !busy) begin
+        if ((write_word == 7'd13) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd14) && !busy) begin
+        if ((write_word == 7'd14) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd15) && !busy) begin
+        if ((write_word == 7'd15) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd16) && !busy) begin
+        if ((write_word == 7'd16) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd17) && !busy) begin
+        if ((write_word == 7'd17) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd18) && !busy) begin
+        if ((write_word == 7'd18) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd19) && !busy) begin
+        if ((write_word == 7'd19) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd20) && !busy) begin
+        if ((write_word == 7'd20) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd21) && !busy) begin
+        if ((write_word == 7'd21) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd22) && !busy) begin
+        if ((write_word == 7'd22) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd23) && !busy) begin
+        if ((write_word == 7'd23) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd24) && !busy) begin
+        if ((write_word == 7'd24) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd25) && !busy) begin
+        if ((write_word == 7'd25) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd26) && !busy) begin
+        if ((write_word == 7'd26) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd27) && !busy) begin
+        if ((write_word == 7'd27) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd28) && !busy) begin
+        if ((write_word == 7'd28) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd29) && !busy) begin
+        if ((write_word == 7'd29) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd30) && !busy) begin
+        if ((write_word == 7'd30) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd31) && !busy) begin
+        if ((write_word == 7'd31) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd32) && !busy) begin
+        if ((write_word == 7'd32) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd33) && !busy) begin
+        if ((write_word == 7'd33) && !closed) begin
             write_ok = 1'b1;
         end
-        if ((write_word == 7'd34) && !busy) begin
+        if ((write_word == 7'd34) && !closed) begin
             write_ok = 1'b1;
         end
         control = 1'b0;
         if (write_word == 7'd10) begin
-            write_ok = !(busy && s_axil_wdata[0] && s_axil_wstrb[0]);
+            write_ok = !(closed && s_axil_wdata[0] && s_axil_wstrb[0]);
             control = write && s_axil_wstrb[0];
         end
     end
@@ -729,115 +732,118 @@ module axil_regs (
             job_19 <= 32'd0;
             job_20 <= 32'd0;
             job_21 <= 32'd0;
+            closed <= 1'b0;
             write_done <= 1'b0;
             read_done <= 1'b0;
+            bad_shape <= 1'b0;
         end else begin
-            if ((write_word == 7'd13) && !busy) begin
+            closed <= next_busy;
+            if ((write_word == 7'd13) && !closed) begin
                 if (write) begin
                     job_0 <= (job_0 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_0);
                 end
             end
-            if ((write_word == 7'd14) && !busy) begin
+            if ((write_word == 7'd14) && !closed) begin
                 if (write) begin
                     job_1 <= (job_1 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_1);
                 end
             end
-            if ((write_word == 7'd15) && !busy) begin
+            if ((write_word == 7'd15) && !closed) begin
                 if (write) begin
                     job_2 <= (job_2 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_2);
                 end
             end
-            if ((write_word == 7'd16) && !busy) begin
+            if ((write_word == 7'd16) && !closed) begin
                 if (write) begin
                     job_3 <= (job_3 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_3);
                 end
             end
-            if ((write_word == 7'd17) && !busy) begin
+            if ((write_word == 7'd17) && !closed) begin
                 if (write) begin
                     job_4 <= (job_4 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_4);
                 end
             end
-            if ((write_word == 7'd18) && !busy) begin
+            if ((write_word == 7'd18) && !closed) begin
                 if (write) begin
                     job_5 <= (job_5 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_5);
                 end
             end
-            if ((write_word == 7'd19) && !busy) begin
+            if ((write_word == 7'd19) && !closed) begin
                 if (write) begin
                     job_6 <= (job_6 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_6);
                 end
             end
-            if ((write_word == 7'd20) && !busy) begin
+            if ((write_word == 7'd20) && !closed) begin
                 if (write) begin
                     job_7 <= (job_7 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_7);
                 end
             end
-            if ((write_word == 7'd21) && !busy) begin
+            if ((write_word == 7'd21) && !closed) begin
                 if (write) begin
                     job_8 <= (job_8 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_8);
                 end
             end
-            if ((write_word == 7'd22) && !busy) begin
+            if ((write_word == 7'd22) && !closed) begin
                 if (write) begin
                     job_9 <= (job_9 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_9);
                 end
             end
-            if ((write_word == 7'd23) && !busy) begin
+            if ((write_word == 7'd23) && !closed) begin
                 if (write) begin
                     job_10 <= (job_10 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_10);
                 end
             end
-            if ((write_word == 7'd24) && !busy) begin
+            if ((write_word == 7'd24) && !closed) begin
                 if (write) begin
                     job_11 <= (job_11 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_11);
                 end
             end
-            if ((write_word == 7'd25) && !busy) begin
+            if ((write_word == 7'd25) && !closed) begin
                 if (write) begin
                     job_12 <= (job_12 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_12);
                 end
             end
-            if ((write_word == 7'd26) && !busy) begin
+            if ((write_word == 7'd26) && !closed) begin
                 if (write) begin
                     job_13 <= (job_13 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_13);
                 end
             end
-            if ((write_word == 7'd27) && !busy) begin
+            if ((write_word == 7'd27) && !closed) begin
                 if (write) begin
                     job_14 <= (job_14 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_14);
                 end
             end
-            if ((write_word == 7'd28) && !busy) begin
+            if ((write_word == 7'd28) && !closed) begin
                 if (write) begin
                     job_15 <= (job_15 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_15);
                 end
             end
-            if ((write_word == 7'd29) && !busy) begin
+            if ((write_word == 7'd29) && !closed) begin
                 if (write) begin
                     job_16 <= (job_16 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_16);
                 end
             end
-            if ((write_word == 7'd30) && !busy) begin
+            if ((write_word == 7'd30) && !closed) begin
                 if (write) begin
                     job_17 <= (job_17 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_17);
                 end
             end
-            if ((write_word == 7'd31) && !busy) begin
+            if ((write_word == 7'd31) && !closed) begin
                 if (write) begin
                     job_18 <= (job_18 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_18);
                 end
             end
-            if ((write_word == 7'd32) && !busy) begin
+            if ((write_word == 7'd32) && !closed) begin
                 if (write) begin
                     job_19 <= (job_19 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_19);
                 end
             end
-            if ((write_word == 7'd33) && !busy) begin
+            if ((write_word == 7'd33) && !closed) begin
                 if (write) begin
                     job_20 <= (job_20 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_20);
                 end
             end
-            if ((write_word == 7'd34) && !busy) begin
+            if ((write_word == 7'd34) && !closed) begin
                 if (write) begin
                     job_21 <= (job_21 & (~strobe)) | (s_axil_wdata & strobe & JOB_MASK_21);
                 end
@@ -854,6 +860,7 @@ module axil_regs (
             if (read) begin
                 read_done <= 1'b1;
             end
+            bad_shape <= (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
         end
     end
 

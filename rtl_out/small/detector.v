@@ -110,22 +110,30 @@ module detector (
     reg  [3:0] next_step;
     reg  last_step;
     wire group_ends;
+    reg  beyond_0;
+    reg  beyond_1;
+    reg  beyond_2;
+    reg  beyond_3;
+    reg  collides_q;
     reg  out_of_range;
     reg  taken;
     reg  collides;
-    reg  p1_step;
-    reg  p1_first;
-    reg  p1_last;
-    reg  p2_step;
-    reg  p2_first;
-    reg  p2_last;
-    reg  p1_set;
-    reg  p2_set;
+    reg  p_step_0;
+    reg  p_step_1;
+    reg  p_first_0;
+    reg  p_first_1;
+    reg  p_last_0;
+    reg  p_last_1;
+    reg  p_set_0;
+    reg  p_set_1;
+    wire adds;
+    wire adds_first;
+    wire adds_last;
     reg  [15:0] mask_now;
-    reg  [15:0] p3_mask;
+    reg  [15:0] all_mask;
     reg  [15:0] mask_0;
     reg  [15:0] mask_1;
-    reg  p4_all_zero;
+    reg  all_zero;
     wire [34:0] info_now;
     reg  [34:0] info_0;
     reg  [34:0] info_1;
@@ -320,16 +328,16 @@ module detector (
         .offset_17(offset_17),
         .offset_18(offset_18),
         .offset_19(offset_19),
-        .step(p2_step),
-        .first(p2_first),
-        .last(p2_last),
+        .step(adds),
+        .first(adds_first),
+        .last(adds_last),
         .x_0(lane_0_x),
         .x_1(lane_1_x),
         .x_2(lane_2_x),
         .column_0(lane_0_column),
         .column_1(lane_1_column),
         .column_2(lane_2_column),
-        .k(info_2[29:22]),
+        .k(info_1[29:22]),
         .valid(rpq_valid),
         .signature(rpq_signature)
     );
@@ -380,6 +388,9 @@ module detector (
     assign last_group_now = last_group_0;
     assign zero_now = zero_0;
     assign group_ends = running && last_step && walk_last;
+    assign adds = p_step_1;
+    assign adds_first = p_first_1;
+    assign adds_last = p_last_1;
     assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_q} << 22);
     assign record = info_4;
     assign lane_0_load_reads = load_reads && (lane_now == 2'd0) && (step_now < 8'd16);
@@ -390,7 +401,7 @@ module detector (
     assign lane_2_load_matrix = load_matrix && (lane_now == 2'd2) && (step_now < 8'd16);
     assign walk_advance = running && last_step;
     assign mcache_looks_up = reuse > 4'd1;
-    assign mcache_zero = p4_all_zero && zero_skip;
+    assign mcache_zero = all_zero && zero_skip;
 
     always @(*) begin
         lane_now = load_lane;
@@ -499,8 +510,8 @@ module detector (
     end
 
     always @(*) begin
-        mask_now = p3_mask;
-        if (p2_first) begin
+        mask_now = all_mask;
+        if (adds_first) begin
             mask_now = 16'd0;
         end
         if (lane_0_x_any) begin
@@ -520,9 +531,14 @@ module detector (
             served <= 1'b0;
             ready <= 1'b0;
             last_step <= 1'b0;
+            beyond_0 <= 1'b0;
+            beyond_1 <= 1'b0;
+            beyond_2 <= 1'b0;
+            beyond_3 <= 1'b0;
+            collides_q <= 1'b0;
             out_of_range <= 1'b0;
-            p1_step <= 1'b0;
-            p2_step <= 1'b0;
+            p_step_0 <= 1'b0;
+            p_step_1 <= 1'b0;
         end else begin
             ready <= mcache_ready;
             if (begins) begin
@@ -536,25 +552,25 @@ module detector (
             if (group_ends) begin
                 running <= 1'b0;
             end
-            out_of_range <= running && (walk_position >= 16'd256);
-            if (running && lane_0_reads && (lane_0_addr >= 16'd2048)) begin
+            beyond_3 <= running && (walk_position >= 16'd256);
+            out_of_range <= beyond_3 || collides_q;
+            beyond_0 <= running && lane_0_reads && (lane_0_addr >= 16'd2048);
+            if (beyond_0) begin
                 out_of_range <= 1'b1;
             end
-            if (running && lane_1_reads && (lane_1_addr >= 16'd2048)) begin
+            beyond_1 <= running && lane_1_reads && (lane_1_addr >= 16'd2048);
+            if (beyond_1) begin
                 out_of_range <= 1'b1;
             end
-            if (running && lane_2_reads && (lane_2_addr >= 16'd2048)) begin
+            beyond_2 <= running && lane_2_reads && (lane_2_addr >= 16'd2048);
+            if (beyond_2) begin
                 out_of_range <= 1'b1;
             end
-            if (running && collides) begin
-                out_of_range <= 1'b1;
-            end
-            p1_step <= running;
-            p2_step <= p1_step;
+            collides_q <= running && collides;
+            p_step_0 <= running && !clear;
+            p_step_1 <= p_step_0 && !clear;
             if (clear) begin
                 running <= 1'b0;
-                p1_step <= 1'b0;
-                p2_step <= 1'b0;
                 served <= 1'b0;
             end
         end
@@ -586,16 +602,16 @@ module detector (
         active = 1'b0;
         k_q = 8'd0;
         step = 4'd0;
-        p1_first = 1'b0;
-        p1_last = 1'b0;
-        p2_first = 1'b0;
-        p2_last = 1'b0;
-        p1_set = 1'b0;
-        p2_set = 1'b0;
-        p3_mask = 16'd0;
+        p_first_0 = 1'b0;
+        p_first_1 = 1'b0;
+        p_last_0 = 1'b0;
+        p_last_1 = 1'b0;
+        p_set_0 = 1'b0;
+        p_set_1 = 1'b0;
+        all_mask = 16'd0;
         mask_0 = 16'd0;
         mask_1 = 16'd0;
-        p4_all_zero = 1'b0;
+        all_zero = 1'b0;
         info_0 = 35'd0;
         info_1 = 35'd0;
         info_2 = 35'd0;
@@ -677,17 +693,17 @@ module detector (
         end
         k_q <= k_now;
         step <= next_step;
-        p1_first <= !(|step);
-        p1_last <= last_step;
-        p1_set <= active;
-        p2_first <= p1_first;
-        p2_last <= p1_last;
-        p2_set <= p1_set;
-        if (p2_step) begin
-            p3_mask <= mask_now;
+        p_first_0 <= !(|step);
+        p_last_0 <= last_step;
+        p_set_0 <= active;
+        p_first_1 <= p_first_0;
+        p_last_1 <= p_last_0;
+        p_set_1 <= p_set_0;
+        if (adds) begin
+            all_mask <= mask_now;
         end
-        p4_all_zero <= !(|p3_mask);
-        mask_0 <= p3_mask;
+        all_zero <= !(|all_mask);
+        mask_0 <= all_mask;
         mask_1 <= mask_0;
         info_0 <= {zero_now, info_0_value_4[33:0]};
         info_1 <= info_0;
@@ -697,5 +713,5 @@ module detector (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, served, p2_set, info_now[30], record[29:22], info_0_value[31], info_0_value_2[32], info_0_value_3[33], info_0_value_4[34]};
+    wire unused = &{1'b0, served, p_set_1, info_now[30], record[29:22], info_0_value[31], info_0_value_2[32], info_0_value_3[33], info_0_value_4[34]};
 endmodule

@@ -48,15 +48,15 @@ module detector_lane (
     wire in_image;
     reg  [1:0] bank_now;
     reg  signed [15:0] element;
-    reg  [3:0] p0_step;
-    reg  [3:0] p1_step;
-    reg  p1_reads;
-    reg  [1:0] p1_bank;
-    reg  [3:0] p1_k;
-    reg  p2_reads;
-    reg  [1:0] p2_bank;
-    reg  [3:0] p2_k;
-    reg  [39:0] p2_column;
+    reg  [3:0] p_step_0;
+    reg  [3:0] p_step_1;
+    reg  p_reads_0;
+    reg  p_reads_1;
+    reg  [1:0] p_bank_0;
+    reg  [1:0] p_bank_1;
+    reg  [3:0] p_k_0;
+    reg  [3:0] p_k_1;
+    reg  [39:0] column_q;
     wire [38:0] program_write_data;
     wire [38:0] program_read_data;
     wire [39:0] matrix_read_data;
@@ -76,7 +76,7 @@ module detector_lane (
         .write_enable(load_matrix),
         .write_address(load_step),
         .write_data(load_data[39:0]),
-        .read_address(p1_step),
+        .read_address(p_step_1),
         .read_data(matrix_read_data)
     );
 
@@ -86,8 +86,8 @@ module detector_lane (
     assign bank = bank_now;
     assign x = element;
     assign x_any = |element;
-    assign x_k = p2_k;
-    assign column = p2_column;
+    assign x_k = p_k_1;
+    assign column = column_q;
     assign program_word = {23'd0, load_addr} | ({31'd0, load_row} << 16) | ({31'd0, load_col} << 24) | ({37'd0, load_bank} << 32) | ({35'd0, load_k} << 34);
     assign off_k = read_word[37:34];
     assign off_bank = read_word[33:32];
@@ -116,12 +116,12 @@ module detector_lane (
 
     always @(*) begin
         element = 16'sd0;
-        if (p2_reads) begin
+        if (p_reads_1) begin
             element = word_0;
-            if (p2_bank == 2'd1) begin
+            if (p_bank_1 == 2'd1) begin
                 element = word_1;
             end
-            if (p2_bank == 2'd2) begin
+            if (p_bank_1 == 2'd2) begin
                 element = word_2;
             end
         end
@@ -129,28 +129,28 @@ module detector_lane (
 
     initial begin
         read_word = 39'd0;
-        p0_step = 4'd0;
-        p1_step = 4'd0;
-        p1_reads = 1'b0;
-        p1_bank = 2'd0;
-        p1_k = 4'd0;
-        p2_reads = 1'b0;
-        p2_bank = 2'd0;
-        p2_k = 4'd0;
-        p2_column = 40'd0;
+        p_step_0 = 4'd0;
+        p_step_1 = 4'd0;
+        p_reads_0 = 1'b0;
+        p_reads_1 = 1'b0;
+        p_bank_0 = 2'd0;
+        p_bank_1 = 2'd0;
+        p_k_0 = 4'd0;
+        p_k_1 = 4'd0;
+        column_q = 40'd0;
     end
 
     always @(posedge clk) begin
-        p0_step <= next_step;
+        p_step_0 <= next_step;
         read_word <= program_read_data;
-        p1_step <= p0_step;
-        p1_reads <= in_image;
-        p1_bank <= bank_now;
-        p1_k <= off_k;
-        p2_reads <= p1_reads;
-        p2_bank <= p1_bank;
-        p2_k <= p1_k;
-        p2_column <= matrix_read_data;
+        p_reads_0 <= in_image;
+        p_bank_0 <= bank_now;
+        p_k_0 <= off_k;
+        p_step_1 <= p_step_0;
+        p_reads_1 <= p_reads_0;
+        p_bank_1 <= p_bank_0;
+        p_k_1 <= p_k_0;
+        column_q <= matrix_read_data;
     end
 
     // Bits that are not needed here.

@@ -88,11 +88,27 @@ module drain (
     reg  d1_last;
     reg  d1_set;
     reg  d1_bank;
-    reg  d1_lane_0;
-    reg  d1_lane_1;
-    reg  d1_lane_2;
-    reg  d1_lane_3;
-    reg  [1:0] d1_beat;
+    reg  d1_shift_0;
+    reg  d1_shift_1;
+    reg  d1_shift_2;
+    reg  d1_shift_3;
+    reg  d1_raw_0;
+    reg  d1_raw_1;
+    reg  d1_raw_2;
+    reg  d1_raw_3;
+    wire row_header;
+    wire row_data;
+    wire row_trailer;
+    wire row_set;
+    wire [63:0] row_kind;
+    wire row_shift_0;
+    wire row_shift_1;
+    wire row_shift_2;
+    wire row_shift_3;
+    wire row_raw_0;
+    wire row_raw_1;
+    wire row_raw_2;
+    wire row_raw_3;
     wire bank_read;
     reg  signed [47:0] words_0;
     reg  signed [47:0] words_1;
@@ -153,6 +169,19 @@ module drain (
     assign push_data = (state == DRAIN_STATE_ROWS) && enable;
     assign push_trailer = (state == DRAIN_STATE_IDLE) && trailer && !found_any && enable;
     assign push_last = push_data && beat_last && row_last;
+    assign row_header = d1_header;
+    assign row_data = d1_data;
+    assign row_trailer = d1_trailer;
+    assign row_set = d1_set;
+    assign row_kind = d1_word;
+    assign row_shift_0 = d1_shift_0;
+    assign row_shift_1 = d1_shift_1;
+    assign row_shift_2 = d1_shift_2;
+    assign row_shift_3 = d1_shift_3;
+    assign row_raw_0 = d1_raw_0;
+    assign row_raw_1 = d1_raw_1;
+    assign row_raw_2 = d1_raw_2;
+    assign row_raw_3 = d1_raw_3;
     assign bank_read = enable && d1_data && d1_last;
 
     always @(*) begin
@@ -203,13 +232,13 @@ module drain (
         words_1 = 48'sd0;
         words_2 = 48'sd0;
         words_3 = 48'sd0;
-        if (d1_set == 1'b0) begin
+        if (row_set == 1'b0) begin
             words_0 = row_word_0;
             words_1 = row_word_1;
             words_2 = row_word_2;
             words_3 = row_word_3;
         end
-        if (d1_set == 1'b1) begin
+        if (row_set == 1'b1) begin
             words_0 = row_word_4;
             words_1 = row_word_5;
             words_2 = row_word_6;
@@ -219,29 +248,41 @@ module drain (
 
     always @(*) begin
         picked_0 = 48'sd0;
+        if (row_shift_0) begin
+            picked_0 = picked_0 | words_0;
+        end
+        if (row_raw_0) begin
+            picked_0 = picked_0 | words_0;
+        end
+        if (row_raw_1) begin
+            picked_0 = picked_0 | words_1;
+        end
+        if (row_raw_2) begin
+            picked_0 = picked_0 | words_2;
+        end
+        if (row_raw_3) begin
+            picked_0 = picked_0 | words_3;
+        end
+    end
+
+    always @(*) begin
         picked_1 = 48'sd0;
+        if (row_shift_1) begin
+            picked_1 = picked_1 | words_1;
+        end
+    end
+
+    always @(*) begin
         picked_2 = 48'sd0;
+        if (row_shift_2) begin
+            picked_2 = picked_2 | words_2;
+        end
+    end
+
+    always @(*) begin
         picked_3 = 48'sd0;
-        if (shift_mode) begin
-            if (d1_beat == 2'd0) begin
-                picked_0 = words_0;
-                picked_1 = words_1;
-                picked_2 = words_2;
-                picked_3 = words_3;
-            end
-        end else begin
-            if (d1_beat == 2'd0) begin
-                picked_0 = words_0;
-            end
-            if (d1_beat == 2'd1) begin
-                picked_0 = words_1;
-            end
-            if (d1_beat == 2'd2) begin
-                picked_0 = words_2;
-            end
-            if (d1_beat == 2'd3) begin
-                picked_0 = words_3;
-            end
+        if (row_shift_3) begin
+            picked_3 = picked_3 | words_3;
         end
     end
 
@@ -290,9 +331,9 @@ module drain (
                 d1_trailer <= push_trailer;
             end
             if (enable) begin
-                d2_header <= d1_header;
-                d2_data <= d1_data;
-                d2_trailer <= d1_trailer;
+                d2_header <= row_header;
+                d2_data <= row_data;
+                d2_trailer <= row_trailer;
             end
             if (start) begin
                 served <= 1'b1;
@@ -325,11 +366,14 @@ module drain (
         d1_last = 1'b0;
         d1_set = 1'b0;
         d1_bank = 1'b0;
-        d1_lane_0 = 1'b0;
-        d1_lane_1 = 1'b0;
-        d1_lane_2 = 1'b0;
-        d1_lane_3 = 1'b0;
-        d1_beat = 2'd0;
+        d1_shift_0 = 1'b0;
+        d1_shift_1 = 1'b0;
+        d1_shift_2 = 1'b0;
+        d1_shift_3 = 1'b0;
+        d1_raw_0 = 1'b0;
+        d1_raw_1 = 1'b0;
+        d1_raw_2 = 1'b0;
+        d1_raw_3 = 1'b0;
         d1_word = 64'd0;
         d2_word = 64'd0;
         d2_value_0 = 48'sd0;
@@ -382,56 +426,25 @@ module drain (
             d1_last <= push_last;
             d1_set <= set;
             d1_bank <= bank;
-            d1_lane_0 <= 1'b0;
-            d1_lane_1 <= 1'b0;
-            d1_lane_2 <= 1'b0;
-            d1_lane_3 <= 1'b0;
-            if (push_data && shift_mode) begin
-                if (beat == 2'd0) begin
-                    d1_lane_0 <= pes > 4'd0;
-                    d1_lane_1 <= pes > 4'd1;
-                    d1_lane_2 <= pes > 4'd2;
-                    d1_lane_3 <= pes > 4'd3;
-                end
-            end
-            if (push_data && !shift_mode) begin
-                if (beat == 2'd0) begin
-                    d1_lane_0 <= pes > 4'd0;
-                end
-                if (beat == 2'd1) begin
-                    d1_lane_0 <= pes > 4'd1;
-                end
-                if (beat == 2'd2) begin
-                    d1_lane_0 <= pes > 4'd2;
-                end
-                if (beat == 2'd3) begin
-                    d1_lane_0 <= pes > 4'd3;
-                end
-            end
-            d1_beat <= beat;
+            d1_shift_0 <= push_data && shift_mode && (beat == 2'd0) && (pes > 4'd0);
+            d1_shift_1 <= push_data && shift_mode && (beat == 2'd0) && (pes > 4'd1);
+            d1_shift_2 <= push_data && shift_mode && (beat == 2'd0) && (pes > 4'd2);
+            d1_shift_3 <= push_data && shift_mode && (beat == 2'd0) && (pes > 4'd3);
+            d1_raw_0 <= push_data && !shift_mode && (beat == 2'd0) && (pes > 4'd0);
+            d1_raw_1 <= push_data && !shift_mode && (beat == 2'd1) && (pes > 4'd1);
+            d1_raw_2 <= push_data && !shift_mode && (beat == 2'd2) && (pes > 4'd2);
+            d1_raw_3 <= push_data && !shift_mode && (beat == 2'd3) && (pes > 4'd3);
             d1_word <= KIND_ROWS | ({63'd0, shift_mode} << 4) | ({63'd0, set} << 8) | ({56'd0, rows_m1} << 16) | ({48'd0, tag} << 32) | ({48'd0, pass} << 48);
             if (push_trailer) begin
                 d1_word <= KIND_TRAILER | ({56'd0, trailer_error} << 8);
             end
         end
         if (enable) begin
-            d2_word <= d1_word;
-            d2_value_0 <= 48'sd0;
-            if (d1_lane_0) begin
-                d2_value_0 <= picked_0;
-            end
-            d2_value_1 <= 48'sd0;
-            if (d1_lane_1) begin
-                d2_value_1 <= picked_1;
-            end
-            d2_value_2 <= 48'sd0;
-            if (d1_lane_2) begin
-                d2_value_2 <= picked_2;
-            end
-            d2_value_3 <= 48'sd0;
-            if (d1_lane_3) begin
-                d2_value_3 <= picked_3;
-            end
+            d2_word <= row_kind;
+            d2_value_0 <= picked_0;
+            d2_value_1 <= picked_1;
+            d2_value_2 <= picked_2;
+            d2_value_3 <= picked_3;
         end
     end
 endmodule

@@ -30,6 +30,9 @@ module feature_buffer (
     reg  signed [15:0] copy_x_0;
     reg  signed [15:0] copy_x_1;
     reg  signed [15:0] copy_x_2;
+    wire [63:0] copy_word_0;
+    wire [63:0] copy_word_1;
+    wire [63:0] copy_word_2;
     wire [1:0] read_bank;
     wire [10:0] read_addr;
     wire read_inside;
@@ -48,11 +51,8 @@ module feature_buffer (
     wire banks_1_write_enable;
     wire banks_2_write_enable;
     wire copies_0_write_enable;
-    wire [63:0] copies_0_read_data;
     wire copies_1_write_enable;
-    wire [63:0] copies_1_read_data;
     wire copies_2_write_enable;
-    wire [63:0] copies_2_read_data;
     wire [63:0] x_out_shifted;
     wire [63:0] copy_x_0_shifted;
     wire [63:0] copy_x_1_shifted;
@@ -95,7 +95,7 @@ module feature_buffer (
         .write_data(write_data),
         .read_enable(1'b1),
         .read_address(detect_addr_0[10:2]),
-        .read_data(copies_0_read_data)
+        .read_data(copy_word_0)
     );
 
     ram_w64_d512 copies_1 (
@@ -105,7 +105,7 @@ module feature_buffer (
         .write_data(write_data),
         .read_enable(1'b1),
         .read_address(detect_addr_1[10:2]),
-        .read_data(copies_1_read_data)
+        .read_data(copy_word_1)
     );
 
     ram_w64_d512 copies_2 (
@@ -115,13 +115,13 @@ module feature_buffer (
         .write_data(write_data),
         .read_enable(1'b1),
         .read_address(detect_addr_2[10:2]),
-        .read_data(copies_2_read_data)
+        .read_data(copy_word_2)
     );
 
     assign x_out_shifted = beat >> ({4'd0, of_lane} << 4);
-    assign copy_x_0_shifted = copies_0_read_data >> (copy_shift_0 << 4);
-    assign copy_x_1_shifted = copies_1_read_data >> (copy_shift_1 << 4);
-    assign copy_x_2_shifted = copies_2_read_data >> (copy_shift_2 << 4);
+    assign copy_x_0_shifted = copy_word_0 >> (copy_shift_0 << 4);
+    assign copy_x_1_shifted = copy_word_1 >> (copy_shift_1 << 4);
+    assign copy_x_2_shifted = copy_word_2 >> (copy_shift_2 << 4);
     assign x = x_out;
     assign detect_x_0 = copy_x_0;
     assign detect_x_1 = copy_x_1;
@@ -177,10 +177,10 @@ module feature_buffer (
             x_out <= 16'sd1;
         end
         copy_lane_0 <= detect_addr_0[1:0];
-        copy_x_0 <= $signed(copy_x_0_shifted[15:0]);
         copy_lane_1 <= detect_addr_1[1:0];
-        copy_x_1 <= $signed(copy_x_1_shifted[15:0]);
         copy_lane_2 <= detect_addr_2[1:0];
+        copy_x_0 <= $signed(copy_x_0_shifted[15:0]);
+        copy_x_1 <= $signed(copy_x_1_shifted[15:0]);
         copy_x_2 <= $signed(copy_x_2_shifted[15:0]);
     end
 

@@ -47,8 +47,8 @@ module item_walker (
     output wire released,
     output wire issue,
     output wire mac,
-    output reg  [1:0] bank,
-    output reg  [10:0] addr,
+    output wire [1:0] bank,
+    output wire [10:0] addr,
     output wire nonzero,
     output wire one,
     output wire [3:0] element,
@@ -86,7 +86,6 @@ module item_walker (
     reg  high;
     reg  valid;
     reg  empty;
-    reg  last;
     reg  [1:0] kind;
     reg  first;
     reg  [7:0] position_q;
@@ -130,20 +129,19 @@ module item_walker (
     wire work;
     wire again;
     wire item_ends;
-    wire may_flush;
+    wire token_flushes;
+    reg  item_last;
+    reg  flush_last;
     reg  ends_group;
     reg  ends_in_items;
-    wire leaves;
+    reg  at_end;
     wire token_macs;
     reg  next_overwritten;
     wire flushes;
     wire flush_loads;
     wire group_ends;
     wire takes;
-    wire [2:0] bank_sum;
     wire nest_in_last_cgroup;
-    wire [1:0] table_bank_read_data;
-    wire [10:0] table_addr_read_data;
     wire list_clear;
     wire list_push;
     wire list_begins;
@@ -166,7 +164,6 @@ module item_walker (
     wire [3:0] of_left_number;
     wire [15:0] of_left_rest;
     wire of_left_single;
-    wire [2:0] bank_difference;
 
     group_nest nest (
         .clk(clk),
@@ -186,22 +183,18 @@ module item_walker (
         .pass(pass)
     );
 
-    lut_ram_w2_d16 table_bank (
+    element_table table_2 (
         .clk(clk),
-        .write_enable(element_write),
-        .write_address(element_number),
-        .write_data(element_bank),
-        .read_address(number),
-        .read_data(table_bank_read_data)
-    );
-
-    lut_ram_w11_d16 table_addr (
-        .clk(clk),
-        .write_enable(element_write),
-        .write_address(element_number),
-        .write_data(element_addr),
-        .read_address(number),
-        .read_data(table_addr_read_data)
+        .write(element_write),
+        .write_number(element_number),
+        .write_bank(element_bank),
+        .write_addr(element_addr),
+        .number(number),
+        .first_bank(bank_q),
+        .first_addr(addr_q),
+        .wrap_addr(wrap_addr),
+        .bank(bank),
+        .addr(addr)
     );
 
     flush_list list (
@@ -251,7 +244,6 @@ module item_walker (
         .single(of_left_single)
     );
 
-    assign bank_difference = bank_sum - 3'd3;
     assign consume = takes;
     assign waits = (state == WALKER_STATE_ITEMS) && !valid;
     assign next_waits = next_items && !next_valid;
@@ -280,15 +272,13 @@ module item_walker (
     assign flushes_whole = walks_all || (zeroes && !next_overwritten);
     assign work = valid && go;
     assign again = flushing && !high && wide_q;
-    assign item_ends = leaves && round_last;
-    assign may_flush = wgrad_q && (keeps || list_any);
-    assign leaves = work && !again;
+    assign item_ends = go && at_end;
+    assign token_flushes = wgrad_q && ((!token_empty && (item_kind == 2'd1)) || (!group_ends && (list_any || (work && sums && keeps))));
     assign token_macs = !token_empty && ((item_kind == 2'd2) || ((item_kind == 2'd1) && !wgrad_q));
-    assign flushes = item_ends && !flushing && last && may_flush;
+    assign flushes = item_ends && !flushing && flush_last;
     assign flush_loads = ((state == WALKER_STATE_GAP) && (gap == 3'd4)) || (item_ends && flushing && !list_ended);
     assign group_ends = item_ends && ends_group;
     assign takes = token && (waits || (item_ends && ends_in_items));
-    assign bank_sum = {1'd0, bank_q} + {1'd0, table_bank_read_data};
     assign list_clear = group_ends || clear;
     assign list_push = work && sums && keeps;
     assign list_begins = (state == WALKER_STATE_GAP) && (gap == 3'd0);
@@ -301,8 +291,8 @@ module item_walker (
     end
 
     always @(*) begin
-        ends_group = last && !may_flush;
-        ends_in_items = !(last && may_flush);
+        ends_group = item_last;
+        ends_in_items = !flush_last;
         if (flushing) begin
             ends_group = list_ended;
             ends_in_items = list_ended;
@@ -342,15 +332,6 @@ module item_walker (
     end
 
     always @(*) begin
-        bank = bank_sum[1:0];
-        addr = addr_q + table_addr_read_data;
-        if (bank_sum >= 3'd3) begin
-            bank = bank_difference[1:0];
-            addr = addr_q + table_addr_read_data + wrap_addr[10:0];
-        end
-    end
-
-    always @(*) begin
         psum_update = !empty && round_last;
         psum_zero = first || (kind == 2'd3);
         cache_write = keeps && round_last;
@@ -375,6 +356,7 @@ module item_walker (
             redetect_q <= 1'b0;
             short <= 1'b0;
             short_last <= 1'b0;
+            at_end <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
             zeroes <= wgrad && zero;
@@ -386,8 +368,26 @@ module item_walker (
                 if (round_last) begin
                     high <= again;
                 end
+                if (!round_last) begin
+                    at_end <= of_left_single && !again;
+                end else if (macs && walks_all) begin
+                    at_end <= single_now && again;
+                end else begin
+                    at_end <= mask_single && again;
+                end
             end
             overwritten <= next_overwritten;
+            if (takes) begin
+                at_end <= 1'b1;
+                if (takes_whole) begin
+                    at_end <= short;
+                    if (token_cut) begin
+                        at_end <= short_last;
+                    end
+                end else if (token_macs) begin
+                    at_end <= of_token_single;
+                end
+            end
             gap <= 3'd0;
             if (flushes) begin
                 state <= WALKER_STATE_GAP;
@@ -397,10 +397,17 @@ module item_walker (
             end
             if (flush_loads) begin
                 state <= WALKER_STATE_FLUSH;
+                at_end <= of_flush_single && !list_wide;
+                if (flushes_whole) begin
+                    at_end <= single_now && !list_wide;
+                end
             end
             if (group_ends || clear) begin
                 state <= WALKER_STATE_ITEMS;
                 high <= 1'b0;
+            end
+            if (clear) begin
+                at_end <= 1'b0;
             end
             valid <= next_valid;
             begun <= next_begun;
@@ -410,7 +417,6 @@ module item_walker (
     initial begin
         wide_q = 1'b0;
         empty = 1'b0;
-        last = 1'b0;
         kind = 2'd0;
         first = 1'b0;
         position_q = 8'd0;
@@ -434,6 +440,8 @@ module item_walker (
         keeps = 1'b0;
         group_q = 8'd0;
         cut_q = 1'b0;
+        item_last = 1'b0;
+        flush_last = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -468,7 +476,8 @@ module item_walker (
             keeps <= !token_empty && (item_kind == 2'd1);
             sums <= wgrad_q && !token_empty && ((item_kind == 2'd0) || (item_kind == 2'd1));
             empty <= token_empty;
-            last <= token_last;
+            item_last <= token_last && !token_flushes;
+            flush_last <= token_last && token_flushes;
             kind <= item_kind;
             first <= item_first;
             position_q <= item_position;
@@ -526,5 +535,5 @@ module item_walker (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, wrap_addr[15:11], nest_in_last_cgroup, of_token_lowest, of_flush_lowest, bank_difference[2]};
+    wire unused = &{1'b0, nest_in_last_cgroup, of_token_lowest, of_flush_lowest};
 endmodule

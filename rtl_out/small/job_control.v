@@ -50,6 +50,7 @@ module job_control (
     input  wire detect_range_error_0,
     input  wire detect_range_error_1,
     output wire busy,
+    output wire next_busy,
     output wire done,
     output wire [7:0] error_code,
     output wire start_now,
@@ -78,6 +79,7 @@ module job_control (
     output wire [47:0] statistic_16
 );
     reg  running;
+    reg  next_running;
     reg  complete;
     reg  first_cycle;
     reg  failing;
@@ -145,6 +147,7 @@ module job_control (
     reg  range_error_q;
 
     assign busy = running;
+    assign next_busy = next_running;
     assign done = complete;
     assign error_code = code;
     assign start_now = start_q;
@@ -344,6 +347,19 @@ module job_control (
         end
     end
 
+    always @(*) begin
+        next_running = running;
+        if (start_q) begin
+            next_running = 1'b1;
+        end
+        if (closing && leaves && out_last) begin
+            next_running = 1'b0;
+        end
+        if (abort_q) begin
+            next_running = 1'b0;
+        end
+    end
+
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
@@ -422,7 +438,6 @@ module job_control (
                 code <= 8'd0;
             end
             if (start_q) begin
-                running <= 1'b1;
                 complete <= 1'b0;
                 code <= 8'd0;
             end
@@ -437,17 +452,16 @@ module job_control (
                 closing <= 1'b1;
             end
             if (closing && leaves && out_last) begin
-                running <= 1'b0;
                 complete <= 1'b1;
                 failing <= 1'b0;
                 closing <= 1'b0;
             end
             if (abort_q) begin
-                running <= 1'b0;
                 failing <= 1'b0;
                 closing <= 1'b0;
                 code <= 8'd7;
             end
+            running <= next_running;
             if (running) begin
                 count_0 <= count_0 + 48'd1;
             end

@@ -32,6 +32,13 @@ module loop_nest (
     output wire step_cgroup,
     output wire step_pass,
     output wire step_tile,
+    output wire counts_kc,
+    output wire counts_kr,
+    output wire counts_c,
+    output wire counts_x,
+    output wire counts_y,
+    output wire counts_img,
+    output wire counts_chunk,
     output wire vector_first,
     output wire group_first,
     output wire in_first_group,
@@ -42,36 +49,24 @@ module loop_nest (
     output wire [15:0] position,
     output wire [15:0] pass
 );
-    reg  [15:0] kc_count;
-    reg  [15:0] kr_count;
-    reg  [15:0] c_count;
-    reg  [15:0] x_count;
-    reg  [15:0] y_count;
-    reg  [15:0] img_count;
-    reg  [15:0] chunk_count;
-    reg  [15:0] cgroup_count;
-    reg  [15:0] pass_count;
     reg  [15:0] k_count;
     reg  [15:0] position_count;
-    reg  one_cgroup;
-    reg  one_chunk;
-    reg  one_kr;
-    reg  one_kr_last;
-    reg  one_cg;
-    reg  one_cg_last;
-    reg  one_kw;
-    reg  one_image;
-    reg  one_row;
-    reg  one_col;
-    reg  kc_last;
-    reg  kr_last_2;
-    reg  c_last;
-    reg  x_last;
-    reg  y_last;
-    reg  img_last;
-    reg  chunk_last;
-    reg  cgroup_last;
-    reg  pass_last;
+    reg  [1:0] kw_runs;
+    reg  [1:0] kr_runs;
+    reg  [1:0] kr_last_runs;
+    reg  [1:0] cg_runs;
+    reg  [1:0] cg_last_runs;
+    reg  [1:0] chunk_runs;
+    reg  [1:0] cgroup_runs;
+    reg  [1:0] image_runs;
+    reg  [1:0] row_runs;
+    reg  [1:0] col_runs;
+    reg  [1:0] first_kr_runs;
+    reg  [1:0] first_cg_runs;
+    reg  [1:0] new_image_runs;
+    reg  [1:0] new_row_runs;
+    reg  [1:0] new_col_runs;
+    reg  [1:0] new_pass_runs;
     reg  c_steps;
     reg  x_steps;
     reg  y_steps;
@@ -80,32 +75,196 @@ module loop_nest (
     reg  cgroup_steps;
     reg  pass_steps;
     reg  tile_steps;
-    reg  next_kc_last;
-    reg  next_kr_last;
-    reg  next_c_last;
-    reg  next_x_last;
-    reg  next_y_last;
-    reg  next_img_last;
-    reg  next_chunk_last;
-    reg  next_cgroup_last;
-    reg  next_pass_last;
     wire next_c_steps;
+    wire first_c_steps;
     wire next_x_steps;
+    wire first_x_steps;
     wire next_y_steps;
+    wire first_y_steps;
     wire next_img_steps;
+    wire first_img_steps;
     wire next_chunk_steps;
+    wire first_chunk_steps;
     wire next_cgroup_steps;
+    wire first_cgroup_steps;
     wire next_pass_steps;
+    wire first_pass_steps;
     wire next_tile_steps;
+    wire first_tile_steps;
+    reg  kc_alone;
+    reg  kr_alone;
+    reg  c_alone;
+    reg  x_alone;
+    reg  y_alone;
+    reg  img_alone;
+    reg  chunk_alone;
     reg  at_vector_first;
     reg  at_group_first;
     reg  at_first_group;
-    reg  [15:0] channels;
-    reg  [15:0] kernel_rows;
-    reg  one_kernel_row;
-    reg  one_channel;
+    wire [15:0] kc_count;
+    wire kc_next_last;
+    reg  [15:0] kr_limit;
+    reg  [1:0] kr_runs_2;
+    wire [15:0] kr_count;
+    wire kr_last_2;
+    wire kr_next_last;
+    reg  [15:0] c_limit;
+    reg  [1:0] c_runs;
+    wire [15:0] c_count;
+    wire c_last;
+    wire c_next_last;
+    wire [15:0] x_count;
+    wire x_last;
+    wire x_next_last;
+    wire [15:0] y_count;
+    wire y_last;
+    wire y_next_last;
+    wire [15:0] img_count;
+    wire img_last;
+    wire img_next_last;
+    wire [15:0] chunk_count;
+    wire chunk_last;
+    wire chunk_next_last;
+    wire [15:0] cgroup_count;
+    wire cgroup_last;
+    wire cgroup_next_last;
+    wire pass_level_next_last;
 
-    assign step_kr = kc_last;
+    loop_level kc (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(1'b1),
+        .restarts(step_kr),
+        .limit(kw),
+        .runs(kw_runs),
+        .new_runs(kw_runs),
+        .count(kc_count),
+        .last(step_kr),
+        .next_last(kc_next_last)
+    );
+
+    loop_level kr_2 (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(step_kr),
+        .restarts(c_steps),
+        .limit(kr_limit),
+        .runs(kr_runs_2),
+        .new_runs(first_kr_runs),
+        .count(kr_count),
+        .last(kr_last_2),
+        .next_last(kr_next_last)
+    );
+
+    loop_level c (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(c_steps),
+        .restarts(x_steps),
+        .limit(c_limit),
+        .runs(c_runs),
+        .new_runs(first_cg_runs),
+        .count(c_count),
+        .last(c_last),
+        .next_last(c_next_last)
+    );
+
+    loop_level x (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(x_steps),
+        .restarts(y_steps),
+        .limit(cols),
+        .runs(col_runs),
+        .new_runs(new_col_runs),
+        .count(x_count),
+        .last(x_last),
+        .next_last(x_next_last)
+    );
+
+    loop_level y (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(y_steps),
+        .restarts(img_steps),
+        .limit(rows),
+        .runs(row_runs),
+        .new_runs(new_row_runs),
+        .count(y_count),
+        .last(y_last),
+        .next_last(y_next_last)
+    );
+
+    loop_level img (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(img_steps),
+        .restarts(chunk_steps),
+        .limit(images),
+        .runs(image_runs),
+        .new_runs(new_image_runs),
+        .count(img_count),
+        .last(img_last),
+        .next_last(img_next_last)
+    );
+
+    loop_level chunk (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(chunk_steps),
+        .restarts(cgroup_steps),
+        .limit(chunks),
+        .runs(chunk_runs),
+        .new_runs(chunk_runs),
+        .count(chunk_count),
+        .last(chunk_last),
+        .next_last(chunk_next_last)
+    );
+
+    loop_level cgroup (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(cgroup_steps),
+        .restarts(pass_steps),
+        .limit(cgroups),
+        .runs(cgroup_runs),
+        .new_runs(cgroup_runs),
+        .count(cgroup_count),
+        .last(cgroup_last),
+        .next_last(cgroup_next_last)
+    );
+
+    loop_level pass_level (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load(load),
+        .advance(advance),
+        .steps(pass_steps),
+        .restarts(1'b0),
+        .limit(passes),
+        .runs(2'd0),
+        .new_runs(new_pass_runs),
+        .count(pass),
+        .last(in_last_pass),
+        .next_last(pass_level_next_last)
+    );
+
     assign step_c = c_steps;
     assign step_x = x_steps;
     assign step_y = y_steps;
@@ -114,21 +273,34 @@ module loop_nest (
     assign step_cgroup = cgroup_steps;
     assign step_pass = pass_steps;
     assign step_tile = tile_steps;
+    assign counts_kc = kc_alone;
+    assign counts_kr = kr_alone;
+    assign counts_c = c_alone;
+    assign counts_x = x_alone;
+    assign counts_y = y_alone;
+    assign counts_img = img_alone;
+    assign counts_chunk = chunk_alone;
     assign vector_first = at_vector_first;
     assign group_first = at_group_first;
     assign in_first_group = at_first_group;
-    assign in_last_pass = pass_last;
     assign k_index = k_count;
     assign position = position_count;
-    assign pass = pass_count;
-    assign next_c_steps = next_kc_last && next_kr_last;
-    assign next_x_steps = next_c_steps && next_c_last;
-    assign next_y_steps = next_x_steps && next_x_last;
-    assign next_img_steps = next_y_steps && next_y_last;
-    assign next_chunk_steps = next_img_steps && next_img_last;
-    assign next_cgroup_steps = next_chunk_steps && next_chunk_last;
-    assign next_pass_steps = next_cgroup_steps && next_cgroup_last;
-    assign next_tile_steps = next_pass_steps && next_pass_last;
+    assign next_c_steps = kc_next_last && kr_next_last;
+    assign first_c_steps = kw_runs[0] && first_kr_runs[0];
+    assign next_x_steps = next_c_steps && c_next_last;
+    assign first_x_steps = first_c_steps && first_cg_runs[0];
+    assign next_y_steps = next_x_steps && x_next_last;
+    assign first_y_steps = first_x_steps && new_col_runs[0];
+    assign next_img_steps = next_y_steps && y_next_last;
+    assign first_img_steps = first_y_steps && new_row_runs[0];
+    assign next_chunk_steps = next_img_steps && img_next_last;
+    assign first_chunk_steps = first_img_steps && new_image_runs[0];
+    assign next_cgroup_steps = next_chunk_steps && chunk_next_last;
+    assign first_cgroup_steps = first_chunk_steps && chunk_runs[0];
+    assign next_pass_steps = next_cgroup_steps && cgroup_next_last;
+    assign first_pass_steps = first_cgroup_steps && cgroup_runs[0];
+    assign next_tile_steps = next_pass_steps && pass_level_next_last;
+    assign first_tile_steps = first_pass_steps && new_pass_runs[0];
 
     always @(*) begin
         next_group_first = at_group_first;
@@ -146,146 +318,65 @@ module loop_nest (
     end
 
     always @(*) begin
-        kernel_rows = kr;
+        new_image_runs = 2'd0;
+        if (new_images < 16'd3) begin
+            new_image_runs = new_images[1:0];
+        end
+    end
+
+    always @(*) begin
+        new_row_runs = 2'd0;
+        if (new_rows < 16'd3) begin
+            new_row_runs = new_rows[1:0];
+        end
+    end
+
+    always @(*) begin
+        new_col_runs = 2'd0;
+        if (new_cols < 16'd3) begin
+            new_col_runs = new_cols[1:0];
+        end
+    end
+
+    always @(*) begin
+        new_pass_runs = 2'd0;
+        if (new_passes < 16'd3) begin
+            new_pass_runs = new_passes[1:0];
+        end
+    end
+
+    always @(*) begin
+        kr_runs_2 = kr_runs;
+        if (chunk_next_last) begin
+            kr_runs_2 = kr_last_runs;
+        end
+    end
+
+    always @(*) begin
+        kr_limit = kr;
         if (chunk_last) begin
-            kernel_rows = kr_last;
+            kr_limit = kr_last;
         end
     end
 
     always @(*) begin
-        channels = cg;
+        c_runs = cg_runs;
+        if (cgroup_next_last) begin
+            c_runs = cg_last_runs;
+        end
+    end
+
+    always @(*) begin
+        c_limit = cg;
         if (cgroup_last) begin
-            channels = cg_last;
-        end
-    end
-
-    always @(*) begin
-        next_pass_last = pass_last;
-        if (pass_steps) begin
-            next_pass_last = (pass_count + 16'd2) == passes;
-        end
-        next_img_last = img_last;
-        if (img_steps) begin
-            next_img_last = (img_count + 16'd2) == images;
-        end
-        next_y_last = y_last;
-        if (y_steps) begin
-            next_y_last = (y_count + 16'd2) == rows;
-        end
-        next_x_last = x_last;
-        if (x_steps) begin
-            next_x_last = (x_count + 16'd2) == cols;
-        end
-        if (chunk_steps) begin
-            next_img_last = one_image;
-        end
-        if (img_steps) begin
-            next_y_last = one_row;
-        end
-        if (y_steps) begin
-            next_x_last = one_col;
-        end
-        if (load) begin
-            next_img_last = new_images == 16'd1;
-            next_y_last = new_rows == 16'd1;
-            next_x_last = new_cols == 16'd1;
-            next_pass_last = new_passes == 16'd1;
-        end
-    end
-
-    always @(*) begin
-        next_cgroup_last = cgroup_last;
-        if (cgroup_steps) begin
-            next_cgroup_last = (cgroup_count + 16'd2) == cgroups;
-        end
-        if (pass_steps || load) begin
-            next_cgroup_last = one_cgroup;
-        end
-    end
-
-    always @(*) begin
-        next_chunk_last = chunk_last;
-        if (chunk_steps) begin
-            next_chunk_last = (chunk_count + 16'd2) == chunks;
-        end
-        if (cgroup_steps || load) begin
-            next_chunk_last = one_chunk;
-        end
-    end
-
-    always @(*) begin
-        one_kernel_row = one_kr;
-        if (next_chunk_last) begin
-            one_kernel_row = one_kr_last;
-        end
-    end
-
-    always @(*) begin
-        one_channel = one_cg;
-        if (next_cgroup_last) begin
-            one_channel = one_cg_last;
-        end
-    end
-
-    always @(*) begin
-        next_c_last = c_last;
-        if (c_steps) begin
-            next_c_last = (c_count + 16'd2) == channels;
-        end
-        if (x_steps || load) begin
-            next_c_last = one_channel;
-        end
-    end
-
-    always @(*) begin
-        next_kr_last = kr_last_2;
-        if (kc_last) begin
-            next_kr_last = (kr_count + 16'd2) == kernel_rows;
-        end
-        if (c_steps || load) begin
-            next_kr_last = one_kernel_row;
-        end
-    end
-
-    always @(*) begin
-        next_kc_last = (kc_count + 16'd2) == kw;
-        if (kc_last || load) begin
-            next_kc_last = one_kw;
+            c_limit = cg_last;
         end
     end
 
     always @(posedge clk) begin
         if (!rst_n) begin
-            kc_count <= 16'd0;
-            kr_count <= 16'd0;
-            c_count <= 16'd0;
-            x_count <= 16'd0;
-            y_count <= 16'd0;
-            img_count <= 16'd0;
-            chunk_count <= 16'd0;
-            cgroup_count <= 16'd0;
-            pass_count <= 16'd0;
             k_count <= 16'd0;
             position_count <= 16'd0;
-            one_cgroup <= 1'b0;
-            one_chunk <= 1'b0;
-            one_kr <= 1'b0;
-            one_kr_last <= 1'b0;
-            one_cg <= 1'b0;
-            one_cg_last <= 1'b0;
-            one_kw <= 1'b0;
-            one_image <= 1'b0;
-            one_row <= 1'b0;
-            one_col <= 1'b0;
-            kc_last <= 1'b0;
-            kr_last_2 <= 1'b0;
-            c_last <= 1'b0;
-            x_last <= 1'b0;
-            y_last <= 1'b0;
-            img_last <= 1'b0;
-            chunk_last <= 1'b0;
-            cgroup_last <= 1'b0;
-            pass_last <= 1'b0;
             c_steps <= 1'b0;
             x_steps <= 1'b0;
             y_steps <= 1'b0;
@@ -294,34 +385,27 @@ module loop_nest (
             cgroup_steps <= 1'b0;
             pass_steps <= 1'b0;
             tile_steps <= 1'b0;
+            kc_alone <= 1'b0;
+            kr_alone <= 1'b0;
+            c_alone <= 1'b0;
+            x_alone <= 1'b0;
+            y_alone <= 1'b0;
+            img_alone <= 1'b0;
+            chunk_alone <= 1'b0;
             at_vector_first <= 1'b0;
             at_group_first <= 1'b0;
             at_first_group <= 1'b0;
         end else begin
             at_group_first <= next_group_first;
             at_first_group <= next_first_group;
-            one_cgroup <= cgroups == 16'd1;
-            one_chunk <= chunks == 16'd1;
-            one_kr <= kr == 16'd1;
-            one_kr_last <= kr_last == 16'd1;
-            one_cg <= cg == 16'd1;
-            one_cg_last <= cg_last == 16'd1;
-            one_kw <= kw == 16'd1;
-            if (load) begin
-                one_image <= new_images == 16'd1;
-                one_row <= new_rows == 16'd1;
-                one_col <= new_cols == 16'd1;
-            end
-            if (advance || load) begin
-                kc_last <= next_kc_last;
-                kr_last_2 <= next_kr_last;
-                c_last <= next_c_last;
-                x_last <= next_x_last;
-                y_last <= next_y_last;
-                img_last <= next_img_last;
-                chunk_last <= next_chunk_last;
-                cgroup_last <= next_cgroup_last;
-                pass_last <= next_pass_last;
+            if (advance) begin
+                kc_alone <= !kc_next_last;
+                kr_alone <= kc_next_last && !kr_next_last;
+                c_alone <= next_c_steps && !c_next_last;
+                x_alone <= next_x_steps && !x_next_last;
+                y_alone <= next_y_steps && !y_next_last;
+                img_alone <= next_img_steps && !img_next_last;
+                chunk_alone <= next_chunk_steps && !chunk_next_last;
                 c_steps <= next_c_steps;
                 x_steps <= next_x_steps;
                 y_steps <= next_y_steps;
@@ -331,60 +415,101 @@ module loop_nest (
                 pass_steps <= next_pass_steps;
                 tile_steps <= next_tile_steps;
             end
+            if (load) begin
+                kc_alone <= !kw_runs[0];
+                kr_alone <= kw_runs[0] && !first_kr_runs[0];
+                c_alone <= first_c_steps && !first_cg_runs[0];
+                x_alone <= first_x_steps && !new_col_runs[0];
+                y_alone <= first_y_steps && !new_row_runs[0];
+                img_alone <= first_img_steps && !new_image_runs[0];
+                chunk_alone <= first_chunk_steps && !chunk_runs[0];
+                c_steps <= first_c_steps;
+                x_steps <= first_x_steps;
+                y_steps <= first_y_steps;
+                img_steps <= first_img_steps;
+                chunk_steps <= first_chunk_steps;
+                cgroup_steps <= first_cgroup_steps;
+                pass_steps <= first_pass_steps;
+                tile_steps <= first_tile_steps;
+            end
             if (advance) begin
-                kc_count <= kc_count + 16'd1;
                 k_count <= k_count + 16'd1;
                 at_vector_first <= x_steps;
-                if (kc_last) begin
-                    kc_count <= 16'd0;
-                    kr_count <= kr_count + 16'd1;
-                end
-                if (c_steps) begin
-                    kr_count <= 16'd0;
-                    c_count <= c_count + 16'd1;
-                end
                 if (x_steps) begin
-                    c_count <= 16'd0;
                     k_count <= 16'd0;
-                    x_count <= x_count + 16'd1;
                     position_count <= position_count + 16'd1;
                 end
-                if (y_steps) begin
-                    x_count <= 16'd0;
-                    y_count <= y_count + 16'd1;
-                end
-                if (img_steps) begin
-                    y_count <= 16'd0;
-                    img_count <= img_count + 16'd1;
-                end
                 if (chunk_steps) begin
-                    img_count <= 16'd0;
                     position_count <= 16'd0;
-                    chunk_count <= chunk_count + 16'd1;
-                end
-                if (cgroup_steps) begin
-                    chunk_count <= 16'd0;
-                    cgroup_count <= cgroup_count + 16'd1;
-                end
-                if (pass_steps) begin
-                    cgroup_count <= 16'd0;
-                    pass_count <= pass_count + 16'd1;
                 end
             end
             if (load) begin
-                kc_count <= 16'd0;
-                kr_count <= 16'd0;
-                c_count <= 16'd0;
-                x_count <= 16'd0;
-                y_count <= 16'd0;
-                img_count <= 16'd0;
-                chunk_count <= 16'd0;
-                cgroup_count <= 16'd0;
-                pass_count <= 16'd0;
                 k_count <= 16'd0;
                 position_count <= 16'd0;
                 at_vector_first <= 1'b1;
             end
         end
     end
+
+    initial begin
+        kw_runs = 2'd0;
+        kr_runs = 2'd0;
+        kr_last_runs = 2'd0;
+        cg_runs = 2'd0;
+        cg_last_runs = 2'd0;
+        chunk_runs = 2'd0;
+        cgroup_runs = 2'd0;
+        image_runs = 2'd0;
+        row_runs = 2'd0;
+        col_runs = 2'd0;
+        first_kr_runs = 2'd0;
+        first_cg_runs = 2'd0;
+    end
+
+    always @(posedge clk) begin
+        kw_runs <= 2'd0;
+        if (kw < 16'd3) begin
+            kw_runs <= kw[1:0];
+        end
+        kr_runs <= 2'd0;
+        if (kr < 16'd3) begin
+            kr_runs <= kr[1:0];
+        end
+        kr_last_runs <= 2'd0;
+        if (kr_last < 16'd3) begin
+            kr_last_runs <= kr_last[1:0];
+        end
+        cg_runs <= 2'd0;
+        if (cg < 16'd3) begin
+            cg_runs <= cg[1:0];
+        end
+        cg_last_runs <= 2'd0;
+        if (cg_last < 16'd3) begin
+            cg_last_runs <= cg_last[1:0];
+        end
+        chunk_runs <= 2'd0;
+        if (chunks < 16'd3) begin
+            chunk_runs <= chunks[1:0];
+        end
+        cgroup_runs <= 2'd0;
+        if (cgroups < 16'd3) begin
+            cgroup_runs <= cgroups[1:0];
+        end
+        if (load) begin
+            image_runs <= new_image_runs;
+            row_runs <= new_row_runs;
+            col_runs <= new_col_runs;
+        end
+        first_kr_runs <= kr_runs;
+        if (chunk_runs == 2'd1) begin
+            first_kr_runs <= kr_last_runs;
+        end
+        first_cg_runs <= cg_runs;
+        if (cgroup_runs == 2'd1) begin
+            first_cg_runs <= cg_last_runs;
+        end
+    end
+
+    // Bits that are not needed here.
+    wire unused = &{1'b0, kc_count, kr_count, kr_last_2, c_count, c_last, x_count, x_last, y_count, y_last, img_count, img_last, chunk_count, cgroup_count};
 endmodule

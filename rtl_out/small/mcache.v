@@ -35,8 +35,11 @@ module mcache (
     reg  emptied;
     wire empties;
     wire [7:0] fill;
-    reg  [3:0] filled;
-    reg  [7:0] held;
+    wire [3:0] read_index;
+    reg  [3:0] read_filled;
+    reg  [7:0] read_held;
+    wire [3:0] filled;
+    wire [7:0] held;
     wire full;
     wire current;
     wire found;
@@ -148,7 +151,7 @@ module mcache (
         .write_enable(fills_write_enable),
         .write_address(fills_write_address),
         .write_data(fills_write_data),
-        .read_address(index_now),
+        .read_address(read_index),
         .read_data(fill)
     );
 
@@ -157,7 +160,7 @@ module mcache (
         .write_enable(helds_write_enable),
         .write_address(helds_write_address),
         .write_data(helds_write_data),
-        .read_address(index_now),
+        .read_address(read_index),
         .read_data(helds_read_data)
     );
 
@@ -191,6 +194,9 @@ module mcache (
     assign signature_now = signature;
     assign index_now = index;
     assign empties = ended || !emptied;
+    assign read_index = index_now;
+    assign filled = read_filled;
+    assign held = read_held;
     assign full = held[7];
     assign current = fill[7:4] == epoch;
     assign found_entry = ({3'd0, index_now} << 3) | {4'd0, comparator_hit_way};
@@ -221,11 +227,11 @@ module mcache (
     end
 
     always @(*) begin
-        filled = 4'd0;
-        held = 8'd0;
+        read_filled = 4'd0;
+        read_held = 8'd0;
         if (current) begin
-            filled = fill[3:0];
-            held = helds_read_data;
+            read_filled = fill[3:0];
+            read_held = helds_read_data;
         end
     end
 

@@ -17,6 +17,7 @@ module mcache_data (
 );
     (* keep *) reg  forward_q;
     (* keep *) reg  forward_last_q;
+    wire signed [35:0] word;
     (* keep *) reg  add_q;
     reg  signed [35:0] stored_q;
     reg  signed [35:0] addend;
@@ -32,9 +33,10 @@ module mcache_data (
         .write_data(written),
         .read_enable(1'b1),
         .read_address(read_addr),
-        .read_data(read_data)
+        .read_data(word)
     );
 
+    assign read_data = word;
     assign stored = stored_q;
     assign wide = wide_q;
     assign written = vector_sum + addend;
@@ -60,7 +62,7 @@ module mcache_data (
         forward_q <= forward;
         forward_last_q <= forward_last;
         add_q <= add;
-        stored_q <= read_data;
+        stored_q <= word;
         if (forward_last_q) begin
             stored_q <= last_written;
         end

@@ -96,6 +96,7 @@ module mercury_small (
     wire [15:0] regs_slot_beats;
     wire [15:0] regs_ring_slots;
     wire control_busy;
+    wire control_next_busy;
     wire control_done;
     wire [7:0] control_error_code;
     wire control_start_now;
@@ -319,6 +320,7 @@ module mercury_small (
         .s_axil_rvalid(s_axil_rvalid),
         .s_axil_rready(s_axil_rready),
         .busy(control_busy),
+        .next_busy(control_next_busy),
         .done(control_done),
         .error_code(control_error_code),
         .statistic_0(control_statistic_0),
@@ -435,6 +437,7 @@ module mercury_small (
         .detect_range_error_0(detector_0_range_error),
         .detect_range_error_1(detector_1_range_error),
         .busy(control_busy),
+        .next_busy(control_next_busy),
         .done(control_done),
         .error_code(control_error_code),
         .start_now(control_start_now),

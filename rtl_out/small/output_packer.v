@@ -34,7 +34,12 @@ module output_packer (
     reg  d3_trailer;
     reg  [63:0] d3_word;
     reg  signed [47:0] d3_value_0;
+    reg  [47:0] guard_bit;
     reg  [47:0] sticky_mask;
+    reg  saturated_q_0;
+    reg  saturated_q_1;
+    reg  saturated_q_2;
+    reg  saturated_q_3;
     wire [47:0] magnitude_0;
     wire [47:0] magnitude_1;
     wire [47:0] magnitude_2;
@@ -166,19 +171,17 @@ module output_packer (
 
     always @(*) begin
         count = 3'd0;
-        if (moves && d3_data && shift_mode) begin
-            if (lane_0_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_1_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_2_saturated) begin
-                count = count + 3'd1;
-            end
-            if (lane_3_saturated) begin
-                count = count + 3'd1;
-            end
+        if (saturated_q_0) begin
+            count = count + 3'd1;
+        end
+        if (saturated_q_1) begin
+            count = count + 3'd1;
+        end
+        if (saturated_q_2) begin
+            count = count + 3'd1;
+        end
+        if (saturated_q_3) begin
+            count = count + 3'd1;
         end
     end
 
@@ -187,6 +190,10 @@ module output_packer (
             d3_header <= 1'b0;
             d3_data <= 1'b0;
             d3_trailer <= 1'b0;
+            saturated_q_0 <= 1'b0;
+            saturated_q_1 <= 1'b0;
+            saturated_q_2 <= 1'b0;
+            saturated_q_3 <= 1'b0;
             lane_abs_0 <= 48'd0;
             lane_abs_1 <= 48'd0;
             lane_abs_2 <= 48'd0;
@@ -236,6 +243,10 @@ module output_packer (
             if (max < magnitude_0) begin
                 max <= magnitude_0;
             end
+            saturated_q_0 <= moves && d3_data && shift_mode && lane_0_saturated;
+            saturated_q_1 <= moves && d3_data && shift_mode && lane_1_saturated;
+            saturated_q_2 <= moves && d3_data && shift_mode && lane_2_saturated;
+            saturated_q_3 <= moves && d3_data && shift_mode && lane_3_saturated;
             if (leaves) begin
                 out_valid <= aside || arrives;
                 out_last <= d3_trailer;
@@ -272,16 +283,18 @@ module output_packer (
     initial begin
         d3_word = 64'd0;
         d3_value_0 = 48'sd0;
+        guard_bit = 48'd0;
         sticky_mask = 48'd0;
         aside_data = 64'd0;
         out_data = 64'd0;
     end
 
     always @(posedge clk) begin
-        sticky_mask <= 48'd0;
+        guard_bit <= ONE;
         if (shift != 6'd0) begin
-            sticky_mask <= (ONE << (shift - 6'd1)) - 48'd1;
+            guard_bit <= ONE << (shift - 6'd1);
         end
+        sticky_mask <= guard_bit - 48'd1;
         if (moves) begin
             d3_word <= word;
             d3_value_0 <= value_0;

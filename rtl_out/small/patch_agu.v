@@ -15,6 +15,13 @@ module patch_agu (
     input  wire step_img,
     input  wire step_chunk,
     input  wire step_cgroup,
+    input  wire counts_kc,
+    input  wire counts_kr,
+    input  wire counts_c,
+    input  wire counts_x,
+    input  wire counts_y,
+    input  wire counts_img,
+    input  wire counts_chunk,
     input  wire [1:0] start_bank,
     input  wire [15:0] start_addr,
     input  wire [15:0] start_row,
@@ -178,45 +185,57 @@ module patch_agu (
     end
 
     always @(*) begin
-        next_addr = addr_now + kc_step_2;
-        next_bank = bank_now;
-        next_row = row_now;
-        next_col = col_now + kc_step_2;
+        next_addr = 16'd0;
+        next_bank = 2'd0;
+        next_row = 16'd0;
+        next_col = 16'd0;
+        if (counts_kc) begin
+            next_addr = next_addr | (addr_now + kc_step_2);
+            next_bank = next_bank | bank_now;
+            next_row = next_row | row_now;
+            next_col = next_col | (col_now + kc_step_2);
+        end
+        if (counts_kr) begin
+            next_addr = next_addr | to_addr_3;
+            next_bank = next_bank | to_bank_3;
+            next_row = next_row | (row_now + kr_row_2);
+            next_col = next_col | col_x;
+        end
+        if (counts_c) begin
+            next_addr = next_addr | to_addr_2;
+            next_bank = next_bank | to_bank_2;
+            next_row = next_row | row_y;
+            next_col = next_col | col_x;
+        end
+        if (counts_x) begin
+            next_addr = next_addr | (addr_x + x_step_2);
+            next_bank = next_bank | bank_y;
+            next_row = next_row | row_y;
+            next_col = next_col | (col_x + x_step_2);
+        end
+        if (counts_y) begin
+            next_addr = next_addr | to_addr_1;
+            next_bank = next_bank | to_bank_1;
+            next_row = next_row | (row_y + y_row_2);
+            next_col = next_col | start_col;
+        end
+        if (counts_img) begin
+            next_addr = next_addr | (addr_img + img_addr_2);
+            next_bank = next_bank | bank_chunk;
+            next_row = next_row | row_chunk;
+            next_col = next_col | start_col;
+        end
+        if (counts_chunk) begin
+            next_addr = next_addr | to_addr_0;
+            next_bank = next_bank | to_bank_0;
+            next_row = next_row | (row_chunk + chunk_row_2);
+            next_col = next_col | start_col;
+        end
         if (restart) begin
             next_addr = start_addr;
             next_bank = start_bank;
             next_row = start_row;
             next_col = start_col;
-        end else if (step_chunk) begin
-            next_addr = to_addr_0;
-            next_bank = to_bank_0;
-            next_row = row_chunk + chunk_row_2;
-            next_col = start_col;
-        end else if (step_img) begin
-            next_addr = addr_img + img_addr_2;
-            next_bank = bank_chunk;
-            next_row = row_chunk;
-            next_col = start_col;
-        end else if (step_y) begin
-            next_addr = to_addr_1;
-            next_bank = to_bank_1;
-            next_row = row_y + y_row_2;
-            next_col = start_col;
-        end else if (step_x) begin
-            next_addr = addr_x + x_step_2;
-            next_bank = bank_y;
-            next_row = row_y;
-            next_col = col_x + x_step_2;
-        end else if (step_c) begin
-            next_addr = to_addr_2;
-            next_bank = to_bank_2;
-            next_row = row_y;
-            next_col = col_x;
-        end else if (step_kr) begin
-            next_addr = to_addr_3;
-            next_bank = to_bank_3;
-            next_row = row_now + kr_row_2;
-            next_col = col_x;
         end
     end
 

@@ -61,8 +61,17 @@ module pe (
     (* keep *) reg  cache_high_q_0;
     (* keep *) reg  shift_sum_q_0;
     reg  signed [47:0] drained;
+    reg  signed [47:0] drain_word;
+    wire signed [47:0] word0;
+    wire signed [47:0] word1;
+    wire signed [15:0] weight;
     reg  signed [15:0] operand;
     reg  signed [15:0] factor;
+    wire by_operand;
+    wire from_bank1;
+    wire by_cache;
+    wire by_low;
+    wire by_high;
     wire weight_write;
     wire load0;
     wire load1;
@@ -76,13 +85,10 @@ module pe (
     reg  signed [47:0] last_sum;
     reg  signed [47:0] addend;
     wire signed [47:0] loaded;
-    wire signed [15:0] weights_read_data;
     wire bank0_write_enable;
     reg  signed [47:0] bank0_write_data;
-    wire signed [47:0] bank0_read_data;
     wire bank1_write_enable;
     reg  signed [47:0] bank1_write_data;
-    wire signed [47:0] bank1_read_data;
     wire signed [35:0] cache_0_read_data;
     wire signed [35:0] cache_0_stored;
 
@@ -93,7 +99,7 @@ module pe (
         .write_data(load_data),
         .read_enable(1'b1),
         .read_address(weight_raddr),
-        .read_data(weights_read_data)
+        .read_data(weight)
     );
 
     ram_w48_d256 bank0 (
@@ -103,7 +109,7 @@ module pe (
         .write_data(bank0_write_data),
         .read_enable(1'b1),
         .read_address(bank0_raddr),
-        .read_data(bank0_read_data)
+        .read_data(word0)
     );
 
     ram_w48_d256 bank1 (
@@ -113,7 +119,7 @@ module pe (
         .write_data(bank1_write_data),
         .read_enable(1'b1),
         .read_address(bank1_raddr),
-        .read_data(bank1_read_data)
+        .read_data(word1)
     );
 
     mcache_data cache_0 (
@@ -131,6 +137,11 @@ module pe (
     );
 
     assign drain_data = drained;
+    assign by_operand = use_operand_q;
+    assign from_bank1 = operand_bank_q;
+    assign by_cache = use_cache_q_0;
+    assign by_low = cache_low_q_0;
+    assign by_high = cache_high_q_0;
     assign weight_write = weight_we;
     assign load0 = bank0_load;
     assign load1 = bank1_load;
@@ -141,23 +152,23 @@ module pe (
     assign bank1_write_enable = accumulate1_q || load1;
 
     always @(*) begin
-        operand = $signed(bank0_read_data[15:0]);
-        if (operand_bank_q) begin
-            operand = $signed(bank1_read_data[15:0]);
+        operand = $signed(word0[15:0]);
+        if (from_bank1) begin
+            operand = $signed(word1[15:0]);
         end
     end
 
     always @(*) begin
-        factor = weights_read_data;
-        if (use_operand_q) begin
+        factor = weight;
+        if (by_operand) begin
             factor = operand;
         end
-        if (use_cache_q_0) begin
+        if (by_cache) begin
             factor = $signed(cache_0_read_data[15:0]);
-            if (cache_low_q_0) begin
+            if (by_low) begin
                 factor = factor & LOW_ONES;
             end
-            if (cache_high_q_0) begin
+            if (by_high) begin
                 factor = $signed(cache_0_read_data[30:15]);
             end
         end
@@ -191,6 +202,13 @@ module pe (
         bank1_write_data = sum;
         if (load1) begin
             bank1_write_data = loaded;
+        end
+    end
+
+    always @(*) begin
+        drain_word = word0;
+        if (drain_bank_q) begin
+            drain_word = word1;
         end
     end
 
@@ -237,9 +255,9 @@ module pe (
         factor_q <= factor;
         product <= element * factor_q;
         vector_sum <= vector_base + $signed({{4{product[31]}}, product});
-        stored <= bank0_read_data;
+        stored <= word0;
         if (psum_bank_q) begin
-            stored <= bank1_read_data;
+            stored <= word1;
         end
         if (psum_forward_last_q) begin
             stored <= last_sum;
@@ -252,10 +270,7 @@ module pe (
         end
         last_sum <= sum;
         if (drain_take) begin
-            drained <= bank0_read_data;
-            if (drain_bank_q) begin
-                drained <= bank1_read_data;
-            end
+            drained <= drain_word;
         end
     end
 

@@ -9,7 +9,7 @@ module requantizer (
     input  wire [5:0] shift,
     input  wire [47:0] sticky_mask,
     output reg  signed [15:0] operand,
-    output reg  saturated
+    output wire saturated
 );
     localparam signed [15:0] LARGEST = 16'sd32767;
     localparam signed [15:0] SMALLEST = -16'sd32768;
@@ -20,28 +20,42 @@ module requantizer (
     reg  guard;
     reg  sticky;
     wire round_up;
-    reg  signed [47:0] rounded;
+    wire signed [47:0] above;
+    wire signed [15:0] low;
+    wire low_ones;
+    wire over;
+    wire under;
+    wire negative;
+    reg  leaves;
+    reg  signed [15:0] limit;
 
+    assign saturated = leaves;
     assign widened = $signed({{1{value[47]}}, value});
     assign shifted = (widened << 1) >>> shift;
     assign round_up = guard && (sticky || floor[0]);
+    assign above = floor >>> 15;
+    assign low = $signed(floor[15:0]);
+    assign low_ones = (low | SMALLEST) == (-16'sd1);
+    assign over = (above != 48'sd0) || (low_ones && round_up);
+    assign under = (above != (-48'sd1)) && !((above == (-48'sd2)) && low_ones && round_up);
+    assign negative = floor < 48'sd0;
 
     always @(*) begin
-        rounded = floor;
-        if (round_up) begin
-            rounded = floor + 48'sd1;
+        leaves = over;
+        limit = LARGEST;
+        if (negative) begin
+            leaves = under;
+            limit = SMALLEST;
         end
     end
 
     always @(*) begin
-        operand = $signed(rounded[15:0]);
-        saturated = 1'b0;
-        if (((rounded >>> 15) != 48'sd0) && ((rounded >>> 15) != (-48'sd1))) begin
-            saturated = 1'b1;
-            operand = LARGEST;
-            if (rounded < 48'sd0) begin
-                operand = SMALLEST;
-            end
+        operand = low;
+        if (round_up) begin
+            operand = low + 16'sd1;
+        end
+        if (leaves) begin
+            operand = limit;
         end
     end
 

@@ -35,6 +35,7 @@ module reuse_fields (
     output wire [7:0] list_slots,
     output reg  bad_job
 );
+    reg  bad_shape;
     wire [3:0] mode_bits;
     wire redetect_bit;
     wire list_room_0_above;
@@ -66,9 +67,17 @@ module reuse_fields (
     assign redetect_bit = mode[3];
 
     always @(*) begin
-        bad_job = (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
+        bad_job = bad_shape;
         if ((|mode_bits) && list_room_0_above) begin
             bad_job = 1'b1;
+        end
+    end
+
+    always @(posedge clk) begin
+        if (!rst_n) begin
+            bad_shape <= 1'b0;
+        end else begin
+            bad_shape <= (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
         end
     end
 

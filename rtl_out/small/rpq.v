@@ -84,6 +84,29 @@ module rpq (
     reg  signed [22:0] next_sum_17;
     reg  signed [22:0] next_sum_18;
     reg  signed [22:0] next_sum_19;
+    reg  signed [22:0] base_0;
+    reg  signed [22:0] base_1;
+    reg  signed [22:0] base_2;
+    reg  signed [22:0] base_3;
+    reg  signed [22:0] base_4;
+    reg  signed [22:0] base_5;
+    reg  signed [22:0] base_6;
+    reg  signed [22:0] base_7;
+    reg  signed [22:0] base_8;
+    reg  signed [22:0] base_9;
+    reg  signed [22:0] base_10;
+    reg  signed [22:0] base_11;
+    reg  signed [22:0] base_12;
+    reg  signed [22:0] base_13;
+    reg  signed [22:0] base_14;
+    reg  signed [22:0] base_15;
+    reg  signed [22:0] base_16;
+    reg  signed [22:0] base_17;
+    reg  signed [22:0] base_18;
+    reg  signed [22:0] base_19;
+    wire adds;
+    wire adds_first;
+    wire adds_last;
     reg  signed [22:0] term_0;
     reg  signed [22:0] term_1;
     reg  signed [22:0] term_2;
@@ -145,6 +168,27 @@ module rpq (
     reg  [3:0] field_17;
     reg  [3:0] field_18;
     reg  [3:0] field_19;
+    wire [3:0] bits_0;
+    wire [3:0] bits_1;
+    wire [3:0] bits_2;
+    wire [3:0] bits_3;
+    wire [3:0] bits_4;
+    wire [3:0] bits_5;
+    wire [3:0] bits_6;
+    wire [3:0] bits_7;
+    wire [3:0] bits_8;
+    wire [3:0] bits_9;
+    wire [3:0] bits_10;
+    wire [3:0] bits_11;
+    wire [3:0] bits_12;
+    wire [3:0] bits_13;
+    wire [3:0] bits_14;
+    wire [3:0] bits_15;
+    wire [3:0] bits_16;
+    wire [3:0] bits_17;
+    wire [3:0] bits_18;
+    wire [3:0] bits_19;
+    wire packs;
     reg  [47:0] sig;
     reg  sig_valid;
     reg  [47:0] sig_out;
@@ -195,17 +239,64 @@ module rpq (
     reg  counts_17;
     reg  counts_18;
     reg  counts_19;
+    reg  live_0;
+    reg  live_1;
+    reg  live_2;
+    reg  live_3;
+    reg  live_4;
+    reg  live_5;
+    reg  live_6;
+    reg  live_7;
+    reg  live_8;
+    reg  live_9;
+    reg  live_10;
+    reg  live_11;
+    reg  live_12;
+    reg  live_13;
+    reg  live_14;
+    reg  live_15;
+    reg  live_16;
+    reg  live_17;
+    reg  live_18;
+    reg  live_19;
 
     assign valid = sig_valid;
     assign signature = sig_out;
+    assign adds = step;
+    assign adds_first = first;
+    assign adds_last = last;
+    assign bits_0 = field_0;
+    assign bits_1 = field_1;
+    assign bits_2 = field_2;
+    assign bits_3 = field_3;
+    assign bits_4 = field_4;
+    assign bits_5 = field_5;
+    assign bits_6 = field_6;
+    assign bits_7 = field_7;
+    assign bits_8 = field_8;
+    assign bits_9 = field_9;
+    assign bits_10 = field_10;
+    assign bits_11 = field_11;
+    assign bits_12 = field_12;
+    assign bits_13 = field_13;
+    assign bits_14 = field_14;
+    assign bits_15 = field_15;
+    assign bits_16 = field_16;
+    assign bits_17 = field_17;
+    assign bits_18 = field_18;
+    assign bits_19 = field_19;
+    assign packs = complete;
     assign looks_up = (mode == 4'd2) || (mode == 4'd4) || (mode == 4'd3);
 
     always @(*) begin
-        next_sum_0 = $signed({{1{sum_0[21]}}, sum_0});
-        if (first) begin
-            next_sum_0 = $signed({3'd0, begin_0});
+        base_0 = $signed({{1{sum_0[21]}}, sum_0});
+        if (adds_first) begin
+            base_0 = $signed({3'd0, begin_0});
         end
-        next_sum_0 = next_sum_0 << 1;
+    end
+
+    always @(*) begin
+        next_sum_0 = base_0 << 1;
         term_0 = 23'sd0;
         if (column_0[0]) begin
             term_0 = $signed({{7{x_0[15]}}, x_0});
@@ -236,11 +327,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_1 = $signed({{1{sum_1[21]}}, sum_1});
-        if (first) begin
-            next_sum_1 = $signed({3'd0, begin_1});
+        base_1 = $signed({{1{sum_1[21]}}, sum_1});
+        if (adds_first) begin
+            base_1 = $signed({3'd0, begin_1});
         end
-        next_sum_1 = next_sum_1 << 1;
+    end
+
+    always @(*) begin
+        next_sum_1 = base_1 << 1;
         term_1 = 23'sd0;
         if (column_0[2]) begin
             term_1 = $signed({{7{x_0[15]}}, x_0});
@@ -271,11 +365,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_2 = $signed({{1{sum_2[21]}}, sum_2});
-        if (first) begin
-            next_sum_2 = $signed({3'd0, begin_2});
+        base_2 = $signed({{1{sum_2[21]}}, sum_2});
+        if (adds_first) begin
+            base_2 = $signed({3'd0, begin_2});
         end
-        next_sum_2 = next_sum_2 << 1;
+    end
+
+    always @(*) begin
+        next_sum_2 = base_2 << 1;
         term_2 = 23'sd0;
         if (column_0[4]) begin
             term_2 = $signed({{7{x_0[15]}}, x_0});
@@ -306,11 +403,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_3 = $signed({{1{sum_3[21]}}, sum_3});
-        if (first) begin
-            next_sum_3 = $signed({3'd0, begin_3});
+        base_3 = $signed({{1{sum_3[21]}}, sum_3});
+        if (adds_first) begin
+            base_3 = $signed({3'd0, begin_3});
         end
-        next_sum_3 = next_sum_3 << 1;
+    end
+
+    always @(*) begin
+        next_sum_3 = base_3 << 1;
         term_3 = 23'sd0;
         if (column_0[6]) begin
             term_3 = $signed({{7{x_0[15]}}, x_0});
@@ -341,11 +441,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_4 = $signed({{1{sum_4[21]}}, sum_4});
-        if (first) begin
-            next_sum_4 = $signed({3'd0, begin_4});
+        base_4 = $signed({{1{sum_4[21]}}, sum_4});
+        if (adds_first) begin
+            base_4 = $signed({3'd0, begin_4});
         end
-        next_sum_4 = next_sum_4 << 1;
+    end
+
+    always @(*) begin
+        next_sum_4 = base_4 << 1;
         term_4 = 23'sd0;
         if (column_0[8]) begin
             term_4 = $signed({{7{x_0[15]}}, x_0});
@@ -376,11 +479,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_5 = $signed({{1{sum_5[21]}}, sum_5});
-        if (first) begin
-            next_sum_5 = $signed({3'd0, begin_5});
+        base_5 = $signed({{1{sum_5[21]}}, sum_5});
+        if (adds_first) begin
+            base_5 = $signed({3'd0, begin_5});
         end
-        next_sum_5 = next_sum_5 << 1;
+    end
+
+    always @(*) begin
+        next_sum_5 = base_5 << 1;
         term_5 = 23'sd0;
         if (column_0[10]) begin
             term_5 = $signed({{7{x_0[15]}}, x_0});
@@ -411,11 +517,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_6 = $signed({{1{sum_6[21]}}, sum_6});
-        if (first) begin
-            next_sum_6 = $signed({3'd0, begin_6});
+        base_6 = $signed({{1{sum_6[21]}}, sum_6});
+        if (adds_first) begin
+            base_6 = $signed({3'd0, begin_6});
         end
-        next_sum_6 = next_sum_6 << 1;
+    end
+
+    always @(*) begin
+        next_sum_6 = base_6 << 1;
         term_6 = 23'sd0;
         if (column_0[12]) begin
             term_6 = $signed({{7{x_0[15]}}, x_0});
@@ -446,11 +555,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_7 = $signed({{1{sum_7[21]}}, sum_7});
-        if (first) begin
-            next_sum_7 = $signed({3'd0, begin_7});
+        base_7 = $signed({{1{sum_7[21]}}, sum_7});
+        if (adds_first) begin
+            base_7 = $signed({3'd0, begin_7});
         end
-        next_sum_7 = next_sum_7 << 1;
+    end
+
+    always @(*) begin
+        next_sum_7 = base_7 << 1;
         term_7 = 23'sd0;
         if (column_0[14]) begin
             term_7 = $signed({{7{x_0[15]}}, x_0});
@@ -481,11 +593,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_8 = $signed({{1{sum_8[21]}}, sum_8});
-        if (first) begin
-            next_sum_8 = $signed({3'd0, begin_8});
+        base_8 = $signed({{1{sum_8[21]}}, sum_8});
+        if (adds_first) begin
+            base_8 = $signed({3'd0, begin_8});
         end
-        next_sum_8 = next_sum_8 << 1;
+    end
+
+    always @(*) begin
+        next_sum_8 = base_8 << 1;
         term_8 = 23'sd0;
         if (column_0[16]) begin
             term_8 = $signed({{7{x_0[15]}}, x_0});
@@ -516,11 +631,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_9 = $signed({{1{sum_9[21]}}, sum_9});
-        if (first) begin
-            next_sum_9 = $signed({3'd0, begin_9});
+        base_9 = $signed({{1{sum_9[21]}}, sum_9});
+        if (adds_first) begin
+            base_9 = $signed({3'd0, begin_9});
         end
-        next_sum_9 = next_sum_9 << 1;
+    end
+
+    always @(*) begin
+        next_sum_9 = base_9 << 1;
         term_9 = 23'sd0;
         if (column_0[18]) begin
             term_9 = $signed({{7{x_0[15]}}, x_0});
@@ -551,11 +669,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_10 = $signed({{1{sum_10[21]}}, sum_10});
-        if (first) begin
-            next_sum_10 = $signed({3'd0, begin_10});
+        base_10 = $signed({{1{sum_10[21]}}, sum_10});
+        if (adds_first) begin
+            base_10 = $signed({3'd0, begin_10});
         end
-        next_sum_10 = next_sum_10 << 1;
+    end
+
+    always @(*) begin
+        next_sum_10 = base_10 << 1;
         term_10 = 23'sd0;
         if (column_0[20]) begin
             term_10 = $signed({{7{x_0[15]}}, x_0});
@@ -586,11 +707,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_11 = $signed({{1{sum_11[21]}}, sum_11});
-        if (first) begin
-            next_sum_11 = $signed({3'd0, begin_11});
+        base_11 = $signed({{1{sum_11[21]}}, sum_11});
+        if (adds_first) begin
+            base_11 = $signed({3'd0, begin_11});
         end
-        next_sum_11 = next_sum_11 << 1;
+    end
+
+    always @(*) begin
+        next_sum_11 = base_11 << 1;
         term_11 = 23'sd0;
         if (column_0[22]) begin
             term_11 = $signed({{7{x_0[15]}}, x_0});
@@ -621,11 +745,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_12 = $signed({{1{sum_12[21]}}, sum_12});
-        if (first) begin
-            next_sum_12 = $signed({3'd0, begin_12});
+        base_12 = $signed({{1{sum_12[21]}}, sum_12});
+        if (adds_first) begin
+            base_12 = $signed({3'd0, begin_12});
         end
-        next_sum_12 = next_sum_12 << 1;
+    end
+
+    always @(*) begin
+        next_sum_12 = base_12 << 1;
         term_12 = 23'sd0;
         if (column_0[24]) begin
             term_12 = $signed({{7{x_0[15]}}, x_0});
@@ -656,11 +783,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_13 = $signed({{1{sum_13[21]}}, sum_13});
-        if (first) begin
-            next_sum_13 = $signed({3'd0, begin_13});
+        base_13 = $signed({{1{sum_13[21]}}, sum_13});
+        if (adds_first) begin
+            base_13 = $signed({3'd0, begin_13});
         end
-        next_sum_13 = next_sum_13 << 1;
+    end
+
+    always @(*) begin
+        next_sum_13 = base_13 << 1;
         term_13 = 23'sd0;
         if (column_0[26]) begin
             term_13 = $signed({{7{x_0[15]}}, x_0});
@@ -691,11 +821,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_14 = $signed({{1{sum_14[21]}}, sum_14});
-        if (first) begin
-            next_sum_14 = $signed({3'd0, begin_14});
+        base_14 = $signed({{1{sum_14[21]}}, sum_14});
+        if (adds_first) begin
+            base_14 = $signed({3'd0, begin_14});
         end
-        next_sum_14 = next_sum_14 << 1;
+    end
+
+    always @(*) begin
+        next_sum_14 = base_14 << 1;
         term_14 = 23'sd0;
         if (column_0[28]) begin
             term_14 = $signed({{7{x_0[15]}}, x_0});
@@ -726,11 +859,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_15 = $signed({{1{sum_15[21]}}, sum_15});
-        if (first) begin
-            next_sum_15 = $signed({3'd0, begin_15});
+        base_15 = $signed({{1{sum_15[21]}}, sum_15});
+        if (adds_first) begin
+            base_15 = $signed({3'd0, begin_15});
         end
-        next_sum_15 = next_sum_15 << 1;
+    end
+
+    always @(*) begin
+        next_sum_15 = base_15 << 1;
         term_15 = 23'sd0;
         if (column_0[30]) begin
             term_15 = $signed({{7{x_0[15]}}, x_0});
@@ -761,11 +897,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_16 = $signed({{1{sum_16[21]}}, sum_16});
-        if (first) begin
-            next_sum_16 = $signed({3'd0, begin_16});
+        base_16 = $signed({{1{sum_16[21]}}, sum_16});
+        if (adds_first) begin
+            base_16 = $signed({3'd0, begin_16});
         end
-        next_sum_16 = next_sum_16 << 1;
+    end
+
+    always @(*) begin
+        next_sum_16 = base_16 << 1;
         term_16 = 23'sd0;
         if (column_0[32]) begin
             term_16 = $signed({{7{x_0[15]}}, x_0});
@@ -796,11 +935,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_17 = $signed({{1{sum_17[21]}}, sum_17});
-        if (first) begin
-            next_sum_17 = $signed({3'd0, begin_17});
+        base_17 = $signed({{1{sum_17[21]}}, sum_17});
+        if (adds_first) begin
+            base_17 = $signed({3'd0, begin_17});
         end
-        next_sum_17 = next_sum_17 << 1;
+    end
+
+    always @(*) begin
+        next_sum_17 = base_17 << 1;
         term_17 = 23'sd0;
         if (column_0[34]) begin
             term_17 = $signed({{7{x_0[15]}}, x_0});
@@ -831,11 +973,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_18 = $signed({{1{sum_18[21]}}, sum_18});
-        if (first) begin
-            next_sum_18 = $signed({3'd0, begin_18});
+        base_18 = $signed({{1{sum_18[21]}}, sum_18});
+        if (adds_first) begin
+            base_18 = $signed({3'd0, begin_18});
         end
-        next_sum_18 = next_sum_18 << 1;
+    end
+
+    always @(*) begin
+        next_sum_18 = base_18 << 1;
         term_18 = 23'sd0;
         if (column_0[36]) begin
             term_18 = $signed({{7{x_0[15]}}, x_0});
@@ -866,11 +1011,14 @@ module rpq (
     end
 
     always @(*) begin
-        next_sum_19 = $signed({{1{sum_19[21]}}, sum_19});
-        if (first) begin
-            next_sum_19 = $signed({3'd0, begin_19});
+        base_19 = $signed({{1{sum_19[21]}}, sum_19});
+        if (adds_first) begin
+            base_19 = $signed({3'd0, begin_19});
         end
-        next_sum_19 = next_sum_19 << 1;
+    end
+
+    always @(*) begin
+        next_sum_19 = base_19 << 1;
         term_19 = 23'sd0;
         if (column_0[38]) begin
             term_19 = $signed({{7{x_0[15]}}, x_0});
@@ -921,7 +1069,7 @@ module rpq (
 
     always @(*) begin
         field_0 = 4'd0;
-        if (counts_0 && (!is_grid || (k > 8'd0))) begin
+        if (live_0) begin
             field_0 = shifted_0[3:0];
             if (is_sign) begin
                 field_0 = 4'd0;
@@ -953,7 +1101,7 @@ module rpq (
 
     always @(*) begin
         field_1 = 4'd0;
-        if (counts_1 && (!is_grid || (k > 8'd1))) begin
+        if (live_1) begin
             field_1 = shifted_1[3:0];
             if (is_sign) begin
                 field_1 = 4'd0;
@@ -985,7 +1133,7 @@ module rpq (
 
     always @(*) begin
         field_2 = 4'd0;
-        if (counts_2 && (!is_grid || (k > 8'd2))) begin
+        if (live_2) begin
             field_2 = shifted_2[3:0];
             if (is_sign) begin
                 field_2 = 4'd0;
@@ -1017,7 +1165,7 @@ module rpq (
 
     always @(*) begin
         field_3 = 4'd0;
-        if (counts_3 && (!is_grid || (k > 8'd3))) begin
+        if (live_3) begin
             field_3 = shifted_3[3:0];
             if (is_sign) begin
                 field_3 = 4'd0;
@@ -1049,7 +1197,7 @@ module rpq (
 
     always @(*) begin
         field_4 = 4'd0;
-        if (counts_4 && (!is_grid || (k > 8'd4))) begin
+        if (live_4) begin
             field_4 = shifted_4[3:0];
             if (is_sign) begin
                 field_4 = 4'd0;
@@ -1081,7 +1229,7 @@ module rpq (
 
     always @(*) begin
         field_5 = 4'd0;
-        if (counts_5 && (!is_grid || (k > 8'd5))) begin
+        if (live_5) begin
             field_5 = shifted_5[3:0];
             if (is_sign) begin
                 field_5 = 4'd0;
@@ -1113,7 +1261,7 @@ module rpq (
 
     always @(*) begin
         field_6 = 4'd0;
-        if (counts_6 && (!is_grid || (k > 8'd6))) begin
+        if (live_6) begin
             field_6 = shifted_6[3:0];
             if (is_sign) begin
                 field_6 = 4'd0;
@@ -1145,7 +1293,7 @@ module rpq (
 
     always @(*) begin
         field_7 = 4'd0;
-        if (counts_7 && (!is_grid || (k > 8'd7))) begin
+        if (live_7) begin
             field_7 = shifted_7[3:0];
             if (is_sign) begin
                 field_7 = 4'd0;
@@ -1177,7 +1325,7 @@ module rpq (
 
     always @(*) begin
         field_8 = 4'd0;
-        if (counts_8 && (!is_grid || (k > 8'd8))) begin
+        if (live_8) begin
             field_8 = shifted_8[3:0];
             if (is_sign) begin
                 field_8 = 4'd0;
@@ -1209,7 +1357,7 @@ module rpq (
 
     always @(*) begin
         field_9 = 4'd0;
-        if (counts_9 && (!is_grid || (k > 8'd9))) begin
+        if (live_9) begin
             field_9 = shifted_9[3:0];
             if (is_sign) begin
                 field_9 = 4'd0;
@@ -1241,7 +1389,7 @@ module rpq (
 
     always @(*) begin
         field_10 = 4'd0;
-        if (counts_10 && (!is_grid || (k > 8'd10))) begin
+        if (live_10) begin
             field_10 = shifted_10[3:0];
             if (is_sign) begin
                 field_10 = 4'd0;
@@ -1273,7 +1421,7 @@ module rpq (
 
     always @(*) begin
         field_11 = 4'd0;
-        if (counts_11 && (!is_grid || (k > 8'd11))) begin
+        if (live_11) begin
             field_11 = shifted_11[3:0];
             if (is_sign) begin
                 field_11 = 4'd0;
@@ -1305,7 +1453,7 @@ module rpq (
 
     always @(*) begin
         field_12 = 4'd0;
-        if (counts_12 && (!is_grid || (k > 8'd12))) begin
+        if (live_12) begin
             field_12 = shifted_12[3:0];
             if (is_sign) begin
                 field_12 = 4'd0;
@@ -1337,7 +1485,7 @@ module rpq (
 
     always @(*) begin
         field_13 = 4'd0;
-        if (counts_13 && (!is_grid || (k > 8'd13))) begin
+        if (live_13) begin
             field_13 = shifted_13[3:0];
             if (is_sign) begin
                 field_13 = 4'd0;
@@ -1369,7 +1517,7 @@ module rpq (
 
     always @(*) begin
         field_14 = 4'd0;
-        if (counts_14 && (!is_grid || (k > 8'd14))) begin
+        if (live_14) begin
             field_14 = shifted_14[3:0];
             if (is_sign) begin
                 field_14 = 4'd0;
@@ -1401,7 +1549,7 @@ module rpq (
 
     always @(*) begin
         field_15 = 4'd0;
-        if (counts_15 && (!is_grid || (k > 8'd15))) begin
+        if (live_15) begin
             field_15 = shifted_15[3:0];
             if (is_sign) begin
                 field_15 = 4'd0;
@@ -1433,7 +1581,7 @@ module rpq (
 
     always @(*) begin
         field_16 = 4'd0;
-        if (counts_16 && (!is_grid || (k > 8'd16))) begin
+        if (live_16) begin
             field_16 = shifted_16[3:0];
             if (is_sign) begin
                 field_16 = 4'd0;
@@ -1465,7 +1613,7 @@ module rpq (
 
     always @(*) begin
         field_17 = 4'd0;
-        if (counts_17 && (!is_grid || (k > 8'd17))) begin
+        if (live_17) begin
             field_17 = shifted_17[3:0];
             if (is_sign) begin
                 field_17 = 4'd0;
@@ -1497,7 +1645,7 @@ module rpq (
 
     always @(*) begin
         field_18 = 4'd0;
-        if (counts_18 && (!is_grid || (k > 8'd18))) begin
+        if (live_18) begin
             field_18 = shifted_18[3:0];
             if (is_sign) begin
                 field_18 = 4'd0;
@@ -1529,7 +1677,7 @@ module rpq (
 
     always @(*) begin
         field_19 = 4'd0;
-        if (counts_19 && (!is_grid || (k > 8'd19))) begin
+        if (live_19) begin
             field_19 = shifted_19[3:0];
             if (is_sign) begin
                 field_19 = 4'd0;
@@ -1543,165 +1691,165 @@ module rpq (
     always @(*) begin
         sig = 48'd0;
         if (bits1) begin
-            sig[0] = field_0[0];
-            sig[1] = field_1[0];
-            sig[2] = field_2[0];
-            sig[3] = field_3[0];
-            sig[4] = field_4[0];
-            sig[5] = field_5[0];
-            sig[6] = field_6[0];
-            sig[7] = field_7[0];
-            sig[8] = field_8[0];
-            sig[9] = field_9[0];
-            sig[10] = field_10[0];
-            sig[11] = field_11[0];
-            sig[12] = field_12[0];
-            sig[13] = field_13[0];
-            sig[14] = field_14[0];
-            sig[15] = field_15[0];
-            sig[16] = field_16[0];
-            sig[17] = field_17[0];
-            sig[18] = field_18[0];
-            sig[19] = field_19[0];
+            sig[0] = bits_0[0];
+            sig[1] = bits_1[0];
+            sig[2] = bits_2[0];
+            sig[3] = bits_3[0];
+            sig[4] = bits_4[0];
+            sig[5] = bits_5[0];
+            sig[6] = bits_6[0];
+            sig[7] = bits_7[0];
+            sig[8] = bits_8[0];
+            sig[9] = bits_9[0];
+            sig[10] = bits_10[0];
+            sig[11] = bits_11[0];
+            sig[12] = bits_12[0];
+            sig[13] = bits_13[0];
+            sig[14] = bits_14[0];
+            sig[15] = bits_15[0];
+            sig[16] = bits_16[0];
+            sig[17] = bits_17[0];
+            sig[18] = bits_18[0];
+            sig[19] = bits_19[0];
         end else if (bits2) begin
-            sig[0] = field_0[0];
-            sig[1] = field_0[1];
-            sig[2] = field_1[0];
-            sig[3] = field_1[1];
-            sig[4] = field_2[0];
-            sig[5] = field_2[1];
-            sig[6] = field_3[0];
-            sig[7] = field_3[1];
-            sig[8] = field_4[0];
-            sig[9] = field_4[1];
-            sig[10] = field_5[0];
-            sig[11] = field_5[1];
-            sig[12] = field_6[0];
-            sig[13] = field_6[1];
-            sig[14] = field_7[0];
-            sig[15] = field_7[1];
-            sig[16] = field_8[0];
-            sig[17] = field_8[1];
-            sig[18] = field_9[0];
-            sig[19] = field_9[1];
-            sig[20] = field_10[0];
-            sig[21] = field_10[1];
-            sig[22] = field_11[0];
-            sig[23] = field_11[1];
-            sig[24] = field_12[0];
-            sig[25] = field_12[1];
-            sig[26] = field_13[0];
-            sig[27] = field_13[1];
-            sig[28] = field_14[0];
-            sig[29] = field_14[1];
-            sig[30] = field_15[0];
-            sig[31] = field_15[1];
-            sig[32] = field_16[0];
-            sig[33] = field_16[1];
-            sig[34] = field_17[0];
-            sig[35] = field_17[1];
-            sig[36] = field_18[0];
-            sig[37] = field_18[1];
-            sig[38] = field_19[0];
-            sig[39] = field_19[1];
+            sig[0] = bits_0[0];
+            sig[1] = bits_0[1];
+            sig[2] = bits_1[0];
+            sig[3] = bits_1[1];
+            sig[4] = bits_2[0];
+            sig[5] = bits_2[1];
+            sig[6] = bits_3[0];
+            sig[7] = bits_3[1];
+            sig[8] = bits_4[0];
+            sig[9] = bits_4[1];
+            sig[10] = bits_5[0];
+            sig[11] = bits_5[1];
+            sig[12] = bits_6[0];
+            sig[13] = bits_6[1];
+            sig[14] = bits_7[0];
+            sig[15] = bits_7[1];
+            sig[16] = bits_8[0];
+            sig[17] = bits_8[1];
+            sig[18] = bits_9[0];
+            sig[19] = bits_9[1];
+            sig[20] = bits_10[0];
+            sig[21] = bits_10[1];
+            sig[22] = bits_11[0];
+            sig[23] = bits_11[1];
+            sig[24] = bits_12[0];
+            sig[25] = bits_12[1];
+            sig[26] = bits_13[0];
+            sig[27] = bits_13[1];
+            sig[28] = bits_14[0];
+            sig[29] = bits_14[1];
+            sig[30] = bits_15[0];
+            sig[31] = bits_15[1];
+            sig[32] = bits_16[0];
+            sig[33] = bits_16[1];
+            sig[34] = bits_17[0];
+            sig[35] = bits_17[1];
+            sig[36] = bits_18[0];
+            sig[37] = bits_18[1];
+            sig[38] = bits_19[0];
+            sig[39] = bits_19[1];
         end else if (bits3) begin
-            sig[0] = field_0[0];
-            sig[1] = field_0[1];
-            sig[2] = field_0[2];
-            sig[3] = field_1[0];
-            sig[4] = field_1[1];
-            sig[5] = field_1[2];
-            sig[6] = field_2[0];
-            sig[7] = field_2[1];
-            sig[8] = field_2[2];
-            sig[9] = field_3[0];
-            sig[10] = field_3[1];
-            sig[11] = field_3[2];
-            sig[12] = field_4[0];
-            sig[13] = field_4[1];
-            sig[14] = field_4[2];
-            sig[15] = field_5[0];
-            sig[16] = field_5[1];
-            sig[17] = field_5[2];
-            sig[18] = field_6[0];
-            sig[19] = field_6[1];
-            sig[20] = field_6[2];
-            sig[21] = field_7[0];
-            sig[22] = field_7[1];
-            sig[23] = field_7[2];
-            sig[24] = field_8[0];
-            sig[25] = field_8[1];
-            sig[26] = field_8[2];
-            sig[27] = field_9[0];
-            sig[28] = field_9[1];
-            sig[29] = field_9[2];
-            sig[30] = field_10[0];
-            sig[31] = field_10[1];
-            sig[32] = field_10[2];
-            sig[33] = field_11[0];
-            sig[34] = field_11[1];
-            sig[35] = field_11[2];
-            sig[36] = field_12[0];
-            sig[37] = field_12[1];
-            sig[38] = field_12[2];
-            sig[39] = field_13[0];
-            sig[40] = field_13[1];
-            sig[41] = field_13[2];
-            sig[42] = field_14[0];
-            sig[43] = field_14[1];
-            sig[44] = field_14[2];
-            sig[45] = field_15[0];
-            sig[46] = field_15[1];
-            sig[47] = field_15[2];
+            sig[0] = bits_0[0];
+            sig[1] = bits_0[1];
+            sig[2] = bits_0[2];
+            sig[3] = bits_1[0];
+            sig[4] = bits_1[1];
+            sig[5] = bits_1[2];
+            sig[6] = bits_2[0];
+            sig[7] = bits_2[1];
+            sig[8] = bits_2[2];
+            sig[9] = bits_3[0];
+            sig[10] = bits_3[1];
+            sig[11] = bits_3[2];
+            sig[12] = bits_4[0];
+            sig[13] = bits_4[1];
+            sig[14] = bits_4[2];
+            sig[15] = bits_5[0];
+            sig[16] = bits_5[1];
+            sig[17] = bits_5[2];
+            sig[18] = bits_6[0];
+            sig[19] = bits_6[1];
+            sig[20] = bits_6[2];
+            sig[21] = bits_7[0];
+            sig[22] = bits_7[1];
+            sig[23] = bits_7[2];
+            sig[24] = bits_8[0];
+            sig[25] = bits_8[1];
+            sig[26] = bits_8[2];
+            sig[27] = bits_9[0];
+            sig[28] = bits_9[1];
+            sig[29] = bits_9[2];
+            sig[30] = bits_10[0];
+            sig[31] = bits_10[1];
+            sig[32] = bits_10[2];
+            sig[33] = bits_11[0];
+            sig[34] = bits_11[1];
+            sig[35] = bits_11[2];
+            sig[36] = bits_12[0];
+            sig[37] = bits_12[1];
+            sig[38] = bits_12[2];
+            sig[39] = bits_13[0];
+            sig[40] = bits_13[1];
+            sig[41] = bits_13[2];
+            sig[42] = bits_14[0];
+            sig[43] = bits_14[1];
+            sig[44] = bits_14[2];
+            sig[45] = bits_15[0];
+            sig[46] = bits_15[1];
+            sig[47] = bits_15[2];
         end else begin
-            sig[0] = field_0[0];
-            sig[1] = field_0[1];
-            sig[2] = field_0[2];
-            sig[3] = field_0[3];
-            sig[4] = field_1[0];
-            sig[5] = field_1[1];
-            sig[6] = field_1[2];
-            sig[7] = field_1[3];
-            sig[8] = field_2[0];
-            sig[9] = field_2[1];
-            sig[10] = field_2[2];
-            sig[11] = field_2[3];
-            sig[12] = field_3[0];
-            sig[13] = field_3[1];
-            sig[14] = field_3[2];
-            sig[15] = field_3[3];
-            sig[16] = field_4[0];
-            sig[17] = field_4[1];
-            sig[18] = field_4[2];
-            sig[19] = field_4[3];
-            sig[20] = field_5[0];
-            sig[21] = field_5[1];
-            sig[22] = field_5[2];
-            sig[23] = field_5[3];
-            sig[24] = field_6[0];
-            sig[25] = field_6[1];
-            sig[26] = field_6[2];
-            sig[27] = field_6[3];
-            sig[28] = field_7[0];
-            sig[29] = field_7[1];
-            sig[30] = field_7[2];
-            sig[31] = field_7[3];
-            sig[32] = field_8[0];
-            sig[33] = field_8[1];
-            sig[34] = field_8[2];
-            sig[35] = field_8[3];
-            sig[36] = field_9[0];
-            sig[37] = field_9[1];
-            sig[38] = field_9[2];
-            sig[39] = field_9[3];
-            sig[40] = field_10[0];
-            sig[41] = field_10[1];
-            sig[42] = field_10[2];
-            sig[43] = field_10[3];
-            sig[44] = field_11[0];
-            sig[45] = field_11[1];
-            sig[46] = field_11[2];
-            sig[47] = field_11[3];
+            sig[0] = bits_0[0];
+            sig[1] = bits_0[1];
+            sig[2] = bits_0[2];
+            sig[3] = bits_0[3];
+            sig[4] = bits_1[0];
+            sig[5] = bits_1[1];
+            sig[6] = bits_1[2];
+            sig[7] = bits_1[3];
+            sig[8] = bits_2[0];
+            sig[9] = bits_2[1];
+            sig[10] = bits_2[2];
+            sig[11] = bits_2[3];
+            sig[12] = bits_3[0];
+            sig[13] = bits_3[1];
+            sig[14] = bits_3[2];
+            sig[15] = bits_3[3];
+            sig[16] = bits_4[0];
+            sig[17] = bits_4[1];
+            sig[18] = bits_4[2];
+            sig[19] = bits_4[3];
+            sig[20] = bits_5[0];
+            sig[21] = bits_5[1];
+            sig[22] = bits_5[2];
+            sig[23] = bits_5[3];
+            sig[24] = bits_6[0];
+            sig[25] = bits_6[1];
+            sig[26] = bits_6[2];
+            sig[27] = bits_6[3];
+            sig[28] = bits_7[0];
+            sig[29] = bits_7[1];
+            sig[30] = bits_7[2];
+            sig[31] = bits_7[3];
+            sig[32] = bits_8[0];
+            sig[33] = bits_8[1];
+            sig[34] = bits_8[2];
+            sig[35] = bits_8[3];
+            sig[36] = bits_9[0];
+            sig[37] = bits_9[1];
+            sig[38] = bits_9[2];
+            sig[39] = bits_9[3];
+            sig[40] = bits_10[0];
+            sig[41] = bits_10[1];
+            sig[42] = bits_10[2];
+            sig[43] = bits_10[3];
+            sig[44] = bits_11[0];
+            sig[45] = bits_11[1];
+            sig[46] = bits_11[2];
+            sig[47] = bits_11[3];
         end
     end
 
@@ -1710,8 +1858,8 @@ module rpq (
             complete <= 1'b0;
             sig_valid <= 1'b0;
         end else begin
-            complete <= step && last;
-            sig_valid <= complete && !clear;
+            complete <= adds && adds_last;
+            sig_valid <= packs && !clear;
             if (clear) begin
                 complete <= 1'b0;
             end
@@ -1786,6 +1934,26 @@ module rpq (
         counts_17 = 1'b0;
         counts_18 = 1'b0;
         counts_19 = 1'b0;
+        live_0 = 1'b0;
+        live_1 = 1'b0;
+        live_2 = 1'b0;
+        live_3 = 1'b0;
+        live_4 = 1'b0;
+        live_5 = 1'b0;
+        live_6 = 1'b0;
+        live_7 = 1'b0;
+        live_8 = 1'b0;
+        live_9 = 1'b0;
+        live_10 = 1'b0;
+        live_11 = 1'b0;
+        live_12 = 1'b0;
+        live_13 = 1'b0;
+        live_14 = 1'b0;
+        live_15 = 1'b0;
+        live_16 = 1'b0;
+        live_17 = 1'b0;
+        live_18 = 1'b0;
+        live_19 = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -1796,170 +1964,190 @@ module rpq (
         bits3 <= sig_bits == 4'd3;
         shift <= sig_shift;
         counts_0 <= looks_up && (projections > 8'd0);
+        live_0 <= counts_0 && (!is_grid || (k > 8'd0));
         counts_1 <= looks_up && (projections > 8'd1);
+        live_1 <= counts_1 && (!is_grid || (k > 8'd1));
         counts_2 <= looks_up && (projections > 8'd2);
+        live_2 <= counts_2 && (!is_grid || (k > 8'd2));
         counts_3 <= looks_up && (projections > 8'd3);
+        live_3 <= counts_3 && (!is_grid || (k > 8'd3));
         counts_4 <= looks_up && (projections > 8'd4);
+        live_4 <= counts_4 && (!is_grid || (k > 8'd4));
         counts_5 <= looks_up && (projections > 8'd5);
+        live_5 <= counts_5 && (!is_grid || (k > 8'd5));
         counts_6 <= looks_up && (projections > 8'd6);
+        live_6 <= counts_6 && (!is_grid || (k > 8'd6));
         counts_7 <= looks_up && (projections > 8'd7);
+        live_7 <= counts_7 && (!is_grid || (k > 8'd7));
         counts_8 <= looks_up && (projections > 8'd8);
+        live_8 <= counts_8 && (!is_grid || (k > 8'd8));
         counts_9 <= looks_up && (projections > 8'd9);
+        live_9 <= counts_9 && (!is_grid || (k > 8'd9));
         counts_10 <= looks_up && (projections > 8'd10);
+        live_10 <= counts_10 && (!is_grid || (k > 8'd10));
         counts_11 <= looks_up && (projections > 8'd11);
+        live_11 <= counts_11 && (!is_grid || (k > 8'd11));
         counts_12 <= looks_up && (projections > 8'd12);
+        live_12 <= counts_12 && (!is_grid || (k > 8'd12));
         counts_13 <= looks_up && (projections > 8'd13);
+        live_13 <= counts_13 && (!is_grid || (k > 8'd13));
         counts_14 <= looks_up && (projections > 8'd14);
+        live_14 <= counts_14 && (!is_grid || (k > 8'd14));
         counts_15 <= looks_up && (projections > 8'd15);
+        live_15 <= counts_15 && (!is_grid || (k > 8'd15));
         counts_16 <= looks_up && (projections > 8'd16);
+        live_16 <= counts_16 && (!is_grid || (k > 8'd16));
         counts_17 <= looks_up && (projections > 8'd17);
+        live_17 <= counts_17 && (!is_grid || (k > 8'd17));
         counts_18 <= looks_up && (projections > 8'd18);
+        live_18 <= counts_18 && (!is_grid || (k > 8'd18));
         counts_19 <= looks_up && (projections > 8'd19);
+        live_19 <= counts_19 && (!is_grid || (k > 8'd19));
         begin_0 <= 20'd0;
         if (!is_sign) begin
             begin_0 <= offset_0;
         end
-        if (step) begin
+        if (adds) begin
             sum_0 <= $signed(next_sum_0[22:1]);
         end
         begin_1 <= 20'd0;
         if (!is_sign) begin
             begin_1 <= offset_1;
         end
-        if (step) begin
+        if (adds) begin
             sum_1 <= $signed(next_sum_1[22:1]);
         end
         begin_2 <= 20'd0;
         if (!is_sign) begin
             begin_2 <= offset_2;
         end
-        if (step) begin
+        if (adds) begin
             sum_2 <= $signed(next_sum_2[22:1]);
         end
         begin_3 <= 20'd0;
         if (!is_sign) begin
             begin_3 <= offset_3;
         end
-        if (step) begin
+        if (adds) begin
             sum_3 <= $signed(next_sum_3[22:1]);
         end
         begin_4 <= 20'd0;
         if (!is_sign) begin
             begin_4 <= offset_4;
         end
-        if (step) begin
+        if (adds) begin
             sum_4 <= $signed(next_sum_4[22:1]);
         end
         begin_5 <= 20'd0;
         if (!is_sign) begin
             begin_5 <= offset_5;
         end
-        if (step) begin
+        if (adds) begin
             sum_5 <= $signed(next_sum_5[22:1]);
         end
         begin_6 <= 20'd0;
         if (!is_sign) begin
             begin_6 <= offset_6;
         end
-        if (step) begin
+        if (adds) begin
             sum_6 <= $signed(next_sum_6[22:1]);
         end
         begin_7 <= 20'd0;
         if (!is_sign) begin
             begin_7 <= offset_7;
         end
-        if (step) begin
+        if (adds) begin
             sum_7 <= $signed(next_sum_7[22:1]);
         end
         begin_8 <= 20'd0;
         if (!is_sign) begin
             begin_8 <= offset_8;
         end
-        if (step) begin
+        if (adds) begin
             sum_8 <= $signed(next_sum_8[22:1]);
         end
         begin_9 <= 20'd0;
         if (!is_sign) begin
             begin_9 <= offset_9;
         end
-        if (step) begin
+        if (adds) begin
             sum_9 <= $signed(next_sum_9[22:1]);
         end
         begin_10 <= 20'd0;
         if (!is_sign) begin
             begin_10 <= offset_10;
         end
-        if (step) begin
+        if (adds) begin
             sum_10 <= $signed(next_sum_10[22:1]);
         end
         begin_11 <= 20'd0;
         if (!is_sign) begin
             begin_11 <= offset_11;
         end
-        if (step) begin
+        if (adds) begin
             sum_11 <= $signed(next_sum_11[22:1]);
         end
         begin_12 <= 20'd0;
         if (!is_sign) begin
             begin_12 <= offset_12;
         end
-        if (step) begin
+        if (adds) begin
             sum_12 <= $signed(next_sum_12[22:1]);
         end
         begin_13 <= 20'd0;
         if (!is_sign) begin
             begin_13 <= offset_13;
         end
-        if (step) begin
+        if (adds) begin
             sum_13 <= $signed(next_sum_13[22:1]);
         end
         begin_14 <= 20'd0;
         if (!is_sign) begin
             begin_14 <= offset_14;
         end
-        if (step) begin
+        if (adds) begin
             sum_14 <= $signed(next_sum_14[22:1]);
         end
         begin_15 <= 20'd0;
         if (!is_sign) begin
             begin_15 <= offset_15;
         end
-        if (step) begin
+        if (adds) begin
             sum_15 <= $signed(next_sum_15[22:1]);
         end
         begin_16 <= 20'd0;
         if (!is_sign) begin
             begin_16 <= offset_16;
         end
-        if (step) begin
+        if (adds) begin
             sum_16 <= $signed(next_sum_16[22:1]);
         end
         begin_17 <= 20'd0;
         if (!is_sign) begin
             begin_17 <= offset_17;
         end
-        if (step) begin
+        if (adds) begin
             sum_17 <= $signed(next_sum_17[22:1]);
         end
         begin_18 <= 20'd0;
         if (!is_sign) begin
             begin_18 <= offset_18;
         end
-        if (step) begin
+        if (adds) begin
             sum_18 <= $signed(next_sum_18[22:1]);
         end
         begin_19 <= 20'd0;
         if (!is_sign) begin
             begin_19 <= offset_19;
         end
-        if (step) begin
+        if (adds) begin
             sum_19 <= $signed(next_sum_19[22:1]);
         end
-        if (complete) begin
+        if (packs) begin
             sig_out <= sig;
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, field_12[3], field_13[3], field_14[3], field_15[3], field_16[3:2], field_17[3:2], field_18[3:2], field_19[3:2]};
+    wire unused = &{1'b0, next_sum_0[0], next_sum_1[0], next_sum_2[0], next_sum_3[0], next_sum_4[0], next_sum_5[0], next_sum_6[0], next_sum_7[0], next_sum_8[0], next_sum_9[0], next_sum_10[0], next_sum_11[0], next_sum_12[0], next_sum_13[0], next_sum_14[0], next_sum_15[0], next_sum_16[0], next_sum_17[0], next_sum_18[0], next_sum_19[0], bits_12[3], bits_13[3], bits_14[3], bits_15[3], bits_16[3:2], bits_17[3:2], bits_18[3:2], bits_19[3:2]};
 endmodule

@@ -119,7 +119,7 @@ module set_reuse (
     output wire use_cache,
     output wire cache_low,
     output wire cache_high,
-    output reg  [6:0] cache_raddr,
+    output wire [6:0] cache_raddr,
     output wire cache_forward,
     output wire cache_forward_last,
     output wire [6:0] cache_waddr,
@@ -128,29 +128,6 @@ module set_reuse (
     output wire cache_reuse,
     output wire shift_sum
 );
-    wire [6:0] factor_entry;
-    wire factor_use;
-    reg  [6:0] p1_entry;
-    reg  [6:0] p2_entry;
-    reg  [6:0] p3_entry;
-    reg  [6:0] p4_entry;
-    reg  [6:0] p5_entry;
-    reg  p1_valid;
-    reg  p1_one;
-    reg  p1_high;
-    reg  p1_write;
-    reg  p1_add;
-    reg  p1_reuse;
-    reg  p2_high;
-    reg  p2_add;
-    reg  p2_reuse;
-    reg  p2_write;
-    reg  p3_high;
-    reg  p3_add;
-    reg  p3_reuse;
-    reg  p3_write;
-    reg  p4_write;
-    reg  p5_write;
     wire hitmap_list_done;
     wire [8:0] hitmap_list_items;
     wire [1:0] hitmap_item_kind;
@@ -171,9 +148,15 @@ module set_reuse (
     wire walker_consume;
     wire walker_released;
     wire walker_one;
+    wire [6:0] walker_entry;
     wire walker_cache_write;
     wire walker_cache_add;
     wire walker_cache_reuse;
+    wire walker_use_cache;
+    wire walker_cache_low;
+    wire walker_cache_high;
+    wire pipe_written;
+    wire [6:0] pipe_written_entry;
 
     detect_front front (
         .clk(clk),
@@ -314,8 +297,8 @@ module set_reuse (
         .item_addr(hitmap_item_addr),
         .item_mask(hitmap_item_mask),
         .go(go),
-        .wide_write(p5_write),
-        .wide_entry(p5_entry),
+        .wide_write(pipe_written),
+        .wide_entry(pipe_written_entry),
         .wide_value(wide),
         .consume(walker_consume),
         .waits(walk_waits),
@@ -332,16 +315,16 @@ module set_reuse (
         .one(walker_one),
         .element(walk_element),
         .position(walk_position),
-        .entry(factor_entry),
+        .entry(walker_entry),
         .vector_first(vector_first),
         .psum_update(psum_update),
         .psum_zero(psum_zero),
         .cache_write(walker_cache_write),
         .cache_add(walker_cache_add),
         .cache_reuse(walker_cache_reuse),
-        .use_cache(factor_use),
-        .cache_low(cache_low),
-        .cache_high(cache_high),
+        .use_cache(walker_use_cache),
+        .cache_low(walker_cache_low),
+        .cache_high(walker_cache_high),
         .k_now(walk_k),
         .step_cgroup(walk_step_cgroup),
         .step_pass(walk_step_pass),
@@ -352,77 +335,35 @@ module set_reuse (
         .pass(walk_pass)
     );
 
-    assign one = p1_valid && p1_one;
-    assign use_cache = factor_use;
-    assign cache_forward = p3_write && (p3_entry == p2_entry);
-    assign cache_forward_last = p4_write && (p4_entry == p2_entry);
-    assign cache_waddr = p4_entry;
-    assign cache_write = p4_write;
-    assign cache_add = p3_add;
-    assign cache_reuse = p3_reuse;
-    assign shift_sum = p3_high;
+    cache_pipe pipe (
+        .clk(clk),
+        .rst_n(rst_n),
+        .issue(walk_issue),
+        .entry(walker_entry),
+        .one(walker_one),
+        .factor(walker_use_cache),
+        .low(walker_cache_low),
+        .high(walker_cache_high),
+        .writes(walker_cache_write),
+        .adds(walker_cache_add),
+        .reuses(walker_cache_reuse),
+        .element_one(one),
+        .use_cache(use_cache),
+        .cache_low(cache_low),
+        .cache_high(cache_high),
+        .cache_raddr(cache_raddr),
+        .cache_forward(cache_forward),
+        .cache_forward_last(cache_forward_last),
+        .cache_add(cache_add),
+        .cache_reuse(cache_reuse),
+        .shift_sum(shift_sum),
+        .cache_waddr(cache_waddr),
+        .cache_write(cache_write),
+        .written(pipe_written),
+        .written_entry(pipe_written_entry)
+    );
+
     assign walker_element_write = read_write && read_data[15];
-
-    always @(*) begin
-        cache_raddr = p2_entry;
-        if (factor_use) begin
-            cache_raddr = factor_entry;
-        end
-    end
-
-    always @(posedge clk) begin
-        if (!rst_n) begin
-            p1_valid <= 1'b0;
-            p2_write <= 1'b0;
-            p3_write <= 1'b0;
-            p4_write <= 1'b0;
-            p5_write <= 1'b0;
-        end else begin
-            p1_valid <= walk_issue;
-            p2_write <= p1_valid && p1_write;
-            p3_write <= p2_write;
-            p4_write <= p3_write;
-            p5_write <= p4_write;
-        end
-    end
-
-    initial begin
-        p1_entry = 7'd0;
-        p2_entry = 7'd0;
-        p3_entry = 7'd0;
-        p4_entry = 7'd0;
-        p5_entry = 7'd0;
-        p1_one = 1'b0;
-        p1_high = 1'b0;
-        p1_write = 1'b0;
-        p1_add = 1'b0;
-        p1_reuse = 1'b0;
-        p2_high = 1'b0;
-        p2_add = 1'b0;
-        p2_reuse = 1'b0;
-        p3_high = 1'b0;
-        p3_add = 1'b0;
-        p3_reuse = 1'b0;
-    end
-
-    always @(posedge clk) begin
-        p1_entry <= factor_entry;
-        p1_one <= walker_one;
-        p1_high <= cache_high;
-        p1_write <= walker_cache_write;
-        p1_add <= walker_cache_add;
-        p1_reuse <= walker_cache_reuse;
-        p2_entry <= p1_entry;
-        p2_high <= p1_high;
-        p2_add <= p1_add;
-        p2_reuse <= p1_valid && p1_reuse;
-        p3_entry <= p2_entry;
-        p3_high <= p2_high;
-        p3_add <= p2_add;
-        p3_reuse <= p2_reuse;
-        p4_entry <= p3_entry;
-        p5_entry <= p4_entry;
-    end
 
     // Bits that are not needed here.
     wire unused = &{1'b0, cg, cg_last, kr, kr_last, kw, kc_step, kr_addr, kr_row, kr_bank, c_addr, c_bank, x_step, y_addr, y_row, y_bank, img_addr, reuse, zero_skip, projections, sig_bits, sig_shift, read_data[7:4], read_data[14:10], read_data[63:27]};

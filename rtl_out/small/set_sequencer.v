@@ -119,11 +119,7 @@ module set_sequencer (
     reg  input_ready;
     reg  stall_input;
     reg  next_running;
-    reg  next_begins;
-    reg  next_input;
     reg  next_operand;
-    wire next_bank;
-    reg  next_first;
     wire advance;
     reg  group_ends;
     reg  slot_ends;
@@ -141,6 +137,7 @@ module set_sequencer (
     reg  reuses;
     reg  [15:0] group_base;
     reg  [15:0] psum_index;
+    reg  beyond;
     reg  [2:0] pes_in_pass;
     wire tiles_pending_valid;
     wire tiles_next_pending;
@@ -174,6 +171,13 @@ module set_sequencer (
     wire nest_step_cgroup;
     wire nest_step_pass;
     wire nest_step_tile;
+    wire nest_counts_kc;
+    wire nest_counts_kr;
+    wire nest_counts_c;
+    wire nest_counts_x;
+    wire nest_counts_y;
+    wire nest_counts_img;
+    wire nest_counts_chunk;
     wire nest_vector_first;
     wire nest_group_first;
     wire nest_in_first_group;
@@ -267,6 +271,13 @@ module set_sequencer (
         .step_cgroup(nest_step_cgroup),
         .step_pass(nest_step_pass),
         .step_tile(nest_step_tile),
+        .counts_kc(nest_counts_kc),
+        .counts_kr(nest_counts_kr),
+        .counts_c(nest_counts_c),
+        .counts_x(nest_counts_x),
+        .counts_y(nest_counts_y),
+        .counts_img(nest_counts_img),
+        .counts_chunk(nest_counts_chunk),
         .vector_first(nest_vector_first),
         .group_first(nest_group_first),
         .in_first_group(nest_in_first_group),
@@ -290,6 +301,13 @@ module set_sequencer (
         .step_img(nest_step_img),
         .step_chunk(nest_step_chunk),
         .step_cgroup(nest_step_cgroup),
+        .counts_kc(nest_counts_kc),
+        .counts_kr(nest_counts_kr),
+        .counts_c(nest_counts_c),
+        .counts_x(nest_counts_x),
+        .counts_y(nest_counts_y),
+        .counts_img(nest_counts_img),
+        .counts_chunk(nest_counts_chunk),
         .start_bank(agu_start_bank),
         .start_addr(agu_start_addr),
         .start_row(agu_start_row),
@@ -399,12 +417,11 @@ module set_sequencer (
     assign stall_features = stall_input && !reuses;
     assign stall_detect = stall_input && reuses;
     assign idle = no_tile && banks_all_free;
-    assign range_error = (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
-    assign next_issue = next_running && (!next_begins || (next_input && next_operand && next_bank));
+    assign range_error = beyond;
+    assign next_issue = next_running && (!nest_next_group_first || (features_next_ready && next_operand && !(nest_next_first_group && banks_next_busy)));
     assign ahead_addr = (features_ahead_base << 2) + tiles_start_addr;
     assign back_addr = (features_back_base << 2) + tiles_start_addr;
     assign first_addr = (features_read_base << 2) + tiles_pending_addr;
-    assign next_bank = !(next_first && banks_next_busy);
     assign advance = may_issue;
     assign features_frees = stream_q || in_last_pass;
     assign weights_group_used = group_ends && !wgrad_q;
@@ -441,17 +458,6 @@ module set_sequencer (
         if (wgrad_q) begin
             psum_index = group_base + element;
             rows_m1 = group_base + group_rows_m1;
-        end
-    end
-
-    always @(*) begin
-        next_begins = nest_next_group_first;
-        next_first = nest_next_first_group;
-        next_input = features_next_ready;
-        if (reuse_0) begin
-            next_begins = walk_next_begins_0 || walk_next_waits_0;
-            next_first = walk_next_first_0;
-            next_input = !walk_next_waits_0;
         end
     end
 
@@ -567,6 +573,7 @@ module set_sequencer (
             stream_q <= 1'b0;
             take <= 1'b0;
             group_base <= 16'd0;
+            beyond <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
             stream_q <= stream_features;
@@ -574,13 +581,14 @@ module set_sequencer (
             running <= next_running;
             take <= tiles_next_pending && !next_running;
             may_issue <= next_issue && !reuse_0;
-            may_walk_0 <= next_issue && reuse_0;
+            may_walk_0 <= reuse_0 && next_running && !walk_next_waits_0 && (!walk_next_begins_0 || (next_operand && !(walk_next_first_0 && banks_next_busy)));
             if (group_ends) begin
                 group_base <= group_base + group_rows;
             end
             if (take) begin
                 group_base <= 16'd0;
             end
+            beyond <= (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
         end
     end
 

@@ -5,6 +5,7 @@ axil_regs.v
 job_control.v
 loader.v
 tile_queue.v
+loop_level.v
 loop_nest.v
 patch_agu.v
 feature_ring.v
@@ -21,11 +22,13 @@ lut_ram_w8_d256.v
 list_reader.v
 lut_ram_w2_d16.v
 lut_ram_w11_d16.v
+element_table.v
 ram_w36_d128_unsigned.v
 lut_ram_w1_d128.v
 flush_list.v
 lowest_bit.v
 item_walker.v
+cache_pipe.v
 set_reuse.v
 ram_w64_d512.v
 feature_buffer.v

@@ -33,6 +33,8 @@ pub struct AxilSlave {
     pub axil: AxiLite<In>,
     /// A job runs.
     pub busy: Bit<In>,
+    /// `busy` of the next cycle.
+    pub next_busy: Bit<In>,
     /// The last job is complete.
     pub done: Bit<In>,
     /// Error code, 0 = none.
@@ -47,6 +49,7 @@ pub struct AxilSlave {
     pub clear_error: Bit<Out>,
     /// Job registers in the order of the table.
     pub(in crate::blocks) job: Vec<Reg>,
+    closed: BitReg,
     write: Bit<Local>,
     write_word: Sig<Local>,
     write_ok: Bit<Local>,
@@ -91,7 +94,8 @@ fn registers<R>(table: &[Register<R>], access: Access) -> impl Iterator<Item = &
 impl Logic for AxilSlave {
     #[hdl_gen]
     fn update(&mut self) {
-        // Writes: address and data are taken together.
+        // Writes: address and data are taken together. What holds so many registers still is a register beside them.
+        self.closed.next = self.next_busy.val();
         self.write.next = self.axil.s_axil_awvalid.val()
             && self.axil.s_axil_wvalid.val()
             && !self.write_done.val();
@@ -104,7 +108,7 @@ impl Logic for AxilSlave {
         }
         self.write_ok.next = false;
         for j in 0..self.job_count.val() {
-            if (self.write_word.val() == self.job_word[j].val()) && !self.busy.val() {
+            if (self.write_word.val() == self.job_word[j].val()) && !self.closed.val() {
                 self.write_ok.next = true;
                 if self.write.val() {
                     self.job[j].next = (self.job[j].val() & !self.strobe.val())
@@ -116,7 +120,7 @@ impl Logic for AxilSlave {
         }
         self.control.next = false;
         if self.write_word.val() == self.control_word.val() {
-            self.write_ok.next = !(self.busy.val()
+            self.write_ok.next = !(self.closed.val()
                 && self.axil.s_axil_wdata.val().get_bit(self.start_at.val())
                 && self.axil.s_axil_wstrb.val().get_bit(0));
             self.control.next = self.write.val() && self.axil.s_axil_wstrb.val().get_bit(0);
@@ -126,7 +130,7 @@ impl Logic for AxilSlave {
         self.start.next = self.control.val()
             && self.axil.s_axil_wdata.val().get_bit(self.start_at.val())
             && !self.axil.s_axil_wdata.val().get_bit(self.abort_at.val())
-            && !self.busy.val();
+            && !self.closed.val();
         self.clear_error.next = self.control.val()
             && self
                 .axil

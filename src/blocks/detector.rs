@@ -18,11 +18,12 @@ const RECORD_STAGES: usize = 5;
 ///  group of s ─► position_walk ─► L detector_lanes ─► read_addr[b] ─► the sets' feature buffers, 2 cycles
 ///                                      │   ▲                                  │
 ///                 non-zero mask ◄──────┼───┴──────────────────────────────────┘ read_x[s·L + b] (z+2)
-///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5, or z+6)
+///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5+d)
 /// ```
 ///
 /// **Latency** a grant in cycle a issues the steps in a+1 … z = a + M·T; the last position's record is on the ports in
-/// z+5, others 5 cycles after their last step; with tags in block RAM z+6, and 6 cycles. The next grant can be in z+1. **Back-pressure** a request waits for its
+/// z+5+d, others 5+d cycles after their last step; d is [`Config::decision_cycles`](crate::config::Config::decision_cycles), of which
+/// the words take [`Config::detect_read_cycles`](crate::config::Config::detect_read_cycles) − 2. The next grant can be in z+1. **Back-pressure** a request waits for its
 /// grant; records are never held up. Context ports of a set stay from its request to `done`.
 /// **Parameters** `sets` / `detectors` sets served; `l` 1…15, `k_max` 1…64, `p_max` 1…32, `sig_w`, `mcache`, `data_w`,
 /// `feature_words`. The rules are in `docs/reuse.md`.
@@ -171,22 +172,25 @@ pub struct Detector {
     next_step: Sig<Local>,
     last_step: BitReg,
     group_ends: Bit<Local>,
+    beyond: Vec<BitReg>,
+    collides_q: BitReg,
     out_of_range: BitReg,
     taken: Bit<Local>,
     collides: Bit<Local>,
-    p1_step: BitReg,
-    p1_first: BitReg,
-    p1_last: BitReg,
-    p2_step: BitReg,
-    p2_first: BitReg,
-    p2_last: BitReg,
-    p1_set: Reg,
-    p2_set: Reg,
+    // While its words are read, and a register stands behind the element: a step.
+    p_step: Vec<BitReg>,
+    p_first: Vec<BitReg>,
+    p_last: Vec<BitReg>,
+    p_set: Vec<Reg>,
+    // The step whose elements the lanes show.
+    adds: Bit<Local>,
+    adds_first: Bit<Local>,
+    adds_last: Bit<Local>,
     mask_now: Sig<Local>,
-    p3_mask: Reg,
-    // From z+4 on.
+    all_mask: Reg,
+    // From a cycle behind it on.
     mask: Vec<Reg>,
-    p4_all_zero: BitReg,
+    all_zero: BitReg,
     // What travels along with a vector: position, place, set, flags, K.
     info_now: Sig<Local>,
     info: Vec<Reg>,
@@ -201,6 +205,11 @@ pub struct Detector {
     feature_words: Param,
     tile: Param,
     stages: Param,
+    read_cycles: Param,
+    element_at: Param,
+    k_stage: Param,
+    signature_at: Param,
+    signature_cycles: Param,
     mask_stages: Param,
     position_w: Param,
     feature_w: Param,
@@ -340,8 +349,10 @@ impl Logic for Detector {
         self.busy.next = self.running.val();
 
         // Cycle z: addresses. In every bank at most one lane reads.
-        self.out_of_range.next =
+        // What is out of range is gathered in two cycles: nobody waits for it.
+        self.beyond[self.lanes.val()].next =
             self.running.val() && (self.walk.position.val() >= self.tile.val());
+        self.out_of_range.next = self.beyond[self.lanes.val()].val() || self.collides_q.val();
         for l in 0..self.lanes.val() {
             self.lane[l].load_reads.next = self.load_reads.val()
                 && (self.lane_now.val() == l)
@@ -360,10 +371,10 @@ impl Logic for Detector {
             self.lane[l].in_rows.next = self.in_rows_now.val();
             self.lane[l].in_cols.next = self.in_cols_now.val();
             self.lane[l].wrap_addr.next = self.wrap_addr.val();
-            if self.running.val()
+            self.beyond[l].next = self.running.val()
                 && self.lane[l].reads.val()
-                && (self.lane[l].addr.val() >= self.feature_words.val())
-            {
+                && (self.lane[l].addr.val() >= self.feature_words.val());
+            if self.beyond[l].val() {
                 self.out_of_range.next = true;
             }
         }
@@ -381,37 +392,42 @@ impl Logic for Detector {
                 }
             }
         }
-        if self.running.val() && self.collides.val() {
-            self.out_of_range.next = true;
-        }
+        self.collides_q.next = self.running.val() && self.collides.val();
         self.range_error.next = self.out_of_range.val();
-        self.p1_step.next = self.running.val();
-        self.p1_first.next = !self.step.val().any();
-        self.p1_last.next = self.last_step.val();
-        self.p1_set.next = self.active.val();
-        self.p2_step.next = self.p1_step.val();
-        self.p2_first.next = self.p1_first.val();
-        self.p2_last.next = self.p1_last.val();
-        self.p2_set.next = self.p1_set.val();
+        self.p_step[0].next = self.running.val() && !self.clear.val();
+        self.p_first[0].next = !self.step.val().any();
+        self.p_last[0].next = self.last_step.val();
+        self.p_set[0].next = self.active.val();
+        for i in 1..self.element_at.val() {
+            self.p_step[i].next = self.p_step[i - 1].val() && !self.clear.val();
+            self.p_first[i].next = self.p_first[i - 1].val();
+            self.p_last[i].next = self.p_last[i - 1].val();
+        }
+        for i in 1..self.read_cycles.val() {
+            self.p_set[i].next = self.p_set[i - 1].val();
+        }
+        self.adds.next = self.p_step[self.element_at.val() - 1].val();
+        self.adds_first.next = self.p_first[self.element_at.val() - 1].val();
+        self.adds_last.next = self.p_last[self.element_at.val() - 1].val();
 
-        // Cycle z+2: elements, projections, non-zero mask.
+        // Elements, projections, non-zero mask.
         self.rpq.clear.next = self.clear.val();
         self.rpq.mode.next = self.reuse.val();
         self.rpq.projections.next = self.projections.val();
         self.rpq.sig_bits.next = self.sig_bits.val();
         self.rpq.sig_shift.next = self.sig_shift.val();
-        self.rpq.step.next = self.p2_step.val();
-        self.rpq.first.next = self.p2_first.val();
-        self.rpq.last.next = self.p2_last.val();
-        self.mask_now.next = self.p3_mask.val();
-        if self.p2_first.val() {
+        self.rpq.step.next = self.adds.val();
+        self.rpq.first.next = self.adds_first.val();
+        self.rpq.last.next = self.adds_last.val();
+        self.mask_now.next = self.all_mask.val();
+        if self.adds_first.val() {
             self.mask_now.next = 0.into();
         }
         for l in 0..self.lanes.val() {
             for b in 0..self.lanes.val() {
                 self.lane[l].word[b].next = self.read_x[b].val();
                 for s in 1..self.sets.val() {
-                    if self.p2_set.val() == s {
+                    if self.p_set[self.read_cycles.val() - 1].val() == s {
                         self.lane[l].word[b].next = self.read_x[s * self.lanes.val() + b].val();
                     }
                 }
@@ -425,22 +441,27 @@ impl Logic for Detector {
                     .replace_bit(self.lane[l].x_k.val().index(), true);
             }
         }
-        if self.p2_step.val() {
-            self.p3_mask.next = self.mask_now.val();
+        if self.adds.val() {
+            self.all_mask.next = self.mask_now.val();
         }
 
-        // Cycles z+3 and z+4: signature, zero; then the MCACHE.
-        self.rpq.k.next = unsigned_cast(self.info[2].val() >> self.k_at.val());
-        self.p4_all_zero.next = !self.p3_mask.val().any();
-        self.mask[0].next = self.p3_mask.val();
+        // The two cycles behind: signature, zero; then the MCACHE.
+        self.rpq.k.next = unsigned_cast(self.info[self.k_stage.val()].val() >> self.k_at.val());
+        self.all_zero.next = !self.all_mask.val().any();
+        for r in 0..self.signature_cycles.val() {
+            self.all_zero.next = !self.mask[r].val().any();
+        }
+        self.mask[0].next = self.all_mask.val();
         for i in 1..self.mask_stages.val() {
             self.mask[i].next = self.mask[i - 1].val();
         }
         self.mcache.clear.next = self.clear.val();
         self.mcache.looks_up.next = self.reuse.val() > self.zero_mode.val();
         self.mcache.valid.next = self.rpq.valid.val();
-        self.mcache.last.next = self.info[3].val().get_bit(self.last_at.val());
-        self.mcache.zero.next = self.p4_all_zero.val() && self.zero_skip.val();
+        self.mcache.last.next = self.info[self.signature_at.val()]
+            .val()
+            .get_bit(self.last_at.val());
+        self.mcache.zero.next = self.all_zero.val() && self.zero_skip.val();
         self.mcache.signature.next = self.rpq.signature.val();
 
         // What travels along.
@@ -468,12 +489,10 @@ impl Logic for Detector {
 
         if self.clear.val() {
             self.running.next = false;
-            self.p1_step.next = false;
-            self.p2_step.next = false;
             self.served.next = self.last_set.val().into();
         }
 
-        // Cycle z+5, or z+6: the record.
+        // Cycle z+5+d: the record.
         self.record.next = self.info[self.stages.val() - 1].val();
         self.record_valid.next = self.mcache.decided.val();
         self.record_state.next = self.mcache.state.val();

@@ -15,12 +15,12 @@ const REACH_W: usize = 8;
 /// ```text
 ///  next_step ─► [READS RAM] ─► register ─► + position's first element ─► bank, addr, reads    (z)
 ///    │                                                                └──── 2 registers ───┐
-///    └─ 2 registers ─► [MATRIX RAM] ─► register ─► column                                  │  (z+2)
+///    └─ 2 registers ─► [MATRIX RAM] ─► register ─► column                                  │  (z+2, or z+3)
 ///                                           words of the banks ───────────► bank mux ─► and ─► x
 /// ```
 ///
 /// **Latency** address outputs describe the `next_step` of the cycle before, called the step; `x`, `x_k`, `x_any` and `column` that of two cycles
-/// before. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`.
+/// before, with `issue = "registered"` of three: a register stands behind the element. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`; `issue`.
 ///
 /// An element counts if the program has one for this step and k is below `k`; it is read if it lies inside of the
 /// image, else 0 (`docs/reuse.md`, "What the stream adds"). The test `detector_lane_reads_what_its_program_says`
@@ -63,13 +63,13 @@ pub struct DetectorLane {
     pub addr: Sig<Out>,
     /// Words of the banks at the addresses of two cycles before (z+2).
     pub word: Vec<Sig<In>>,
-    /// The element, 0 if there is none (z+2).
+    /// The element, 0 if there is none (z+2, or z+3).
     pub x: Sig<Out>,
-    /// It is not 0 (z+2).
+    /// It is not 0.
     pub x_any: Bit<Out>,
-    /// Its number k (z+2).
+    /// Its number k.
     pub x_k: Sig<Out>,
-    /// Its column of R (z+2).
+    /// Its column of R.
     pub column: Sig<Out>,
     program: LutRam,
     matrix: LutRam,
@@ -91,15 +91,18 @@ pub struct DetectorLane {
     in_image: Bit<Local>,
     bank_now: Sig<Local>,
     element: Sig<Local>,
-    p0_step: Reg,
-    p1_step: Reg,
-    p1_reads: BitReg,
-    p1_bank: Reg,
-    p1_k: Reg,
-    p2_reads: BitReg,
-    p2_bank: Reg,
-    p2_k: Reg,
-    p2_column: Reg,
+    // While its word is read: the step, whether it is read, bank, number.
+    p_step: Vec<Reg>,
+    p_reads: Vec<BitReg>,
+    p_bank: Vec<Reg>,
+    p_k: Vec<Reg>,
+    column_q: Reg,
+    // The element.
+    x_q: Vec<Reg>,
+    k_q: Vec<Reg>,
+    x_column: Vec<Reg>,
+    read_cycles: Param,
+    registered: Param,
     banks: Param,
     bank_w: Param,
     sum_w: Param,
@@ -127,6 +130,8 @@ impl DetectorLane {
         let address = || Sig::unsigned(ADDR_W);
         let flag = || BitReg::new().without_reset();
         let at = |name| lsb_of(&READ, name);
+        let read = || 0..config.detect_read_cycles();
+        let later = || 0..config.element_cycles();
         DetectorLane {
             load_reads: Bit::new(),
             load_matrix: Bit::new(),
@@ -170,15 +175,26 @@ impl DetectorLane {
             in_image: Bit::new(),
             bank_now: Sig::unsigned(bank_w),
             element: Sig::signed(config.data_w),
-            p0_step: Reg::unsigned(address_width(config.k_max)).without_reset(),
-            p1_step: Reg::unsigned(address_width(config.k_max)).without_reset(),
-            p1_reads: flag(),
-            p1_bank: Reg::unsigned(bank_w).without_reset(),
-            p1_k: Reg::unsigned(k_w).without_reset(),
-            p2_reads: flag(),
-            p2_bank: Reg::unsigned(bank_w).without_reset(),
-            p2_k: Reg::unsigned(k_w).without_reset(),
-            p2_column: Reg::unsigned(2 * config.p_max).without_reset(),
+            p_step: read()
+                .map(|_| Reg::unsigned(address_width(config.k_max)).without_reset())
+                .collect(),
+            p_reads: read().map(|_| flag()).collect(),
+            p_bank: read()
+                .map(|_| Reg::unsigned(bank_w).without_reset())
+                .collect(),
+            p_k: read().map(|_| Reg::unsigned(k_w).without_reset()).collect(),
+            column_q: Reg::unsigned(2 * config.p_max).without_reset(),
+            x_q: later()
+                .map(|_| Reg::signed(config.data_w).without_reset())
+                .collect(),
+            k_q: later()
+                .map(|_| Reg::unsigned(k_w).without_reset())
+                .collect(),
+            x_column: later()
+                .map(|_| Reg::unsigned(2 * config.p_max).without_reset())
+                .collect(),
+            read_cycles: Param::new(config.detect_read_cycles()),
+            registered: Param::new(config.element_cycles()),
             banks: Param::new(config.l),
             bank_w: Param::new(bank_w),
             sum_w: Param::new(bank_w + 1),
@@ -229,7 +245,7 @@ impl Logic for DetectorLane {
 
         // Cycle z − 1: the program.
         self.program.read_address.next = self.next_step.val();
-        self.p0_step.next = self.next_step.val();
+        self.p_step[0].next = self.next_step.val();
         self.read_word.next = self.program.read_data.val();
 
         // Cycle z: the address.
@@ -259,29 +275,41 @@ impl Logic for DetectorLane {
         self.present.next = self.has_element.val();
         self.reads.next = self.in_image.val();
 
-        self.p1_step.next = self.p0_step.val();
-        self.p1_reads.next = self.in_image.val();
-        self.p1_bank.next = self.bank_now.val();
-        self.p1_k.next = self.off_k.val();
-        self.matrix.read_address.next = self.p1_step.val();
-        self.p2_reads.next = self.p1_reads.val();
-        self.p2_bank.next = self.p1_bank.val();
-        self.p2_k.next = self.p1_k.val();
-        self.p2_column.next = self.matrix.read_data.val();
+        // The word is read, and the column of R beside it.
+        self.p_reads[0].next = self.in_image.val();
+        self.p_bank[0].next = self.bank_now.val();
+        self.p_k[0].next = self.off_k.val();
+        for i in 1..self.read_cycles.val() {
+            self.p_step[i].next = self.p_step[i - 1].val();
+            self.p_reads[i].next = self.p_reads[i - 1].val();
+            self.p_bank[i].next = self.p_bank[i - 1].val();
+            self.p_k[i].next = self.p_k[i - 1].val();
+        }
+        self.matrix.read_address.next = self.p_step[self.read_cycles.val() - 1].val();
+        self.column_q.next = self.matrix.read_data.val();
 
-        // Cycle z+2: the element.
+        // The element, of the cycle in which the words are there, or a register.
         self.element.next = 0.into();
-        if self.p2_reads.val() {
+        if self.p_reads[self.read_cycles.val() - 1].val() {
             self.element.next = self.word[0].val();
             for b in 1..self.banks.val() {
-                if self.p2_bank.val() == b {
+                if self.p_bank[self.read_cycles.val() - 1].val() == b {
                     self.element.next = self.word[b].val();
                 }
             }
         }
         self.x.next = self.element.val();
         self.x_any.next = self.element.val().any();
-        self.x_k.next = self.p2_k.val();
-        self.column.next = self.p2_column.val();
+        self.x_k.next = self.p_k[self.read_cycles.val() - 1].val();
+        self.column.next = self.column_q.val();
+        for r in 0..self.registered.val() {
+            self.x_q[r].next = self.element.val();
+            self.k_q[r].next = self.p_k[self.read_cycles.val() - 1].val();
+            self.x_column[r].next = self.column_q.val();
+            self.x.next = self.x_q[r].val();
+            self.x_any.next = self.x_q[r].val().any();
+            self.x_k.next = self.k_q[r].val();
+            self.column.next = self.x_column[r].val();
+        }
     }
 }

@@ -27,9 +27,9 @@ pub enum DrainState {
 /// A row's address is given one cycle ahead of its D0, from registers that say where the next row begins, so that the PEs
 /// keep the word in a register ([`Pe`](super::pe::Pe)).
 ///
-/// **Latency** what is in D0 in cycle c leaves from c+4; arbitration takes one cycle and the header one.
+/// **Latency** what is in D0 in cycle c leaves from c+4, with `issue = "registered"`, where PEs keep a row a cycle longer, from c+5; arbitration takes one cycle and the header one.
 /// **Back-pressure** the pipeline stands still when two beats wait for `m_axis_tready`.
-/// **Parameters** `sets`, `pes`, `bus_w`, `data_w`, `acc_w`, `tile`.
+/// **Parameters** `sets`, `pes`, `bus_w`, `data_w`, `acc_w`, `tile`; `issue`.
 ///
 /// The test `drain_sends_every_row_in_order` serves several sets under random back-pressure.
 #[derive(LogicBlock)]
@@ -121,8 +121,28 @@ pub struct Drain {
     d1_last: BitReg,
     d1_set: Reg,
     d1_bank: BitReg,
-    d1_lane: Vec<BitReg>,
-    d1_beat: Reg,
+    d1_shift: Vec<BitReg>,
+    d1_raw: Vec<BitReg>,
+    late_header: Vec<BitReg>,
+    late_data: Vec<BitReg>,
+    late_trailer: Vec<BitReg>,
+    late_set: Vec<Reg>,
+    late_word: Vec<Reg>,
+    late_shift: Vec<BitReg>,
+    late_raw: Vec<BitReg>,
+    // Of the row that the PEs' registers hold.
+    row_header: Bit<Local>,
+    row_data: Bit<Local>,
+    row_trailer: Bit<Local>,
+    row_set: Sig<Local>,
+    row_kind: Sig<Local>,
+    row_shift: Vec<Bit<Local>>,
+    row_raw: Vec<Bit<Local>>,
+    lates: Param,
+    shift_words: Param,
+    raw_words: Param,
+    late_shift_words: Param,
+    late_raw_words: Param,
     bank_read: Bit<Local>,
     words: Vec<Sig<Local>>,
     picked: Vec<Sig<Local>>,
@@ -261,29 +281,23 @@ impl Logic for Drain {
             self.d1_last.next = self.push_last.val();
             self.d1_set.next = self.set.val();
             self.d1_bank.next = self.bank.val();
-            // Which lanes of the beat have a PE with a filter.
-            for l in 0..self.value_lanes.val() {
-                self.d1_lane[l].next = false;
-            }
-            if self.push_data.val() && self.shift_mode.val() {
-                for b in 0..self.shift_beats.val() {
-                    if self.beat.val() == b {
-                        for l in 0..self.shift_lanes.val() {
-                            self.d1_lane[l].next = self.pes.val() > b * self.shift_step.val() + l;
-                        }
-                    }
+            // Which PE's word each lane of the beat takes, if that PE has a filter.
+            for b in 0..self.shift_beats.val() {
+                for l in 0..self.shift_lanes.val() {
+                    self.d1_shift[b * self.shift_step.val() + l].next = self.push_data.val()
+                        && self.shift_mode.val()
+                        && (self.beat.val() == b)
+                        && (self.pes.val() > b * self.shift_step.val() + l);
                 }
             }
-            if self.push_data.val() && !self.shift_mode.val() {
-                for b in 0..self.raw_beats.val() {
-                    if self.beat.val() == b {
-                        for l in 0..self.raw_lanes.val() {
-                            self.d1_lane[l].next = self.pes.val() > b * self.raw_step.val() + l;
-                        }
-                    }
+            for b in 0..self.raw_beats.val() {
+                for l in 0..self.raw_lanes.val() {
+                    self.d1_raw[b * self.raw_step.val() + l].next = self.push_data.val()
+                        && !self.shift_mode.val()
+                        && (self.beat.val() == b)
+                        && (self.pes.val() > b * self.raw_step.val() + l);
                 }
             }
-            self.d1_beat.next = self.beat.val();
             self.d1_word.next = self.kind_rows.val()
                 | (bit_cast_w(self.shift_mode.val(), self.raw_w.val()) << self.shift_mode_at.val())
                 | (bit_cast_w(self.set.val(), self.raw_w.val()) << self.set_at.val())
@@ -296,11 +310,49 @@ impl Logic for Drain {
                         << self.error_at.val());
             }
         }
+        // What the PEs' registers hold now: that row, or, where a PE has one register more, the one before it.
+        self.row_header.next = self.d1_header.val();
+        self.row_data.next = self.d1_data.val();
+        self.row_trailer.next = self.d1_trailer.val();
+        self.row_set.next = self.d1_set.val();
+        self.row_kind.next = self.d1_word.val();
+        for c in 0..self.shift_words.val() {
+            self.row_shift[c].next = self.d1_shift[c].val();
+        }
+        for c in 0..self.raw_words.val() {
+            self.row_raw[c].next = self.d1_raw[c].val();
+        }
+        for r in 0..self.lates.val() {
+            if self.enable.val() {
+                self.late_header[r].next = self.d1_header.val();
+                self.late_data[r].next = self.d1_data.val();
+                self.late_trailer[r].next = self.d1_trailer.val();
+                self.late_set[r].next = self.d1_set.val();
+                self.late_word[r].next = self.d1_word.val();
+            }
+            self.row_header.next = self.late_header[r].val();
+            self.row_data.next = self.late_data[r].val();
+            self.row_trailer.next = self.late_trailer[r].val();
+            self.row_set.next = self.late_set[r].val();
+            self.row_kind.next = self.late_word[r].val();
+        }
+        for c in 0..self.late_shift_words.val() {
+            if self.enable.val() {
+                self.late_shift[c].next = self.d1_shift[c].val();
+            }
+            self.row_shift[c].next = self.late_shift[c].val();
+        }
+        for c in 0..self.late_raw_words.val() {
+            if self.enable.val() {
+                self.late_raw[c].next = self.d1_raw[c].val();
+            }
+            self.row_raw[c].next = self.late_raw[c].val();
+        }
         for c in 0..self.word_count.val() {
             self.words[c].next = 0.into();
         }
         for s in 0..self.sets.val() {
-            if self.d1_set.val() == s {
+            if self.row_set.val() == s {
                 for c in 0..self.pes_per_set.val() {
                     self.words[c].next = self.row_word[s * self.pes_per_set.val() + c].val();
                 }
@@ -310,35 +362,32 @@ impl Logic for Drain {
         for l in 0..self.value_lanes.val() {
             self.picked[l].next = 0.into();
         }
-        if self.shift_mode.val() {
-            for b in 0..self.shift_beats.val() {
-                if self.d1_beat.val() == b {
-                    for l in 0..self.shift_lanes.val() {
-                        self.picked[l].next = self.words[b * self.shift_step.val() + l].val();
-                    }
+        // At most one word a lane: they are masked and joined.
+        for b in 0..self.shift_beats.val() {
+            for l in 0..self.shift_lanes.val() {
+                if self.row_shift[b * self.shift_step.val() + l].val() {
+                    self.picked[l].next =
+                        self.picked[l].val() | self.words[b * self.shift_step.val() + l].val();
                 }
             }
-        } else {
-            for b in 0..self.raw_beats.val() {
-                if self.d1_beat.val() == b {
-                    for l in 0..self.raw_lanes.val() {
-                        self.picked[l].next = self.words[b * self.raw_step.val() + l].val();
-                    }
+        }
+        for b in 0..self.raw_beats.val() {
+            for l in 0..self.raw_lanes.val() {
+                if self.row_raw[b * self.raw_step.val() + l].val() {
+                    self.picked[l].next =
+                        self.picked[l].val() | self.words[b * self.raw_step.val() + l].val();
                 }
             }
         }
 
         // D2: the lanes of the beat.
         if self.enable.val() {
-            self.d2_header.next = self.d1_header.val();
-            self.d2_data.next = self.d1_data.val();
-            self.d2_trailer.next = self.d1_trailer.val();
-            self.d2_word.next = self.d1_word.val();
+            self.d2_header.next = self.row_header.val();
+            self.d2_data.next = self.row_data.val();
+            self.d2_trailer.next = self.row_trailer.val();
+            self.d2_word.next = self.row_kind.val();
             for l in 0..self.value_lanes.val() {
-                self.d2_value[l].next = 0.into();
-                if self.d1_lane[l].val() {
-                    self.d2_value[l].next = self.picked[l].val();
-                }
+                self.d2_value[l].next = self.picked[l].val();
             }
         }
         self.bank_read.next = self.enable.val() && self.d1_data.val() && self.d1_last.val();
@@ -374,6 +423,11 @@ impl Logic for Drain {
             self.d1_header.next = false;
             self.d1_data.next = false;
             self.d1_trailer.next = false;
+            for r in 0..self.lates.val() {
+                self.late_header[r].next = false;
+                self.late_data[r].next = false;
+                self.late_trailer[r].next = false;
+            }
             self.d2_header.next = false;
             self.d2_data.next = false;
             self.d2_trailer.next = false;

@@ -61,6 +61,8 @@ pub struct ElementPipe {
     pub forward: Bit<Out>,
     /// The element before that one does (m).
     pub forward_last: Bit<Out>,
+    /// The third element before does (m). With `issue = "registered"` alone.
+    pub forward_third: Vec<Bit<Out>>,
     /// Write the sum into bank 0 (m+1).
     pub accumulate_0: Bit<Out>,
     /// Write the sum into bank 1 (m+1).
@@ -96,6 +98,9 @@ pub struct ElementPipe {
     p4_psum_addr: Reg,
     p4_update: BitReg,
     p4_bank: BitReg,
+    p5_psum_addr: Vec<Reg>,
+    p5_update: Vec<BitReg>,
+    p5_bank: Vec<BitReg>,
     factor_bank: Bit<Local>,
     operand: Bit<Local>,
     operand_bank_0: Bit<Local>,
@@ -149,6 +154,7 @@ impl ElementPipe {
             bank: Bit::new(),
             forward: Bit::new(),
             forward_last: Bit::new(),
+            forward_third: (0..registered).map(|_| Bit::new()).collect(),
             accumulate_0: Bit::new(),
             accumulate_1: Bit::new(),
             psum_waddr: Sig::unsigned(config.tile_w()),
@@ -180,6 +186,9 @@ impl ElementPipe {
             p4_psum_addr: psum_addr(),
             p4_update: BitReg::new(),
             p4_bank: flag(),
+            p5_psum_addr: psum_addrs(registered),
+            p5_update: (0..registered).map(|_| BitReg::new()).collect(),
+            p5_bank: (0..registered).map(|_| flag()).collect(),
             factor_bank: Bit::new(),
             operand: Bit::new(),
             operand_bank_0: Bit::new(),
@@ -276,9 +285,10 @@ impl Logic for ElementPipe {
             self.operand.next = self.f_operand[r].val();
             self.operand_bank_0.next = self.f_bank[r].val();
             self.operand_addr.next = self.f_position[r].val();
-            self.psum.next = self.p1_update.val() && self.p1_valid.val();
-            self.psum_bank_1.next = self.p1_bank.val();
-            self.psum_read.next = self.p1_psum_addr.val();
+            self.psum.next = self.f_update[self.stages.val() - 1].val()
+                && self.f_valid[self.stages.val() - 1].val();
+            self.psum_bank_1.next = self.f_bank[self.stages.val() - 1].val();
+            self.psum_read.next = self.f_psum_addr[self.stages.val() - 1].val();
         }
         self.bank_reads_0.next = (self.operand.val() && self.operand_bank_0.val())
             || (self.psum.val() && !self.psum_bank_1.val());
@@ -316,6 +326,14 @@ impl Logic for ElementPipe {
         self.forward_last.next = self.p4_update.val()
             && (self.p4_bank.val() == self.p2_bank.val())
             && (self.p4_psum_addr.val() == self.p2_psum_addr.val());
+        for r in 0..self.registered.val() {
+            self.p5_psum_addr[r].next = self.p4_psum_addr.val();
+            self.p5_update[r].next = self.p4_update.val();
+            self.p5_bank[r].next = self.p4_bank.val();
+            self.forward_third[r].next = self.p5_update[r].val()
+                && (self.p5_bank[r].val() == self.p2_bank.val())
+                && (self.p5_psum_addr[r].val() == self.p2_psum_addr.val());
+        }
         self.accumulate_0.next = self.p3_update.val() && !self.p3_bank.val();
         self.accumulate_1.next = self.p3_update.val() && self.p3_bank.val();
         self.psum_waddr.next = self.p4_psum_addr.val();

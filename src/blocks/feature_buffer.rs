@@ -10,14 +10,14 @@ use crate::hdl::prelude::*;
 ///                                          [bank 1] ─┼─► bank mux ─► lane mux ─► and in_image ─► x
 ///  read word address ── upper bits ──────► [bank L-1]┘      u+1         u+1          u+1         (u+2)
 ///
-///  issue = "registered": a register in front of the banks, and one behind each: x in u+4
+///  issue = "registered": a register in front of the banks, and one behind each, of the copies too: x and detect_x in u+4
 ///
 ///  same writes ─► [copy 0…L-1] ─► lane mux ─► detect_x[b]      only with `reuse`: the detector's port, one word a bank
 ///  detect_addr[b] ────▲                         (u+2)
 /// ```
 ///
 /// **Latency** an address given in cycle u gives `x` in u+2, with `issue = "registered"` in u+4; `detect_addr[b]` gives
-/// `detect_x[b]` in u+2. A beat written in cycle t can be read from t+1.
+/// `detect_x[b]` in u+2, with `issue = "registered"` in u+4 as well. A beat written in cycle t can be read from t+1.
 /// **Back-pressure** none: one read by each port and one write every cycle.
 /// **Parameters** `issue`; `l` banks (1…15), `bus_w` and `data_w` (LANES = bus_w / data_w words per beat),
 /// `feature_words` words per bank, a power of two and at least 2·LANES; `reuse`: the detection port exists.
@@ -46,13 +46,18 @@ pub struct FeatureBuffer {
     pub x: Sig<Out>,
     /// Detection: word address in each bank (cycle u). Empty without `reuse`.
     pub detect_addr: Vec<Sig<In>>,
-    /// Detection: the word of each bank (cycle u+2).
+    /// Detection: the word of each bank (cycle u+2, or u+4).
     pub detect_x: Vec<Sig<Out>>,
     banks: Vec<Ram>,
     copies: Vec<Ram>,
     copy_lane: Vec<Reg>,
     copy_shift: Vec<Sig<Local>>,
     copy_x: Vec<Reg>,
+    copy_word: Vec<Sig<Local>>,
+    copy_addr: Vec<Reg>,
+    copy_late: Vec<Reg>,
+    copy_lane_late: Vec<Reg>,
+    late_copies: Param,
     copy_count: Param,
     ones: Param,
     registered: Param,
@@ -121,6 +126,11 @@ impl FeatureBuffer {
             copy_x: (0..copies)
                 .map(|_| Reg::signed(config.data_w).without_reset())
                 .collect(),
+            copy_word: (0..copies).map(|_| Sig::unsigned(config.bus_w)).collect(),
+            copy_addr: data(registered * copies, config.feature_w()),
+            copy_late: data(registered * copies, config.bus_w),
+            copy_lane_late: data(registered * copies, config.lane_w()),
+            late_copies: Param::new(registered * copies),
             copy_count: Param::new(copies),
             ones: Param::new(usize::from(config.reuse)),
             registered: Param::new(registered),
@@ -228,11 +238,23 @@ impl Logic for FeatureBuffer {
                 unsigned_cast(self.detect_addr[b].val() >> self.lane_w.val());
             self.copy_lane[b].next = unsigned_cast(self.detect_addr[b].val());
             self.copy_shift[b].next = unsigned_cast(self.copy_lane[b].val());
-            self.copy_x[b].next = signed_cast(
-                self.copies[b].read_data.val()
-                    >> (self.copy_shift[b].val() << self.data_bits.val()),
-            );
+            self.copy_word[b].next = self.copies[b].read_data.val();
             self.detect_x[b].next = self.copy_x[b].val();
+        }
+        for b in 0..self.late_copies.val() {
+            self.copy_addr[b].next = self.detect_addr[b].val();
+            self.copies[b].read_address.next =
+                unsigned_cast(self.copy_addr[b].val() >> self.lane_w.val());
+            self.copy_lane[b].next = unsigned_cast(self.copy_addr[b].val());
+            self.copy_lane_late[b].next = self.copy_lane[b].val();
+            self.copy_shift[b].next = unsigned_cast(self.copy_lane_late[b].val());
+            self.copy_late[b].next = self.copies[b].read_data.val();
+            self.copy_word[b].next = self.copy_late[b].val();
+        }
+        for b in 0..self.copy_count.val() {
+            self.copy_x[b].next = signed_cast(
+                self.copy_word[b].val() >> (self.copy_shift[b].val() << self.data_bits.val()),
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 mod kinds;
 mod new;
 
+use super::element_table::ElementTable;
 use super::flush_list::FlushList;
 use super::group_nest::GroupNest;
 use super::lowest_bit::LowestBit;
@@ -161,8 +162,7 @@ pub struct ItemWalker {
     /// Pass of the tile.
     pub pass: Sig<Out>,
     nest: GroupNest,
-    table_bank: LutRam,
-    table_addr: LutRam,
+    table: ElementTable,
     list: FlushList,
     wide_q: BitReg,
     state: Reg<WalkerState>,
@@ -172,7 +172,6 @@ pub struct ItemWalker {
     high: BitReg,
     valid: BitReg,
     empty: BitReg,
-    last: BitReg,
     kind: Reg,
     first: BitReg,
     position_q: Reg,
@@ -219,22 +218,20 @@ pub struct ItemWalker {
     work: Bit<Local>,
     again: Bit<Local>,
     item_ends: Bit<Local>,
-    may_flush: Bit<Local>,
+    token_flushes: Bit<Local>,
+    item_last: BitReg,
+    flush_last: BitReg,
     ends_group: Bit<Local>,
     ends_in_items: Bit<Local>,
-    leaves: Bit<Local>,
+    at_end: BitReg,
     token_macs: Bit<Local>,
     next_overwritten: Bit<Local>,
     flushes: Bit<Local>,
     flush_loads: Bit<Local>,
     group_ends: Bit<Local>,
     takes: Bit<Local>,
-    bank_sum: Sig<Local>,
     all_ones: Const,
     not_first: Const,
-    banks: Param,
-    bank_w: Param,
-    sum_w: Param,
     last_gap: Param,
     hit_kind: Param,
     mau_kind: Param,
@@ -296,18 +293,15 @@ impl Logic for ItemWalker {
             (self.state.val() == WalkerState::Items) && self.valid.val() && !self.begun.val();
         self.work.next = self.valid.val() && self.go.val();
         self.again.next = self.flushing.val() && !self.high.val() && self.wide_q.val();
-        // What is known before `round_last` is: what the item's end would mean.
-        self.may_flush.next = self.wgrad_q.val() && (self.keeps.val() || self.list.any.val());
-        self.ends_group.next = self.last.val() && !self.may_flush.val();
-        self.ends_in_items.next = !(self.last.val() && self.may_flush.val());
+        // What the item's end means stands in registers.
+        self.ends_group.next = self.item_last.val();
+        self.ends_in_items.next = !self.flush_last.val();
         if self.flushing.val() {
             self.ends_group.next = self.list.ended.val();
             self.ends_in_items.next = self.list.ended.val();
         }
-        self.leaves.next = self.work.val() && !self.again.val();
-        self.item_ends.next = self.leaves.val() && self.round_last.val();
-        self.flushes.next =
-            self.item_ends.val() && !self.flushing.val() && self.last.val() && self.may_flush.val();
+        self.item_ends.next = self.go.val() && self.at_end.val();
+        self.flushes.next = self.item_ends.val() && !self.flushing.val() && self.flush_last.val();
         self.group_ends.next = self.item_ends.val() && self.ends_group.val();
         self.flush_loads.next = ((self.state.val() == WalkerState::Gap)
             && (self.gap.val() == self.last_gap.val()))
@@ -343,12 +337,16 @@ impl Logic for ItemWalker {
                     self.nonzero_q.next = self.mask.val().get_bit(0);
                 }
             }
+            // Its last cycle is the last element of its last round; of two rounds the second one is.
             if !self.round_last.val() {
                 self.round_last.next = self.of_left.single.val();
+                self.at_end.next = self.of_left.single.val() && !self.again.val();
             } else if self.macs.val() && self.walks_all.val() {
                 self.round_last.next = self.single_now.val();
+                self.at_end.next = self.single_now.val() && self.again.val();
             } else {
                 self.round_last.next = self.mask_single.val();
+                self.at_end.next = self.mask_single.val() && self.again.val();
             }
         }
         // Whether the first element of products is still to overwrite, and whether an item walks all elements of its group.
@@ -364,6 +362,13 @@ impl Logic for ItemWalker {
         self.takes_whole.next = (self.token_empty.val() && self.zeroes.val())
             || (self.token_macs.val()
                 && (self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val())));
+        // Whether a flush is to follow if the token is the group's last: after it, or an item before it, an entry holds a sum.
+        self.list.push.next = self.work.val() && self.sums.val() && self.keeps.val();
+        self.token_flushes.next = self.wgrad_q.val()
+            && ((!self.token_empty.val() && (self.item_kind.val() == self.mau_kind.val()))
+                || (!self.group_ends.val()
+                    && (self.list.any.val()
+                        || (self.work.val() && self.sums.val() && self.keeps.val()))));
         if self.takes.val() {
             self.macs.next = self.token_macs.val();
             self.keeps.next =
@@ -373,7 +378,8 @@ impl Logic for ItemWalker {
                 && ((self.item_kind.val() == self.hit_kind.val())
                     || (self.item_kind.val() == self.mau_kind.val()));
             self.empty.next = self.token_empty.val();
-            self.last.next = self.token_last.val();
+            self.item_last.next = self.token_last.val() && !self.token_flushes.val();
+            self.flush_last.next = self.token_last.val() && self.token_flushes.val();
             self.kind.next = self.item_kind.val();
             self.first.next = self.item_first.val();
             self.position_q.next = self.item_position.val();
@@ -390,19 +396,23 @@ impl Logic for ItemWalker {
             self.number.next = 0.into();
             self.left.next = 0.into();
             self.round_last.next = true;
+            self.at_end.next = true;
             self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().any();
             if self.takes_whole.val() {
                 self.left.next = self.behind_first.val();
                 self.round_last.next = self.short.val();
+                self.at_end.next = self.short.val();
                 if self.token_cut.val() {
                     self.left.next = self.behind_first_last.val();
                     self.round_last.next = self.short_last.val();
+                    self.at_end.next = self.short_last.val();
                 }
                 self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().get_bit(0);
             } else if self.token_macs.val() {
                 self.number.next = self.of_token.number.val();
                 self.left.next = self.of_token.rest.val();
                 self.round_last.next = self.of_token.single.val();
+                self.at_end.next = self.of_token.single.val();
             }
         }
         self.flushes_whole.next =
@@ -430,18 +440,19 @@ impl Logic for ItemWalker {
             self.number.next = self.of_flush.number.val();
             self.left.next = self.of_flush.rest.val();
             self.round_last.next = self.of_flush.single.val();
+            self.at_end.next = self.of_flush.single.val() && !self.list.wide.val();
             self.nonzero_q.next = self.list.mask.val().any();
             if self.flushes_whole.val() {
                 self.number.next = 0.into();
                 self.left.next = self.rest_now.val();
                 self.round_last.next = self.single_now.val();
+                self.at_end.next = self.single_now.val() && !self.list.wide.val();
                 self.nonzero_q.next = self.list.mask.val().get_bit(0);
             }
         }
 
         // Entries of the group in a weight gradient.
         self.list.clear.next = self.group_ends.val() || self.clear.val();
-        self.list.push.next = self.work.val() && self.sums.val() && self.keeps.val();
         self.list.push_entry.next = self.entry_q.val();
         self.list.push_bank.next = self.bank_q.val();
         self.list.push_addr.next = self.addr_q.val();
@@ -469,6 +480,7 @@ impl Logic for ItemWalker {
         }
         if self.clear.val() {
             self.next_valid.next = false;
+            self.at_end.next = false;
         }
         self.valid.next = self.next_valid.val();
         self.begun.next = self.next_begun.val();
@@ -477,24 +489,16 @@ impl Logic for ItemWalker {
             self.next_items.val() && self.next_valid.val() && !self.next_begun.val();
 
         // Where the element lies.
-        self.table_bank.write_enable.next = self.element_write.val();
-        self.table_bank.write_address.next = self.element_number.val();
-        self.table_bank.write_data.next = self.element_bank.val();
-        self.table_bank.read_address.next = self.number.val();
-        self.table_addr.write_enable.next = self.element_write.val();
-        self.table_addr.write_address.next = self.element_number.val();
-        self.table_addr.write_data.next = self.element_addr.val();
-        self.table_addr.read_address.next = self.number.val();
-        self.bank_sum.next = bit_cast_w(self.bank_q.val(), self.sum_w.val())
-            + bit_cast_w(self.table_bank.read_data.val(), self.sum_w.val());
-        self.bank.next = bit_cast_w(self.bank_sum.val(), self.bank_w.val());
-        self.addr.next = self.addr_q.val() + self.table_addr.read_data.val();
-        if self.bank_sum.val() >= self.banks.val() {
-            self.bank.next = bit_cast_w(self.bank_sum.val() - self.banks.val(), self.bank_w.val());
-            self.addr.next = self.addr_q.val()
-                + self.table_addr.read_data.val()
-                + unsigned_cast(self.wrap_addr.val());
-        }
+        self.table.write.next = self.element_write.val();
+        self.table.write_number.next = self.element_number.val();
+        self.table.write_bank.next = self.element_bank.val();
+        self.table.write_addr.next = self.element_addr.val();
+        self.table.number.next = self.number.val();
+        self.table.first_bank.next = self.bank_q.val();
+        self.table.first_addr.next = self.addr_q.val();
+        self.table.wrap_addr.next = self.wrap_addr.val();
+        self.bank.next = self.table.bank.val();
+        self.addr.next = self.table.addr.val();
 
         // What the PEs do with it.
         self.issue.next = self.work.val() && (!self.empty.val() || self.zeroing.val());

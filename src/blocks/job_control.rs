@@ -85,6 +85,8 @@ pub struct JobControl {
     pub detect_range_error: Vec<Bit<In>>,
     /// A job runs.
     pub busy: Bit<Out>,
+    /// `busy` of the next cycle.
+    pub next_busy: Bit<Out>,
     /// The last job's trailer has left.
     pub done: Bit<Out>,
     /// First error, 0 = none.
@@ -106,6 +108,7 @@ pub struct JobControl {
     /// Counters in the order of the register table.
     pub statistic: Vec<Sig<Out>>,
     running: BitReg,
+    next_running: Bit<Local>,
     complete: BitReg,
     first_cycle: BitReg,
     failing: BitReg,
@@ -305,8 +308,9 @@ impl Logic for JobControl {
         if self.clear_error.val() {
             self.code.next = 0.into();
         }
+        self.next_running.next = self.running.val();
         if self.start_q.val() {
-            self.running.next = true;
+            self.next_running.next = true;
             self.complete.next = false;
             self.code.next = 0.into();
         }
@@ -324,19 +328,21 @@ impl Logic for JobControl {
             self.closing.next = true;
         }
         if self.closing.val() && self.leaves.val() && self.out_last.val() {
-            self.running.next = false;
+            self.next_running.next = false;
             self.complete.next = true;
             self.failing.next = false;
             self.closing.next = false;
         }
         if self.abort_q.val() {
-            self.running.next = false;
+            self.next_running.next = false;
             self.failing.next = false;
             self.closing.next = false;
             self.code.next = self.aborted_code.val().into();
         }
 
+        self.running.next = self.next_running.val();
         self.busy.next = self.running.val();
+        self.next_busy.next = self.next_running.val();
         self.done.next = self.complete.val();
         self.error_code.next = self.code.val();
         self.clear_sets.next = self.clear_q.val();

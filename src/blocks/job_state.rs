@@ -45,6 +45,8 @@ pub struct JobState {
     pub out_last: Bit<In>,
     /// A job runs.
     pub busy: Bit<Out>,
+    /// `busy` of the next cycle.
+    pub next_busy: Bit<Out>,
     /// The last job's trailer has left.
     pub done: Bit<Out>,
     /// First error, 0 = none.
@@ -57,6 +59,7 @@ pub struct JobState {
     pub failed: Bit<Out>,
     /// A job runs.
     pub(in crate::blocks) running: BitReg,
+    next_running: Bit<Local>,
     /// A beat of the output stream is taken.
     pub(in crate::blocks) leaves: Bit<Local>,
     complete: BitReg,
@@ -89,12 +92,14 @@ impl JobState {
             out_ready: Bit::new(),
             out_last: Bit::new(),
             busy: Bit::new(),
+            next_busy: Bit::new(),
             done: Bit::new(),
             error_code: Sig::unsigned(8),
             clear: Bit::new(),
             flush: Bit::new(),
             failed: Bit::new(),
             running: BitReg::new(),
+            next_running: Bit::new(),
             leaves: Bit::new(),
             complete: BitReg::new(),
             first_cycle: BitReg::new(),
@@ -122,8 +127,9 @@ impl Logic for JobState {
         if self.clear_error.val() {
             self.code.next = 0.into();
         }
+        self.next_running.next = self.running.val();
         if self.start.val() {
-            self.running.next = true;
+            self.next_running.next = true;
             self.complete.next = false;
             self.code.next = 0.into();
         }
@@ -144,18 +150,20 @@ impl Logic for JobState {
             self.ending.next = true;
         }
         if self.ending.val() && self.leaves.val() && self.out_last.val() {
-            self.running.next = false;
+            self.next_running.next = false;
             self.complete.next = true;
             self.failing.next = false;
             self.ending.next = false;
         }
         if self.abort_job.val() {
-            self.running.next = false;
+            self.next_running.next = false;
             self.failing.next = false;
             self.ending.next = false;
             self.code.next = self.aborted_code.val().into();
         }
+        self.running.next = self.next_running.val();
         self.busy.next = self.running.val();
+        self.next_busy.next = self.next_running.val();
         self.done.next = self.complete.val();
         self.error_code.next = self.code.val();
         self.clear.next = self.start.val() || self.failing.val() || self.abort_job.val();

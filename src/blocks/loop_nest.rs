@@ -1,6 +1,9 @@
 //! The loop counters of one PE set.
 
+mod new;
+
 use super::job_fields::LoopCounts;
+use super::loop_level::LoopLevel;
 use crate::hdl::prelude::*;
 
 /// Bits of every loop counter and limit: those of the register and descriptor fields that set the limits.
@@ -17,7 +20,7 @@ pub const COUNT_W: usize = 16;
 /// ```
 ///
 /// **Latency** 0: all outputs describe the current element; `advance` makes the next one current in the next cycle.
-/// `counts` are constants of the job and stand from the cycle before `load` on.
+/// `counts` are constants of the job and stand from two cycles before `load` on.
 /// **Back-pressure** none: the nest stands still while `advance` is 0. **Parameters** none; all counts are 16 bits, so
 /// every limit that a register can hold terminates. `step_x` means "last element of the vector": each `step_*` implies
 /// all inner ones. `load` (a new tile, whose limits `new_*` show, while `advance` is 0) clears every counter; from the next cycle on
@@ -66,6 +69,20 @@ pub struct LoopNest {
     pub step_pass: Bit<Out>,
     /// … and last pass: the tile is done.
     pub step_tile: Bit<Out>,
+    /// Of all levels the kernel column alone is the one that counts with this element.
+    pub counts_kc: Bit<Out>,
+    /// … the kernel row alone is the one that counts with this element.
+    pub counts_kr: Bit<Out>,
+    /// … the channel alone is the one that counts with this element.
+    pub counts_c: Bit<Out>,
+    /// … the output column alone is the one that counts with this element.
+    pub counts_x: Bit<Out>,
+    /// … the output row alone is the one that counts with this element.
+    pub counts_y: Bit<Out>,
+    /// … the image alone is the one that counts with this element.
+    pub counts_img: Bit<Out>,
+    /// … the chunk of kernel rows alone is the one that counts with this element.
+    pub counts_chunk: Bit<Out>,
     /// First element of a vector.
     pub vector_first: Bit<Out>,
     /// First element of a group.
@@ -84,36 +101,34 @@ pub struct LoopNest {
     pub position: Sig<Out>,
     /// Pass of the tile.
     pub pass: Sig<Out>,
-    kc_count: Reg,
-    kr_count: Reg,
-    c_count: Reg,
-    x_count: Reg,
-    y_count: Reg,
-    img_count: Reg,
-    chunk_count: Reg,
-    cgroup_count: Reg,
-    pass_count: Reg,
+    kc: LoopLevel,
+    kr: LoopLevel,
+    c: LoopLevel,
+    x: LoopLevel,
+    y: LoopLevel,
+    img: LoopLevel,
+    chunk: LoopLevel,
+    cgroup: LoopLevel,
+    pass_level: LoopLevel,
     k_count: Reg,
     position_count: Reg,
-    one_cgroup: BitReg,
-    one_chunk: BitReg,
-    one_kr: BitReg,
-    one_kr_last: BitReg,
-    one_cg: BitReg,
-    one_cg_last: BitReg,
-    one_kw: BitReg,
-    one_image: BitReg,
-    one_row: BitReg,
-    one_col: BitReg,
-    kc_last: BitReg,
-    kr_last: BitReg,
-    c_last: BitReg,
-    x_last: BitReg,
-    y_last: BitReg,
-    img_last: BitReg,
-    chunk_last: BitReg,
-    cgroup_last: BitReg,
-    pass_last: BitReg,
+    // Constants of the job or of the tile: how often a level runs, 1, 2, or 0 for more.
+    kw_runs: Reg,
+    kr_runs: Reg,
+    kr_last_runs: Reg,
+    cg_runs: Reg,
+    cg_last_runs: Reg,
+    chunk_runs: Reg,
+    cgroup_runs: Reg,
+    image_runs: Reg,
+    row_runs: Reg,
+    col_runs: Reg,
+    first_kr_runs: Reg,
+    first_cg_runs: Reg,
+    new_image_runs: Sig<Local>,
+    new_row_runs: Sig<Local>,
+    new_col_runs: Sig<Local>,
+    new_pass_runs: Sig<Local>,
     c_steps: BitReg,
     x_steps: BitReg,
     y_steps: BitReg,
@@ -122,137 +137,33 @@ pub struct LoopNest {
     cgroup_steps: BitReg,
     pass_steps: BitReg,
     tile_steps: BitReg,
-    next_kc_last: Bit<Local>,
-    next_kr_last: Bit<Local>,
-    next_c_last: Bit<Local>,
-    next_x_last: Bit<Local>,
-    next_y_last: Bit<Local>,
-    next_img_last: Bit<Local>,
-    next_chunk_last: Bit<Local>,
-    next_cgroup_last: Bit<Local>,
-    next_pass_last: Bit<Local>,
     next_c_steps: Bit<Local>,
+    first_c_steps: Bit<Local>,
     next_x_steps: Bit<Local>,
+    first_x_steps: Bit<Local>,
     next_y_steps: Bit<Local>,
+    first_y_steps: Bit<Local>,
     next_img_steps: Bit<Local>,
+    first_img_steps: Bit<Local>,
     next_chunk_steps: Bit<Local>,
+    first_chunk_steps: Bit<Local>,
     next_cgroup_steps: Bit<Local>,
+    first_cgroup_steps: Bit<Local>,
     next_pass_steps: Bit<Local>,
+    first_pass_steps: Bit<Local>,
     next_tile_steps: Bit<Local>,
+    first_tile_steps: Bit<Local>,
+    kc_alone: BitReg,
+    kr_alone: BitReg,
+    c_alone: BitReg,
+    x_alone: BitReg,
+    y_alone: BitReg,
+    img_alone: BitReg,
+    chunk_alone: BitReg,
     at_vector_first: BitReg,
     at_group_first: BitReg,
     at_first_group: BitReg,
-    channels: Sig<Local>,
-    kernel_rows: Sig<Local>,
-    one_kernel_row: Bit<Local>,
-    one_channel: Bit<Local>,
     about: About,
-}
-
-impl LoopNest {
-    /// The block; it has no parameters.
-    pub fn new() -> Self {
-        let input = || Sig::unsigned(COUNT_W);
-        let output = || Sig::unsigned(COUNT_W);
-        let count = || Reg::unsigned(COUNT_W);
-        LoopNest {
-            load: Bit::new(),
-            advance: Bit::new(),
-            counts: LoopCounts::new(),
-            new_images: input(),
-            new_rows: input(),
-            new_cols: input(),
-            new_passes: input(),
-            images: input(),
-            rows: input(),
-            cols: input(),
-            passes: input(),
-            step_kr: Bit::new(),
-            step_c: Bit::new(),
-            step_x: Bit::new(),
-            step_y: Bit::new(),
-            step_img: Bit::new(),
-            step_chunk: Bit::new(),
-            step_cgroup: Bit::new(),
-            step_pass: Bit::new(),
-            step_tile: Bit::new(),
-            vector_first: Bit::new(),
-            group_first: Bit::new(),
-            in_first_group: Bit::new(),
-            next_group_first: Bit::new(),
-            next_first_group: Bit::new(),
-            in_last_pass: Bit::new(),
-            k_index: output(),
-            position: output(),
-            pass: output(),
-            kc_count: count(),
-            kr_count: count(),
-            c_count: count(),
-            x_count: count(),
-            y_count: count(),
-            img_count: count(),
-            chunk_count: count(),
-            cgroup_count: count(),
-            pass_count: count(),
-            k_count: count(),
-            position_count: count(),
-            one_cgroup: BitReg::new(),
-            one_chunk: BitReg::new(),
-            one_kr: BitReg::new(),
-            one_kr_last: BitReg::new(),
-            one_cg: BitReg::new(),
-            one_cg_last: BitReg::new(),
-            one_kw: BitReg::new(),
-            one_image: BitReg::new(),
-            one_row: BitReg::new(),
-            one_col: BitReg::new(),
-            kc_last: BitReg::new(),
-            kr_last: BitReg::new(),
-            c_last: BitReg::new(),
-            x_last: BitReg::new(),
-            y_last: BitReg::new(),
-            img_last: BitReg::new(),
-            chunk_last: BitReg::new(),
-            cgroup_last: BitReg::new(),
-            pass_last: BitReg::new(),
-            c_steps: BitReg::new(),
-            x_steps: BitReg::new(),
-            y_steps: BitReg::new(),
-            img_steps: BitReg::new(),
-            chunk_steps: BitReg::new(),
-            cgroup_steps: BitReg::new(),
-            pass_steps: BitReg::new(),
-            tile_steps: BitReg::new(),
-            next_kc_last: Bit::new(),
-            next_kr_last: Bit::new(),
-            next_c_last: Bit::new(),
-            next_x_last: Bit::new(),
-            next_y_last: Bit::new(),
-            next_img_last: Bit::new(),
-            next_chunk_last: Bit::new(),
-            next_cgroup_last: Bit::new(),
-            next_pass_last: Bit::new(),
-            next_c_steps: Bit::new(),
-            next_x_steps: Bit::new(),
-            next_y_steps: Bit::new(),
-            next_img_steps: Bit::new(),
-            next_chunk_steps: Bit::new(),
-            next_cgroup_steps: Bit::new(),
-            next_pass_steps: Bit::new(),
-            next_tile_steps: Bit::new(),
-            at_vector_first: BitReg::new(),
-            at_group_first: BitReg::new(),
-            at_first_group: BitReg::new(),
-            channels: Sig::unsigned(COUNT_W),
-            kernel_rows: Sig::unsigned(COUNT_W),
-            one_kernel_row: Bit::new(),
-            one_channel: Bit::new(),
-            about: About::new(
-                "loop_nest",
-                "Counts through pass, channel group, chunk, image, row, column, channel, kernel row and kernel column of a tile, and says which levels end with the current element.",
-            ),
-        }
-    }
 }
 
 impl Default for LoopNest {
@@ -265,7 +176,7 @@ impl Logic for LoopNest {
     #[hdl_gen]
     fn update(&mut self) {
         // Which levels end with the current element stands in registers: what follows from it begins with a flip-flop.
-        self.step_kr.next = self.kc_last.val();
+        self.step_kr.next = self.kc.last.val();
         self.step_c.next = self.c_steps.val();
         self.step_x.next = self.x_steps.val();
         self.step_y.next = self.y_steps.val();
@@ -275,7 +186,15 @@ impl Logic for LoopNest {
         self.step_pass.next = self.pass_steps.val();
         self.step_tile.next = self.tile_steps.val();
 
-        self.in_last_pass.next = self.pass_last.val();
+        self.counts_kc.next = self.kc_alone.val();
+        self.counts_kr.next = self.kr_alone.val();
+        self.counts_c.next = self.c_alone.val();
+        self.counts_x.next = self.x_alone.val();
+        self.counts_y.next = self.y_alone.val();
+        self.counts_img.next = self.img_alone.val();
+        self.counts_chunk.next = self.chunk_alone.val();
+
+        self.in_last_pass.next = self.pass_level.last.val();
         self.vector_first.next = self.at_vector_first.val();
         self.group_first.next = self.at_group_first.val();
         self.in_first_group.next = self.at_first_group.val();
@@ -295,122 +214,184 @@ impl Logic for LoopNest {
         self.at_first_group.next = self.next_first_group.val();
         self.k_index.next = self.k_count.val();
         self.position.next = self.position_count.val();
-        self.pass.next = self.pass_count.val();
+        self.pass.next = self.pass_level.count.val();
 
         // What is a constant of the job, or of the tile, stands in registers.
-        self.one_cgroup.next = self.counts.cgroups.val() == 1;
-        self.one_chunk.next = self.counts.chunks.val() == 1;
-        self.one_kr.next = self.counts.kr.val() == 1;
-        self.one_kr_last.next = self.counts.kr_last.val() == 1;
-        self.one_cg.next = self.counts.cg.val() == 1;
-        self.one_cg_last.next = self.counts.cg_last.val() == 1;
-        self.one_kw.next = self.counts.kw.val() == 1;
-
-        // Kernel rows and channels of the current group.
-        self.kernel_rows.next = self.counts.kr.val();
-        if self.chunk_last.val() {
-            self.kernel_rows.next = self.counts.kr_last.val();
+        self.kw_runs.next = 0.into();
+        if self.counts.kw.val() < 3 {
+            self.kw_runs.next = unsigned_cast(self.counts.kw.val());
         }
-        self.channels.next = self.counts.cg.val();
-        if self.cgroup_last.val() {
-            self.channels.next = self.counts.cg_last.val();
+        self.kr_runs.next = 0.into();
+        if self.counts.kr.val() < 3 {
+            self.kr_runs.next = unsigned_cast(self.counts.kr.val());
         }
-
-        // Whether each level is at its last count in the next element: the outer levels first, whose groups set the
-        // limits of the inner ones.
-        self.next_pass_last.next = self.pass_last.val();
-        if self.pass_steps.val() {
-            self.next_pass_last.next = self.pass_count.val() + 2 == self.passes.val();
+        self.kr_last_runs.next = 0.into();
+        if self.counts.kr_last.val() < 3 {
+            self.kr_last_runs.next = unsigned_cast(self.counts.kr_last.val());
         }
-        self.next_cgroup_last.next = self.cgroup_last.val();
-        if self.cgroup_steps.val() {
-            self.next_cgroup_last.next = self.cgroup_count.val() + 2 == self.counts.cgroups.val();
+        self.cg_runs.next = 0.into();
+        if self.counts.cg.val() < 3 {
+            self.cg_runs.next = unsigned_cast(self.counts.cg.val());
         }
-        if self.pass_steps.val() || self.load.val() {
-            self.next_cgroup_last.next = self.one_cgroup.val();
+        self.cg_last_runs.next = 0.into();
+        if self.counts.cg_last.val() < 3 {
+            self.cg_last_runs.next = unsigned_cast(self.counts.cg_last.val());
         }
-        self.next_chunk_last.next = self.chunk_last.val();
-        if self.chunk_steps.val() {
-            self.next_chunk_last.next = self.chunk_count.val() + 2 == self.counts.chunks.val();
+        self.chunk_runs.next = 0.into();
+        if self.counts.chunks.val() < 3 {
+            self.chunk_runs.next = unsigned_cast(self.counts.chunks.val());
         }
-        if self.cgroup_steps.val() || self.load.val() {
-            self.next_chunk_last.next = self.one_chunk.val();
+        self.cgroup_runs.next = 0.into();
+        if self.counts.cgroups.val() < 3 {
+            self.cgroup_runs.next = unsigned_cast(self.counts.cgroups.val());
         }
-        self.one_kernel_row.next = self.one_kr.val();
-        if self.next_chunk_last.val() {
-            self.one_kernel_row.next = self.one_kr_last.val();
+        self.new_image_runs.next = 0.into();
+        if self.new_images.val() < 3 {
+            self.new_image_runs.next = unsigned_cast(self.new_images.val());
         }
-        self.one_channel.next = self.one_cg.val();
-        if self.next_cgroup_last.val() {
-            self.one_channel.next = self.one_cg_last.val();
+        self.new_row_runs.next = 0.into();
+        if self.new_rows.val() < 3 {
+            self.new_row_runs.next = unsigned_cast(self.new_rows.val());
         }
-        self.next_img_last.next = self.img_last.val();
-        if self.img_steps.val() {
-            self.next_img_last.next = self.img_count.val() + 2 == self.images.val();
+        self.new_col_runs.next = 0.into();
+        if self.new_cols.val() < 3 {
+            self.new_col_runs.next = unsigned_cast(self.new_cols.val());
         }
-        self.next_y_last.next = self.y_last.val();
-        if self.y_steps.val() {
-            self.next_y_last.next = self.y_count.val() + 2 == self.rows.val();
-        }
-        self.next_x_last.next = self.x_last.val();
-        if self.x_steps.val() {
-            self.next_x_last.next = self.x_count.val() + 2 == self.cols.val();
-        }
-        self.next_c_last.next = self.c_last.val();
-        if self.c_steps.val() {
-            self.next_c_last.next = self.c_count.val() + 2 == self.channels.val();
-        }
-        self.next_kr_last.next = self.kr_last.val();
-        if self.kc_last.val() {
-            self.next_kr_last.next = self.kr_count.val() + 2 == self.kernel_rows.val();
-        }
-        self.next_kc_last.next = self.kc_count.val() + 2 == self.counts.kw.val();
-        if self.chunk_steps.val() {
-            self.next_img_last.next = self.one_image.val();
-        }
-        if self.img_steps.val() {
-            self.next_y_last.next = self.one_row.val();
-        }
-        if self.y_steps.val() {
-            self.next_x_last.next = self.one_col.val();
-        }
-        if self.x_steps.val() || self.load.val() {
-            self.next_c_last.next = self.one_channel.val();
-        }
-        if self.c_steps.val() || self.load.val() {
-            self.next_kr_last.next = self.one_kernel_row.val();
-        }
-        if self.kc_last.val() || self.load.val() {
-            self.next_kc_last.next = self.one_kw.val();
+        self.new_pass_runs.next = 0.into();
+        if self.new_passes.val() < 3 {
+            self.new_pass_runs.next = unsigned_cast(self.new_passes.val());
         }
         if self.load.val() {
-            self.next_img_last.next = self.new_images.val() == 1;
-            self.next_y_last.next = self.new_rows.val() == 1;
-            self.next_x_last.next = self.new_cols.val() == 1;
-            self.one_image.next = self.new_images.val() == 1;
-            self.one_row.next = self.new_rows.val() == 1;
-            self.one_col.next = self.new_cols.val() == 1;
-            self.next_pass_last.next = self.new_passes.val() == 1;
+            self.image_runs.next = self.new_image_runs.val();
+            self.row_runs.next = self.new_row_runs.val();
+            self.col_runs.next = self.new_col_runs.val();
         }
+        // Kernel rows and channels of a tile's first group.
+        self.first_kr_runs.next = self.kr_runs.val();
+        if self.chunk_runs.val() == 1 {
+            self.first_kr_runs.next = self.kr_last_runs.val();
+        }
+        self.first_cg_runs.next = self.cg_runs.val();
+        if self.cgroup_runs.val() == 1 {
+            self.first_cg_runs.next = self.cg_last_runs.val();
+        }
+
+        // Levels: each counts when all inside of it end, and restarts when it ends as well.
+        self.kc.load.next = self.load.val();
+        self.kc.advance.next = self.advance.val();
+        self.kc.steps.next = true;
+        self.kc.restarts.next = self.kc.last.val();
+        self.kc.limit.next = self.counts.kw.val();
+        self.kc.runs.next = self.kw_runs.val();
+        self.kc.new_runs.next = self.kw_runs.val();
+
+        self.kr.load.next = self.load.val();
+        self.kr.advance.next = self.advance.val();
+        self.kr.steps.next = self.kc.last.val();
+        self.kr.restarts.next = self.c_steps.val();
+        self.kr.runs.next = self.kr_runs.val();
+        self.kr.limit.next = self.counts.kr.val();
+        if self.chunk.last.val() {
+            self.kr.limit.next = self.counts.kr_last.val();
+        }
+        if self.chunk.next_last.val() {
+            self.kr.runs.next = self.kr_last_runs.val();
+        }
+        self.kr.new_runs.next = self.first_kr_runs.val();
+
+        self.c.load.next = self.load.val();
+        self.c.advance.next = self.advance.val();
+        self.c.steps.next = self.c_steps.val();
+        self.c.restarts.next = self.x_steps.val();
+        self.c.runs.next = self.cg_runs.val();
+        self.c.limit.next = self.counts.cg.val();
+        if self.cgroup.last.val() {
+            self.c.limit.next = self.counts.cg_last.val();
+        }
+        if self.cgroup.next_last.val() {
+            self.c.runs.next = self.cg_last_runs.val();
+        }
+        self.c.new_runs.next = self.first_cg_runs.val();
+
+        self.x.load.next = self.load.val();
+        self.x.advance.next = self.advance.val();
+        self.x.steps.next = self.x_steps.val();
+        self.x.restarts.next = self.y_steps.val();
+        self.x.limit.next = self.cols.val();
+        self.x.runs.next = self.col_runs.val();
+        self.x.new_runs.next = self.new_col_runs.val();
+
+        self.y.load.next = self.load.val();
+        self.y.advance.next = self.advance.val();
+        self.y.steps.next = self.y_steps.val();
+        self.y.restarts.next = self.img_steps.val();
+        self.y.limit.next = self.rows.val();
+        self.y.runs.next = self.row_runs.val();
+        self.y.new_runs.next = self.new_row_runs.val();
+
+        self.img.load.next = self.load.val();
+        self.img.advance.next = self.advance.val();
+        self.img.steps.next = self.img_steps.val();
+        self.img.restarts.next = self.chunk_steps.val();
+        self.img.limit.next = self.images.val();
+        self.img.runs.next = self.image_runs.val();
+        self.img.new_runs.next = self.new_image_runs.val();
+
+        self.chunk.load.next = self.load.val();
+        self.chunk.advance.next = self.advance.val();
+        self.chunk.steps.next = self.chunk_steps.val();
+        self.chunk.restarts.next = self.cgroup_steps.val();
+        self.chunk.limit.next = self.counts.chunks.val();
+        self.chunk.runs.next = self.chunk_runs.val();
+        self.chunk.new_runs.next = self.chunk_runs.val();
+
+        self.cgroup.load.next = self.load.val();
+        self.cgroup.advance.next = self.advance.val();
+        self.cgroup.steps.next = self.cgroup_steps.val();
+        self.cgroup.restarts.next = self.pass_steps.val();
+        self.cgroup.limit.next = self.counts.cgroups.val();
+        self.cgroup.runs.next = self.cgroup_runs.val();
+        self.cgroup.new_runs.next = self.cgroup_runs.val();
+
+        self.pass_level.load.next = self.load.val();
+        self.pass_level.advance.next = self.advance.val();
+        self.pass_level.steps.next = self.pass_steps.val();
+        self.pass_level.restarts.next = false;
+        self.pass_level.limit.next = self.passes.val();
+        self.pass_level.runs.next = 0.into();
+        self.pass_level.new_runs.next = self.new_pass_runs.val();
+
         // A level steps when all levels inside of it are at their last count.
-        self.next_c_steps.next = self.next_kc_last.val() && self.next_kr_last.val();
-        self.next_x_steps.next = self.next_c_steps.val() && self.next_c_last.val();
-        self.next_y_steps.next = self.next_x_steps.val() && self.next_x_last.val();
-        self.next_img_steps.next = self.next_y_steps.val() && self.next_y_last.val();
-        self.next_chunk_steps.next = self.next_img_steps.val() && self.next_img_last.val();
-        self.next_cgroup_steps.next = self.next_chunk_steps.val() && self.next_chunk_last.val();
-        self.next_pass_steps.next = self.next_cgroup_steps.val() && self.next_cgroup_last.val();
-        self.next_tile_steps.next = self.next_pass_steps.val() && self.next_pass_last.val();
-        if self.advance.val() || self.load.val() {
-            self.kc_last.next = self.next_kc_last.val();
-            self.kr_last.next = self.next_kr_last.val();
-            self.c_last.next = self.next_c_last.val();
-            self.x_last.next = self.next_x_last.val();
-            self.y_last.next = self.next_y_last.val();
-            self.img_last.next = self.next_img_last.val();
-            self.chunk_last.next = self.next_chunk_last.val();
-            self.cgroup_last.next = self.next_cgroup_last.val();
-            self.pass_last.next = self.next_pass_last.val();
+        self.next_c_steps.next = self.kc.next_last.val() && self.kr.next_last.val();
+        self.next_x_steps.next = self.next_c_steps.val() && self.c.next_last.val();
+        self.next_y_steps.next = self.next_x_steps.val() && self.x.next_last.val();
+        self.next_img_steps.next = self.next_y_steps.val() && self.y.next_last.val();
+        self.next_chunk_steps.next = self.next_img_steps.val() && self.img.next_last.val();
+        self.next_cgroup_steps.next = self.next_chunk_steps.val() && self.chunk.next_last.val();
+        self.next_pass_steps.next = self.next_cgroup_steps.val() && self.cgroup.next_last.val();
+        self.next_tile_steps.next = self.next_pass_steps.val() && self.pass_level.next_last.val();
+        // The same for a tile's first element: of neither chain does the other one's late signal depend.
+        self.first_c_steps.next =
+            self.kw_runs.val().get_bit(0) && self.first_kr_runs.val().get_bit(0);
+        self.first_x_steps.next = self.first_c_steps.val() && self.first_cg_runs.val().get_bit(0);
+        self.first_y_steps.next = self.first_x_steps.val() && self.new_col_runs.val().get_bit(0);
+        self.first_img_steps.next = self.first_y_steps.val() && self.new_row_runs.val().get_bit(0);
+        self.first_chunk_steps.next =
+            self.first_img_steps.val() && self.new_image_runs.val().get_bit(0);
+        self.first_cgroup_steps.next =
+            self.first_chunk_steps.val() && self.chunk_runs.val().get_bit(0);
+        self.first_pass_steps.next =
+            self.first_cgroup_steps.val() && self.cgroup_runs.val().get_bit(0);
+        self.first_tile_steps.next =
+            self.first_pass_steps.val() && self.new_pass_runs.val().get_bit(0);
+        if self.advance.val() {
+            self.kc_alone.next = !self.kc.next_last.val();
+            self.kr_alone.next = self.kc.next_last.val() && !self.kr.next_last.val();
+            self.c_alone.next = self.next_c_steps.val() && !self.c.next_last.val();
+            self.x_alone.next = self.next_x_steps.val() && !self.x.next_last.val();
+            self.y_alone.next = self.next_y_steps.val() && !self.y.next_last.val();
+            self.img_alone.next = self.next_img_steps.val() && !self.img.next_last.val();
+            self.chunk_alone.next = self.next_chunk_steps.val() && !self.chunk.next_last.val();
             self.c_steps.next = self.next_c_steps.val();
             self.x_steps.next = self.next_x_steps.val();
             self.y_steps.next = self.next_y_steps.val();
@@ -420,57 +401,39 @@ impl Logic for LoopNest {
             self.pass_steps.next = self.next_pass_steps.val();
             self.tile_steps.next = self.next_tile_steps.val();
         }
+        if self.load.val() {
+            self.kc_alone.next = !self.kw_runs.val().get_bit(0);
+            self.kr_alone.next =
+                self.kw_runs.val().get_bit(0) && !self.first_kr_runs.val().get_bit(0);
+            self.c_alone.next = self.first_c_steps.val() && !self.first_cg_runs.val().get_bit(0);
+            self.x_alone.next = self.first_x_steps.val() && !self.new_col_runs.val().get_bit(0);
+            self.y_alone.next = self.first_y_steps.val() && !self.new_row_runs.val().get_bit(0);
+            self.img_alone.next =
+                self.first_img_steps.val() && !self.new_image_runs.val().get_bit(0);
+            self.chunk_alone.next =
+                self.first_chunk_steps.val() && !self.chunk_runs.val().get_bit(0);
+            self.c_steps.next = self.first_c_steps.val();
+            self.x_steps.next = self.first_x_steps.val();
+            self.y_steps.next = self.first_y_steps.val();
+            self.img_steps.next = self.first_img_steps.val();
+            self.chunk_steps.next = self.first_chunk_steps.val();
+            self.cgroup_steps.next = self.first_cgroup_steps.val();
+            self.pass_steps.next = self.first_pass_steps.val();
+            self.tile_steps.next = self.first_tile_steps.val();
+        }
 
         if self.advance.val() {
-            self.kc_count.next = self.kc_count.val() + 1;
             self.k_count.next = self.k_count.val() + 1;
             self.at_vector_first.next = self.x_steps.val();
-            if self.kc_last.val() {
-                self.kc_count.next = 0.into();
-                self.kr_count.next = self.kr_count.val() + 1;
-            }
-            if self.c_steps.val() {
-                self.kr_count.next = 0.into();
-                self.c_count.next = self.c_count.val() + 1;
-            }
             if self.x_steps.val() {
-                self.c_count.next = 0.into();
                 self.k_count.next = 0.into();
-                self.x_count.next = self.x_count.val() + 1;
                 self.position_count.next = self.position_count.val() + 1;
             }
-            if self.y_steps.val() {
-                self.x_count.next = 0.into();
-                self.y_count.next = self.y_count.val() + 1;
-            }
-            if self.img_steps.val() {
-                self.y_count.next = 0.into();
-                self.img_count.next = self.img_count.val() + 1;
-            }
             if self.chunk_steps.val() {
-                self.img_count.next = 0.into();
                 self.position_count.next = 0.into();
-                self.chunk_count.next = self.chunk_count.val() + 1;
-            }
-            if self.cgroup_steps.val() {
-                self.chunk_count.next = 0.into();
-                self.cgroup_count.next = self.cgroup_count.val() + 1;
-            }
-            if self.pass_steps.val() {
-                self.cgroup_count.next = 0.into();
-                self.pass_count.next = self.pass_count.val() + 1;
             }
         }
         if self.load.val() {
-            self.kc_count.next = 0.into();
-            self.kr_count.next = 0.into();
-            self.c_count.next = 0.into();
-            self.x_count.next = 0.into();
-            self.y_count.next = 0.into();
-            self.img_count.next = 0.into();
-            self.chunk_count.next = 0.into();
-            self.cgroup_count.next = 0.into();
-            self.pass_count.next = 0.into();
             self.k_count.next = 0.into();
             self.position_count.next = 0.into();
             self.at_vector_first.next = true;

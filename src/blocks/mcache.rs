@@ -98,6 +98,11 @@ pub struct Mcache {
     empties: Bit<Local>,
     // Decision.
     fill: Sig<Local>,
+    read_index: Sig<Local>,
+    read_filled: Sig<Local>,
+    read_held: Sig<Local>,
+    filled_q: Vec<Reg>,
+    held_q: Vec<Reg>,
     filled: Sig<Local>,
     held: Sig<Local>,
     full: Bit<Local>,
@@ -213,6 +218,15 @@ impl Mcache {
             emptied: BitReg::new(),
             empties: Bit::new(),
             fill: Sig::unsigned(index_w + fill_w),
+            read_index: Sig::unsigned(index_w),
+            read_filled: Sig::unsigned(fill_w),
+            read_held: Sig::unsigned(ways),
+            filled_q: (0..usize::from(delay > 1))
+                .map(|_| Reg::unsigned(fill_w).without_reset())
+                .collect(),
+            held_q: (0..usize::from(delay > 1))
+                .map(|_| Reg::unsigned(ways).without_reset())
+                .collect(),
             filled: Sig::unsigned(fill_w),
             held: Sig::unsigned(ways),
             full: Bit::new(),
@@ -295,15 +309,26 @@ impl Logic for Mcache {
 
         // Ways of its set that hold a tag. None is inserted in the cycle that ends an epoch.
         self.empties.next = self.ended.val() || !self.emptied.val();
-        self.fills.read_address.next = self.index_now.val();
+        // With two cycles for a look-up they are read in the second one, for the vector that is decided in the next.
+        self.read_index.next = self.index_now.val();
+        for _d in 0..self.fars.val() {
+            self.read_index.next = self.soon_index.val();
+        }
+        self.fills.read_address.next = self.read_index.val();
         self.fill.next = self.fills.read_data.val();
-        self.filled.next = 0.into();
-        self.helds.read_address.next = self.index_now.val();
-        self.held.next = 0.into();
+        self.read_filled.next = 0.into();
+        self.helds.read_address.next = self.read_index.val();
+        self.read_held.next = 0.into();
         self.current.next = unsigned_cast(self.fill.val() >> self.fill_w.val()) == self.epoch.val();
         if self.current.val() {
-            self.filled.next = unsigned_cast(self.fill.val());
-            self.held.next = self.helds.read_data.val();
+            self.read_filled.next = unsigned_cast(self.fill.val());
+            self.read_held.next = self.helds.read_data.val();
+        }
+        self.filled.next = self.read_filled.val();
+        self.held.next = self.read_held.val();
+        for d in 0..self.fars.val() {
+            self.filled.next = self.filled_q[d].val();
+            self.held.next = self.held_q[d].val();
         }
         self.full.next = self.held.val().get_bit(self.ways.val() - 1);
 
@@ -364,6 +389,18 @@ impl Logic for Mcache {
             && !self.found.val()
             && !self.empties.val()
             && !self.full.val();
+        for d in 0..self.fars.val() {
+            self.filled_q[d].next = self.read_filled.val();
+            self.held_q[d].next = self.read_held.val();
+            if self.insert.val() && (self.soon_index.val() == self.index_now.val()) {
+                self.filled_q[d].next = self.filled.val() + 1;
+                self.held_q[d].next = (self.held.val() << 1) | self.first_way.val();
+            }
+            if self.empties.val() {
+                self.filled_q[d].next = 0.into();
+                self.held_q[d].next = 0.into();
+            }
+        }
         for w in 0..self.lut_ways.val() {
             // The first way that holds nothing takes the tag at once: it counts only if it is inserted.
             self.lut_tags[w].write_enable.next =

@@ -16,10 +16,12 @@
 //! | [`set_reuse`] | what reuse adds to a set |
 //! | [`tile_queue`] | tile descriptors of a set |
 //! | [`loop_nest`] | the loop counters |
+//! | [`loop_level`] | … one level of them |
 //! | [`group_nest`] | the loop counters of groups |
 //! | [`list_reader`] | reads Hitmap lists ahead of their use |
 //! | [`item_queue`] | two items between list and walker |
 //! | [`item_walker`] | what is issued for a list's items |
+//! | [`element_table`] | where the elements of a vector lie |
 //! | [`flush_list`] | entries that a weight gradient flushes |
 //! | [`lowest_bit`] | which element of a vector comes next |
 //! | [`patch_agu`] | feature addresses and padding |
@@ -27,6 +29,7 @@
 //! | [`weight_ring`] | account of the weights of a set |
 //! | [`psum_banks`] | account of the psum banks and the operand of a set |
 //! | [`element_pipe`] | control pipeline of a PE set |
+//! | [`cache_pipe`] | control pipeline of the MCACHE data of a set |
 //! | [`feature_buffer`] | banked block RAM for features |
 //! | [`pe`] | weights, multiplier, psum banks |
 //! | [`mcache_data`] | a PE's results that can be reused |
@@ -52,12 +55,14 @@ pub mod acrtc;
 pub mod axi;
 pub mod axil_regs;
 pub mod axil_slave;
+pub mod cache_pipe;
 pub mod crew;
 pub mod detect_front;
 pub mod detector;
 pub mod detector_lane;
 pub mod drain;
 pub mod element_pipe;
+pub mod element_table;
 pub mod feature_buffer;
 pub mod feature_ring;
 pub mod flush_list;
@@ -71,6 +76,7 @@ pub mod job_fields;
 pub mod job_state;
 pub mod list_reader;
 pub mod loader;
+pub mod loop_level;
 pub mod loop_nest;
 pub mod lowest_bit;
 pub mod mcache;

@@ -45,7 +45,7 @@ pub struct OutputPacker {
     pub value: Vec<Sig<In>>,
     /// The inputs are taken in this cycle.
     pub enable: Bit<Out>,
-    /// Results saturated in the beat that is being packed.
+    /// Results saturated in the beat that was packed in the cycle before.
     pub saturated: Sig<Out>,
     /// Largest magnitude among the sums since START.
     pub max_abs: Sig<Out>,
@@ -64,7 +64,9 @@ pub struct OutputPacker {
     d3_word: Reg,
     d3_value: Vec<Reg>,
     lane: Vec<Requantizer>,
+    guard_bit: Reg,
     sticky_mask: Reg,
+    saturated_q: Vec<BitReg>,
     magnitude: Vec<Sig<Local>>,
     lane_abs: Vec<Reg>,
     node: Vec<Reg>,
@@ -135,7 +137,9 @@ impl OutputPacker {
             lane: (0..shift_lanes)
                 .map(|_| Requantizer::sized(acc, data))
                 .collect(),
+            guard_bit: Reg::unsigned(acc).without_reset(),
             sticky_mask: Reg::unsigned(acc).without_reset(),
+            saturated_q: (0..shift_lanes).map(|_| BitReg::new()).collect(),
             magnitude: (0..2 * value_lanes - 1)
                 .map(|_| Sig::unsigned(acc))
                 .collect(),
@@ -199,10 +203,11 @@ impl Logic for OutputPacker {
         self.enable.next = self.moves.val();
 
         // D3: rounding. The mask is a constant of the job, whose registers are written cycles before its first sum.
-        self.sticky_mask.next = 0.into();
+        self.guard_bit.next = self.one.val();
         if self.shift.val() != 0 {
-            self.sticky_mask.next = (self.one.val() << (self.shift.val() - 1)) - 1;
+            self.guard_bit.next = self.one.val() << (self.shift.val() - 1);
         }
+        self.sticky_mask.next = self.guard_bit.val() - 1;
         for l in 0..self.shift_lanes.val() {
             self.lane[l].enable.next = self.moves.val();
             self.lane[l].value.next = self.value[l].val();
@@ -277,11 +282,13 @@ impl Logic for OutputPacker {
             self.out_word.next = unsigned_cast(self.d3_word.val());
         }
         self.count.next = 0.into();
-        if self.moves.val() && self.d3_data.val() && self.shift_mode.val() {
-            for l in 0..self.shift_lanes.val() {
-                if self.lane[l].saturated.val() {
-                    self.count.next = self.count.val() + 1;
-                }
+        for l in 0..self.shift_lanes.val() {
+            self.saturated_q[l].next = self.moves.val()
+                && self.d3_data.val()
+                && self.shift_mode.val()
+                && self.lane[l].saturated.val();
+            if self.saturated_q[l].val() {
+                self.count.next = self.count.val() + 1;
             }
         }
         self.leaves.next = !self.out_valid.val() || self.m_axis_tready.val();

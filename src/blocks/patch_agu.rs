@@ -48,6 +48,20 @@ pub struct PatchAgu {
     pub step_chunk: Bit<In>,
     /// The feature slot steps: go to the start in the next slot.
     pub step_cgroup: Bit<In>,
+    /// Of all levels the kernel column alone is the one that counts.
+    pub counts_kc: Bit<In>,
+    /// … the kernel row alone is the one that counts, those inside of it restart.
+    pub counts_kr: Bit<In>,
+    /// … the channel alone is the one that counts.
+    pub counts_c: Bit<In>,
+    /// … the output column alone is the one that counts.
+    pub counts_x: Bit<In>,
+    /// … the output row alone is the one that counts.
+    pub counts_y: Bit<In>,
+    /// … the image alone is the one that counts.
+    pub counts_img: Bit<In>,
+    /// … the chunk of kernel rows alone is the one that counts.
+    pub counts_chunk: Bit<In>,
     /// Start: bank.
     pub start_bank: Sig<In>,
     /// Start: word address, slot included.
@@ -127,6 +141,13 @@ impl PatchAgu {
             step_img: Bit::new(),
             step_chunk: Bit::new(),
             step_cgroup: Bit::new(),
+            counts_kc: Bit::new(),
+            counts_kr: Bit::new(),
+            counts_c: Bit::new(),
+            counts_x: Bit::new(),
+            counts_y: Bit::new(),
+            counts_img: Bit::new(),
+            counts_chunk: Bit::new(),
             start_bank: Sig::unsigned(bank),
             start_addr: Sig::unsigned(addr),
             start_row: Sig::unsigned(addr),
@@ -231,45 +252,60 @@ impl Logic for PatchAgu {
             }
         }
 
-        self.next_addr.next = self.addr_now.val() + self.kc_step.val();
-        self.next_bank.next = self.bank_now.val();
-        self.next_row.next = self.row_now.val();
-        self.next_col.next = self.col_now.val() + self.kc_step.val();
+        // Only one level counts with an element: what is chosen is a sum of masked words, not a chain of choices.
+        self.next_addr.next = 0.into();
+        self.next_bank.next = 0.into();
+        self.next_row.next = 0.into();
+        self.next_col.next = 0.into();
+        if self.counts_kc.val() {
+            self.next_addr.next = self.next_addr.val() | (self.addr_now.val() + self.kc_step.val());
+            self.next_bank.next = self.next_bank.val() | self.bank_now.val();
+            self.next_row.next = self.next_row.val() | self.row_now.val();
+            self.next_col.next = self.next_col.val() | (self.col_now.val() + self.kc_step.val());
+        }
+        if self.counts_kr.val() {
+            self.next_addr.next = self.next_addr.val() | self.to_addr[3].val();
+            self.next_bank.next = self.next_bank.val() | self.to_bank[3].val();
+            self.next_row.next = self.next_row.val() | (self.row_now.val() + self.kr_row.val());
+            self.next_col.next = self.next_col.val() | self.col_x.val();
+        }
+        if self.counts_c.val() {
+            self.next_addr.next = self.next_addr.val() | self.to_addr[2].val();
+            self.next_bank.next = self.next_bank.val() | self.to_bank[2].val();
+            self.next_row.next = self.next_row.val() | self.row_y.val();
+            self.next_col.next = self.next_col.val() | self.col_x.val();
+        }
+        if self.counts_x.val() {
+            self.next_addr.next = self.next_addr.val() | (self.addr_x.val() + self.x_step.val());
+            self.next_bank.next = self.next_bank.val() | self.bank_y.val();
+            self.next_row.next = self.next_row.val() | self.row_y.val();
+            self.next_col.next = self.next_col.val() | (self.col_x.val() + self.x_step.val());
+        }
+        if self.counts_y.val() {
+            self.next_addr.next = self.next_addr.val() | self.to_addr[1].val();
+            self.next_bank.next = self.next_bank.val() | self.to_bank[1].val();
+            self.next_row.next = self.next_row.val() | (self.row_y.val() + self.y_row.val());
+            self.next_col.next = self.next_col.val() | self.start_col.val();
+        }
+        if self.counts_img.val() {
+            self.next_addr.next =
+                self.next_addr.val() | (self.addr_img.val() + self.img_addr.val());
+            self.next_bank.next = self.next_bank.val() | self.bank_chunk.val();
+            self.next_row.next = self.next_row.val() | self.row_chunk.val();
+            self.next_col.next = self.next_col.val() | self.start_col.val();
+        }
+        if self.counts_chunk.val() {
+            self.next_addr.next = self.next_addr.val() | self.to_addr[0].val();
+            self.next_bank.next = self.next_bank.val() | self.to_bank[0].val();
+            self.next_row.next =
+                self.next_row.val() | (self.row_chunk.val() + self.chunk_row.val());
+            self.next_col.next = self.next_col.val() | self.start_col.val();
+        }
         if self.restart.val() {
             self.next_addr.next = self.start_addr.val();
             self.next_bank.next = self.start_bank.val();
             self.next_row.next = self.start_row.val();
             self.next_col.next = self.start_col.val();
-        } else if self.step_chunk.val() {
-            self.next_addr.next = self.to_addr[0].val();
-            self.next_bank.next = self.to_bank[0].val();
-            self.next_row.next = self.row_chunk.val() + self.chunk_row.val();
-            self.next_col.next = self.start_col.val();
-        } else if self.step_img.val() {
-            self.next_addr.next = self.addr_img.val() + self.img_addr.val();
-            self.next_bank.next = self.bank_chunk.val();
-            self.next_row.next = self.row_chunk.val();
-            self.next_col.next = self.start_col.val();
-        } else if self.step_y.val() {
-            self.next_addr.next = self.to_addr[1].val();
-            self.next_bank.next = self.to_bank[1].val();
-            self.next_row.next = self.row_y.val() + self.y_row.val();
-            self.next_col.next = self.start_col.val();
-        } else if self.step_x.val() {
-            self.next_addr.next = self.addr_x.val() + self.x_step.val();
-            self.next_bank.next = self.bank_y.val();
-            self.next_row.next = self.row_y.val();
-            self.next_col.next = self.col_x.val() + self.x_step.val();
-        } else if self.step_c.val() {
-            self.next_addr.next = self.to_addr[2].val();
-            self.next_bank.next = self.to_bank[2].val();
-            self.next_row.next = self.row_y.val();
-            self.next_col.next = self.col_x.val();
-        } else if self.step_kr.val() {
-            self.next_addr.next = self.to_addr[3].val();
-            self.next_bank.next = self.to_bank[3].val();
-            self.next_row.next = self.row_now.val() + self.kr_row.val();
-            self.next_col.next = self.col_x.val();
         }
 
         if self.load.val() || self.advance.val() {

@@ -1,7 +1,8 @@
 //! The processing element.
 
+mod new;
+
 use super::mcache_data::McacheData;
-use crate::config::{Config, Issue};
 use crate::hdl::prelude::*;
 
 /// Processing element (PE): one filter's weights, a multiplier, a vector accumulator and two psum banks.
@@ -24,9 +25,10 @@ use crate::hdl::prelude::*;
 /// all PEs would need wires across the whole array, which is where routers give up. The times of the ports say when they
 /// are given.
 ///
-/// With `issue = "registered"` the element and the factor each have one more register in front of the multiplier: `x` is given at
-/// u+4, what is marked (u) at u+2, and 3 is added to all other times. What writes a weight or an operand (`weight_we`, `bank*_load`)
-/// is then given a cycle before address and data.
+/// With `issue = "registered"` a register stands behind each memory, and one for the element in front of the multiplier: `x` is given
+/// at u+4, what is marked (u) at u+2, and 3 is added to all other times, but a psum or MCACHE word is addressed at u+4, so it may be
+/// stale by the third element before as well. What writes a weight or an operand (`weight_we`, `bank*_load`) is given a cycle before
+/// address and data; a row leaves a cycle later by `drain_data`.
 ///
 /// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5 (`x` in u+4: from u+8). **Back-pressure** none: PEs
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
@@ -62,6 +64,8 @@ pub struct Pe {
     pub psum_forward: Bit<In>,
     /// The element before that one does (u+2).
     pub psum_forward_last: Bit<In>,
+    /// The third element before does (u+2). With `issue = "registered"` alone.
+    pub psum_forward_third: Vec<Bit<In>>,
     /// Bank that accumulates (u+2).
     pub psum_bank: Bit<In>,
     /// Read address of bank 0.
@@ -82,7 +86,7 @@ pub struct Pe {
     pub bank1_load: Bit<In>,
     /// Bank that the drain reads, with the address.
     pub drain_bank: Bit<In>,
-    /// The drain takes the word read in this cycle, one after its address.
+    /// The drain takes the word read in this cycle, one after its address; registered, the word read in the cycle before.
     pub drain_take: Bit<In>,
     /// The word taken last.
     pub drain_data: Sig<Out>,
@@ -92,6 +96,8 @@ pub struct Pe {
     pub cache_forward: Vec<Bit<In>>,
     /// The element before that one does (u+2).
     pub cache_forward_last: Vec<Bit<In>>,
+    /// The third element before does (u+2). With `issue = "registered"` alone.
+    pub cache_forward_third: Vec<Bit<In>>,
     /// MCACHE entry to write (u+4).
     pub cache_waddr: Vec<Sig<In>>,
     /// Write the vector sum there (u+4).
@@ -119,6 +125,7 @@ pub struct Pe {
     psum_zero_q: BitReg,
     psum_forward_q: BitReg,
     psum_forward_last_q: BitReg,
+    psum_forward_third_q: Vec<BitReg>,
     psum_bank_q: BitReg,
     accumulate0_q: BitReg,
     accumulate1_q: BitReg,
@@ -129,9 +136,28 @@ pub struct Pe {
     cache_high_q: Vec<BitReg>,
     shift_sum_q: Vec<BitReg>,
     drained: Reg,
+    drain_word: Sig<Local>,
+    drain_bank_late: Vec<BitReg>,
+    holds: Vec<BitReg>,
+    held: Vec<Reg>,
+    word0: Sig<Local>,
+    word1: Sig<Local>,
+    weight: Sig<Local>,
+    word0_q: Vec<Reg>,
+    word1_q: Vec<Reg>,
+    weight_q: Vec<Reg>,
     operand: Sig<Local>,
     factor: Sig<Local>,
-    factor_late: Vec<Reg>,
+    by_operand: Bit<Local>,
+    from_bank1: Bit<Local>,
+    by_cache: Bit<Local>,
+    by_low: Bit<Local>,
+    by_high: Bit<Local>,
+    use_operand_late: Vec<BitReg>,
+    operand_bank_late: Vec<BitReg>,
+    use_cache_late: Vec<BitReg>,
+    cache_low_late: Vec<BitReg>,
+    cache_high_late: Vec<BitReg>,
     x_late: Vec<Reg>,
     weight_we_late: Vec<BitReg>,
     load0_late: Vec<BitReg>,
@@ -147,129 +173,19 @@ pub struct Pe {
     stored: Reg,
     sum: Sig<Local>,
     last_sum: Reg,
+    older_sum: Vec<Reg>,
     addend: Sig<Local>,
     loaded: Sig<Local>,
     cache: Vec<McacheData>,
     caches: Param,
+    directs: Param,
+    late_caches: Param,
     lates: Param,
     high_at: Param,
     low_ones: Const,
     data_ones: Const,
     high_ones: Const,
     about: About,
-}
-
-impl Pe {
-    /// A PE of this configuration.
-    pub fn new(config: &Config) -> Self {
-        let (data, acc) = (config.data_w, config.acc_w);
-        let vector = config.vector_w();
-        let weight_addr = || Sig::unsigned(config.weight_w());
-        let tile_addr = || Sig::unsigned(config.tile_w());
-        let caches = usize::from(config.reuse);
-        let lates = usize::from(config.issue == Issue::Registered);
-        let entry = || {
-            (0..caches)
-                .map(|_| Sig::unsigned(config.mcache.entry_w()))
-                .collect()
-        };
-        let flag = || (0..caches).map(|_| Bit::new()).collect();
-        let own = || BitReg::new().without_reset().kept();
-        let late_flag = || (0..lates).map(|_| own()).collect();
-        let own_flag = || (0..caches).map(|_| own()).collect();
-        Pe {
-            x: Sig::signed(data),
-            weight_we: Bit::new(),
-            weight_waddr: weight_addr(),
-            load_data: Sig::signed(data),
-            weight_raddr: weight_addr(),
-            use_operand: Bit::new(),
-            operand_bank: Bit::new(),
-            vector_first: Bit::new(),
-            psum_zero: Bit::new(),
-            psum_forward: Bit::new(),
-            psum_forward_last: Bit::new(),
-            psum_bank: Bit::new(),
-            bank0_raddr: tile_addr(),
-            bank1_raddr: tile_addr(),
-            bank0_waddr: tile_addr(),
-            bank1_waddr: tile_addr(),
-            bank0_accumulate: Bit::new(),
-            bank1_accumulate: Bit::new(),
-            bank0_load: Bit::new(),
-            bank1_load: Bit::new(),
-            drain_bank: Bit::new(),
-            drain_take: Bit::new(),
-            drain_data: Sig::signed(acc),
-            cache_raddr: entry(),
-            cache_forward: flag(),
-            cache_forward_last: flag(),
-            cache_waddr: entry(),
-            cache_write: flag(),
-            cache_add: flag(),
-            cache_reuse: flag(),
-            use_cache: flag(),
-            cache_low: flag(),
-            cache_high: flag(),
-            shift_sum: flag(),
-            cache_wide: (0..caches).map(|_| Bit::new()).collect(),
-            weights: Ram::signed(data, config.weight_words).ignoring_collisions(),
-            bank0: Ram::signed(acc, config.tile).ignoring_collisions(),
-            bank1: Ram::signed(acc, config.tile).ignoring_collisions(),
-            use_operand_q: own(),
-            operand_bank_q: own(),
-            vector_first_q: own(),
-            psum_zero_q: own(),
-            psum_forward_q: own(),
-            psum_forward_last_q: own(),
-            psum_bank_q: own(),
-            accumulate0_q: own(),
-            accumulate1_q: own(),
-            drain_bank_q: own(),
-            cache_reuse_q: own_flag(),
-            use_cache_q: own_flag(),
-            cache_low_q: own_flag(),
-            cache_high_q: own_flag(),
-            shift_sum_q: own_flag(),
-            drained: Reg::signed(acc).without_reset(),
-            operand: Sig::signed(data),
-            factor: Sig::signed(data),
-            factor_late: (0..lates)
-                .map(|_| Reg::signed(data).without_reset())
-                .collect(),
-            x_late: (0..lates)
-                .map(|_| Reg::signed(data).without_reset().kept())
-                .collect(),
-            weight_we_late: late_flag(),
-            load0_late: late_flag(),
-            load1_late: late_flag(),
-            weight_write: Bit::new(),
-            load0: Bit::new(),
-            load1: Bit::new(),
-            element: Sig::signed(data),
-            factor_q: Reg::signed(data).without_reset(),
-            product: Reg::signed(2 * data).without_reset(),
-            vector_base: Sig::signed(vector),
-            vector_sum: Reg::signed(vector).without_reset(),
-            stored: Reg::signed(acc).without_reset(),
-            sum: Sig::signed(acc),
-            last_sum: Reg::signed(acc).without_reset(),
-            addend: Sig::signed(acc),
-            loaded: Sig::signed(acc),
-            cache: (0..caches).map(|_| McacheData::new(config)).collect(),
-            caches: Param::new(caches),
-            lates: Param::new(lates),
-            high_at: Param::new(data - 1),
-            low_ones: Const::new(Value::signed(data, (1i128 << (data - 1)) - 1)),
-            data_ones: Const::new(Value::signed(acc, (1i128 << data) - 1)),
-            high_ones: Const::new(Value::signed(acc, -(1i128 << data))),
-            about: About::new(
-                "pe",
-                "Processing element: weight ring, multiplier, vector accumulator and two psum banks. \
-                 What chooses in every bit of a word is given a cycle before it counts, and kept here.",
-            ),
-        }
-    }
 }
 
 impl Logic for Pe {
@@ -310,21 +226,57 @@ impl Logic for Pe {
         self.weights.read_enable.next = true;
         self.weights.read_address.next = self.weight_raddr.val();
 
-        self.operand.next = signed_cast(self.bank0.read_data.val());
-        if self.operand_bank_q.val() {
-            self.operand.next = signed_cast(self.bank1.read_data.val());
+        // What the memories read, if registered a cycle later: then whatever chooses among it begins with a flip-flop, which can be the
+        // block RAM's own.
+        self.word0.next = self.bank0.read_data.val();
+        self.word1.next = self.bank1.read_data.val();
+        self.weight.next = self.weights.read_data.val();
+        self.by_operand.next = self.use_operand_q.val();
+        self.from_bank1.next = self.operand_bank_q.val();
+        for r in 0..self.lates.val() {
+            self.word0_q[r].next = self.bank0.read_data.val();
+            self.word1_q[r].next = self.bank1.read_data.val();
+            self.weight_q[r].next = self.weights.read_data.val();
+            self.use_operand_late[r].next = self.use_operand_q.val();
+            self.operand_bank_late[r].next = self.operand_bank_q.val();
+            self.word0.next = self.word0_q[r].val();
+            self.word1.next = self.word1_q[r].val();
+            self.weight.next = self.weight_q[r].val();
+            self.by_operand.next = self.use_operand_late[r].val();
+            self.from_bank1.next = self.operand_bank_late[r].val();
         }
-        self.factor.next = self.weights.read_data.val();
-        if self.use_operand_q.val() {
+
+        self.operand.next = signed_cast(self.word0.val());
+        if self.from_bank1.val() {
+            self.operand.next = signed_cast(self.word1.val());
+        }
+        self.factor.next = self.weight.val();
+        if self.by_operand.val() {
             self.factor.next = self.operand.val();
         }
+        self.by_cache.next = false;
+        self.by_low.next = false;
+        self.by_high.next = false;
         for r in 0..self.caches.val() {
-            if self.use_cache_q[r].val() {
+            self.by_cache.next = self.use_cache_q[r].val();
+            self.by_low.next = self.cache_low_q[r].val();
+            self.by_high.next = self.cache_high_q[r].val();
+        }
+        for r in 0..self.late_caches.val() {
+            self.use_cache_late[r].next = self.use_cache_q[r].val();
+            self.cache_low_late[r].next = self.cache_low_q[r].val();
+            self.cache_high_late[r].next = self.cache_high_q[r].val();
+            self.by_cache.next = self.use_cache_late[r].val();
+            self.by_low.next = self.cache_low_late[r].val();
+            self.by_high.next = self.cache_high_late[r].val();
+        }
+        for r in 0..self.caches.val() {
+            if self.by_cache.val() {
                 self.factor.next = signed_cast(self.cache[r].read_data.val());
-                if self.cache_low_q[r].val() {
+                if self.by_low.val() {
                     self.factor.next = self.factor.val() & self.low_ones.val();
                 }
-                if self.cache_high_q[r].val() {
+                if self.by_high.val() {
                     self.factor.next =
                         signed_cast(self.cache[r].read_data.val() >> self.high_at.val());
                 }
@@ -333,8 +285,6 @@ impl Logic for Pe {
         self.factor_q.next = self.factor.val();
         self.element.next = self.x.val();
         for r in 0..self.lates.val() {
-            self.factor_late[r].next = self.factor.val();
-            self.factor_q.next = self.factor_late[r].val();
             self.x_late[r].next = self.x.val();
             self.element.next = self.x_late[r].val();
         }
@@ -365,9 +315,20 @@ impl Logic for Pe {
             }
         }
 
-        self.stored.next = self.bank0.read_data.val();
+        for r in 0..self.late_caches.val() {
+            self.cache[r].forward_third[r].next = self.cache_forward_third[r].val();
+        }
+
+        self.stored.next = self.word0.val();
         if self.psum_bank_q.val() {
-            self.stored.next = self.bank1.read_data.val();
+            self.stored.next = self.word1.val();
+        }
+        for r in 0..self.lates.val() {
+            self.psum_forward_third_q[r].next = self.psum_forward_third[r].val();
+            self.older_sum[r].next = self.last_sum.val();
+            if self.psum_forward_third_q[r].val() {
+                self.stored.next = self.older_sum[r].val();
+            }
         }
         if self.psum_forward_last_q.val() {
             self.stored.next = self.last_sum.val();
@@ -401,11 +362,26 @@ impl Logic for Pe {
         self.bank1.read_enable.next = true;
         self.bank1.read_address.next = self.bank1_raddr.val();
 
-        if self.drain_take.val() {
-            self.drained.next = self.bank0.read_data.val();
+        // The row that the drain takes; of what is read registered, while the drain stands still, the row waits, and the banks go on.
+        self.drain_word.next = self.word0.val();
+        for _r in 0..self.directs.val() {
             if self.drain_bank_q.val() {
-                self.drained.next = self.bank1.read_data.val();
+                self.drain_word.next = self.word1.val();
             }
+        }
+        for r in 0..self.lates.val() {
+            self.drain_bank_late[r].next = self.drain_bank_q.val();
+            if self.drain_bank_late[r].val() {
+                self.drain_word.next = self.word1.val();
+            }
+            if self.holds[r].val() {
+                self.drain_word.next = self.held[r].val();
+            }
+            self.holds[r].next = !self.drain_take.val();
+            self.held[r].next = self.drain_word.val();
+        }
+        if self.drain_take.val() {
+            self.drained.next = self.drain_word.val();
         }
         self.drain_data.next = self.drained.val();
     }

@@ -21,7 +21,7 @@ use crate::hdl::prelude::*;
 /// ```
 ///
 /// **Latency** an element issued in cycle u is in its psum bank from u+5, with `issue = "registered"` from u+8; a drain address given in cycle d gives the
-/// row from d+2 on if `drain_take` is 1 in d+1. **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
+/// row from d+2 on if `drain_take` is 1 in d+1 (registered from d+3, if it is 1 in d+2). **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
 /// **Parameters** as [`SetSequencer`], [`FeatureBuffer`] and [`Pe`]; `pes` 1 or more.
 ///
 /// `mercury cosim` computes whole operations with it; the test `pe_set` in `tests/block_gate.rs` compares its Verilog
@@ -390,6 +390,10 @@ impl Logic for PeSet {
                 self.pe[c].cache_raddr[r].next = self.reuse[r].cache_raddr.val();
                 self.pe[c].cache_forward[r].next = self.reuse[r].cache_forward.val();
                 self.pe[c].cache_forward_last[r].next = self.reuse[r].cache_forward_last.val();
+                for t in 0..self.load_stages.val() {
+                    self.pe[c].cache_forward_third[t].next =
+                        self.reuse[r].cache_forward_third[t].val();
+                }
                 self.pe[c].cache_waddr[r].next = self.reuse[r].cache_waddr.val();
                 self.pe[c].cache_write[r].next = self.reuse[r].cache_write.val();
                 self.pe[c].cache_add[r].next = self.reuse[r].cache_add.val();
@@ -475,6 +479,9 @@ impl Logic for PeSet {
             self.pe[c].psum_forward.next = self.pipe.forward.val();
             self.pe[c].psum_forward_last.next = self.pipe.forward_last.val();
             self.pe[c].psum_bank.next = self.pipe.bank.val();
+            for r in 0..self.load_stages.val() {
+                self.pe[c].psum_forward_third[r].next = self.pipe.forward_third[r].val();
+            }
             self.pe[c].bank0_raddr.next = self.raddr0.val();
             self.pe[c].bank1_raddr.next = self.raddr1.val();
             self.pe[c].bank0_waddr.next = self.waddr0.val();

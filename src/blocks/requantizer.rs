@@ -39,7 +39,14 @@ pub struct Requantizer {
     guard: BitReg,
     sticky: BitReg,
     round_up: Bit<Local>,
-    rounded: Sig<Local>,
+    above: Sig<Local>,
+    low: Sig<Local>,
+    low_ones: Bit<Local>,
+    over: Bit<Local>,
+    under: Bit<Local>,
+    negative: Bit<Local>,
+    leaves: Bit<Local>,
+    limit: Sig<Local>,
     wide_w: Param,
     top: Param,
     largest: Const,
@@ -68,7 +75,14 @@ impl Requantizer {
             guard: BitReg::new().without_reset(),
             sticky: BitReg::new().without_reset(),
             round_up: Bit::new(),
-            rounded: Sig::signed(acc),
+            above: Sig::signed(acc),
+            low: Sig::signed(data),
+            low_ones: Bit::new(),
+            over: Bit::new(),
+            under: Bit::new(),
+            negative: Bit::new(),
+            leaves: Bit::new(),
+            limit: Sig::signed(data),
             wide_w: Param::new(acc),
             top: Param::new(data - 1),
             largest: Const::new(Value::signed(data, (1 << (data - 1)) - 1)),
@@ -93,21 +107,28 @@ impl Logic for Requantizer {
                 (bit_cast_w(self.value.val(), self.wide_w.val()) & self.sticky_mask.val()).any();
         }
         self.round_up.next = self.guard.val() && (self.sticky.val() || self.floor.val().get_bit(0));
-        self.rounded.next = self.floor.val();
-        if self.round_up.val() {
-            self.rounded.next = self.floor.val() + 1;
+        // What leaves the range is known without the sum: what lies outside of it, but for what rounding brings back to the smallest,
+        // and the largest if it is rounded up. So only an operand's bits are added.
+        self.above.next = self.floor.val() >> self.top.val();
+        self.low.next = signed_cast(self.floor.val());
+        self.low_ones.next = (self.low.val() | self.smallest.val()) == -1;
+        self.over.next = (self.above.val() != 0) || (self.low_ones.val() && self.round_up.val());
+        self.under.next = (self.above.val() != -1)
+            && !((self.above.val() == -2) && self.low_ones.val() && self.round_up.val());
+        self.negative.next = self.floor.val() < 0;
+        self.leaves.next = self.over.val();
+        self.limit.next = self.largest.val();
+        if self.negative.val() {
+            self.leaves.next = self.under.val();
+            self.limit.next = self.smallest.val();
         }
-        // It fits if all bits above the operand's sign bit equal the sign.
-        self.operand.next = signed_cast(self.rounded.val());
-        self.saturated.next = false;
-        if (self.rounded.val() >> self.top.val() != 0)
-            && (self.rounded.val() >> self.top.val() != -1)
-        {
-            self.saturated.next = true;
-            self.operand.next = self.largest.val();
-            if self.rounded.val() < 0 {
-                self.operand.next = self.smallest.val();
-            }
+        self.saturated.next = self.leaves.val();
+        self.operand.next = self.low.val();
+        if self.round_up.val() {
+            self.operand.next = self.low.val() + 1;
+        }
+        if self.leaves.val() {
+            self.operand.next = self.limit.val();
         }
     }
 }

@@ -41,6 +41,7 @@ pub struct ReuseFields {
     pub job: ReuseJob<Out>,
     /// They hold what no job may have.
     pub bad_job: Bit<Out>,
+    bad_shape: BitReg,
     mode_bits: Sig<Local>,
     redetect_bit: Sig<Local>,
     list_room: Vec<ProductLimit>,
@@ -84,6 +85,7 @@ impl ReuseFields {
             stream_features: Bit::new(),
             job: ReuseJob::new(),
             bad_job: Bit::new(),
+            bad_shape: BitReg::new(),
             mode_bits: Sig::unsigned(4),
             redetect_bit: Sig::unsigned(1),
             // Without reuse any mode but 0 is bad, whatever the lists.
@@ -136,7 +138,8 @@ impl Logic for ReuseFields {
         self.job.list_positions.next = unsigned_cast(self.lists_word.val());
         self.job.list_slots.next = unsigned_cast(self.lists_word.val() >> self.list_slots_at.val());
 
-        self.bad_job.next = (self.mode_bits.val() > self.most_modes.val())
+        self.bad_job.next = self.bad_shape.val();
+        self.bad_shape.next = (self.mode_bits.val() > self.most_modes.val())
             || (self.mode_bits.val().any()
                 && ((self.job.group_k.val() == 0)
                     || (self.job.k_cg_last.val() == 0)

@@ -1,6 +1,6 @@
 //! Random projection with quantisation: the signature of a vector.
 
-use crate::config::Config;
+use crate::config::{Config, Issue, count_width};
 use crate::hdl::prelude::*;
 use crate::reuse::{MAX_BITS, Mode};
 
@@ -26,10 +26,11 @@ pub const OFFSET_W: usize = 20;
 ///  (z+2)                              (z+3)                                       (z+4)
 /// ```
 ///
-/// **Latency** the words of a vector's last step in cycle z+2 make the sums complete in z+3 (`k` is read there) and
-/// give `signature` and `valid` in z+4. A vector may follow the one before without a gap.
+/// **Latency** the words of a vector's last step in cycle z+2 make the sums complete in z+3 (`k` is read in z+2) and
+/// give `signature` and `valid` in z+4; with `issue = "registered"` what a step adds stands in a register first, and sums and `k`
+/// are a cycle later, and the signature two: the bits of each projection wait in registers. A vector may follow the one before without a gap.
 /// The job's numbers and `offset` stand from two cycles before the first vector on.
-/// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64:
+/// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64, `issue`:
 /// sums have max(projection, 21) + 1 bits, so p_j + o_j never wraps.
 /// Bits of projections j ≥ n, in `grid` also of j ≥ k, are 0; in `sign` offsets are ignored and b is 1; in `zero` the
 /// signature is 0. Mode, projections, bits and shift are those of the cycle before: each unit keeps what they mean for
@@ -61,7 +62,7 @@ pub struct Rpq {
     pub x: Vec<Sig<In>>,
     /// Its column of R: bits 2j+1…2j are 0 → 0, 1 → +1, 3 → −1.
     pub column: Vec<Sig<In>>,
-    /// Elements K of the vector's group (z+3).
+    /// Elements K of the vector's group (z+2).
     pub k: Sig<In>,
     /// A signature is complete (z+4).
     pub valid: Bit<Out>,
@@ -69,10 +70,25 @@ pub struct Rpq {
     pub signature: Sig<Out>,
     sum: Vec<Reg>,
     next_sum: Vec<Sig<Local>>,
+    step_sum: Vec<Reg>,
+    base: Vec<Sig<Local>>,
+    partial: Vec<Sig<Local>>,
+    step_q: Vec<BitReg>,
+    first_q: Vec<BitReg>,
+    last_q: Vec<BitReg>,
+    adds: Bit<Local>,
+    adds_first: Bit<Local>,
+    adds_last: Bit<Local>,
+    registered: Param,
+    directs: Param,
     term: Vec<Sig<Local>>,
     shifted: Vec<Sig<Local>>,
     complete: BitReg,
     field: Vec<Sig<Local>>,
+    field_q: Vec<Reg>,
+    bits: Vec<Sig<Local>>,
+    complete_q: Vec<BitReg>,
+    packs: Bit<Local>,
     sig: Sig<Local>,
     sig_valid: BitReg,
     sig_out: Reg,
@@ -85,6 +101,7 @@ pub struct Rpq {
     bits3: BitReg,
     shift: Reg,
     counts: Vec<BitReg>,
+    live: Vec<BitReg>,
     lanes: Param,
     shift_w: Param,
     p_max: Param,
@@ -106,6 +123,10 @@ impl Rpq {
     /// The block of this configuration.
     pub fn new(config: &Config) -> Self {
         let sum_w = config.projection_w().max(OFFSET_W + 1) + 1;
+        let registered = usize::from(config.issue == Issue::Registered);
+        // A step adds L elements, each with a sign; below them stands a carry.
+        let step_w = config.data_w + count_width(config.l) + 1;
+        let term_w = if registered == 1 { step_w } else { sum_w + 1 };
         let chain =
             || -> Vec<Sig<Local>> { (0..config.p_max).map(|_| Sig::signed(sum_w + 1)).collect() };
         let fit = |bits: usize| Param::new(config.p_max.min(config.sig_w / bits));
@@ -130,10 +151,35 @@ impl Rpq {
                 .map(|_| Reg::signed(sum_w).without_reset())
                 .collect(),
             next_sum: chain(),
-            term: chain(),
+            step_sum: (0..registered * config.p_max)
+                .map(|_| Reg::signed(step_w).without_reset())
+                .collect(),
+            base: chain(),
+            partial: (0..registered * config.p_max)
+                .map(|_| Sig::signed(step_w))
+                .collect(),
+            step_q: (0..registered).map(|_| BitReg::new()).collect(),
+            first_q: (0..registered)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            last_q: (0..registered)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            adds: Bit::new(),
+            adds_first: Bit::new(),
+            adds_last: Bit::new(),
+            registered: Param::new(registered),
+            directs: Param::new(1 - registered),
+            term: (0..config.p_max).map(|_| Sig::signed(term_w)).collect(),
             shifted: (0..config.p_max).map(|_| Sig::signed(sum_w)).collect(),
             complete: BitReg::new(),
             field: (0..config.p_max).map(|_| Sig::unsigned(MAX_BITS)).collect(),
+            field_q: (0..registered * config.p_max)
+                .map(|_| Reg::unsigned(MAX_BITS).without_reset())
+                .collect(),
+            bits: (0..config.p_max).map(|_| Sig::unsigned(MAX_BITS)).collect(),
+            complete_q: (0..registered).map(|_| BitReg::new()).collect(),
+            packs: Bit::new(),
             sig: Sig::unsigned(config.sig_w),
             sig_valid: BitReg::new(),
             sig_out: Reg::unsigned(config.sig_w).without_reset(),
@@ -148,6 +194,9 @@ impl Rpq {
             bits3: BitReg::new().without_reset(),
             shift: Reg::unsigned(SIG_SHIFT_W).without_reset(),
             counts: (0..config.p_max)
+                .map(|_| BitReg::new().without_reset())
+                .collect(),
+            live: (0..config.p_max)
                 .map(|_| BitReg::new().without_reset())
                 .collect(),
             lanes: Param::new(config.l),
@@ -183,38 +232,81 @@ impl Logic for Rpq {
         self.shift.next = self.sig_shift.val();
         for j in 0..self.p_max.val() {
             self.counts[j].next = self.looks_up.val() && (self.projections.val() > j);
+            self.live[j].next = self.counts[j].val() && (!self.is_grid.val() || (self.k.val() > j));
         }
 
-        // z+2: one step of every projection.
+        // z+2: one step of every projection: what its elements add, in a register if registered, and the sum.
+        self.adds.next = self.step.val();
+        self.adds_first.next = self.first.val();
+        self.adds_last.next = self.last.val();
+        for r in 0..self.registered.val() {
+            self.step_q[r].next = self.step.val() && !self.clear.val();
+            self.first_q[r].next = self.first.val();
+            self.last_q[r].next = self.last.val();
+            self.adds.next = self.step_q[r].val();
+            self.adds_first.next = self.first_q[r].val();
+            self.adds_last.next = self.last_q[r].val();
+        }
         for j in 0..self.p_max.val() {
-            self.next_sum[j].next = signed_cast(self.sum[j].val());
             self.begin[j].next = 0.into();
             if !self.is_sign.val() {
                 self.begin[j].next = self.offset[j].val();
             }
-            if self.first.val() {
-                self.next_sum[j].next = signed_cast(self.begin[j].val());
+            self.base[j].next = signed_cast(self.sum[j].val());
+            if self.adds_first.val() {
+                self.base[j].next = signed_cast(self.begin[j].val());
             }
-            // −x is x's complement and a carry, so that one adder a lane does for both: below the sum stands a 1, below
-            // x a 0, which the complement turns into the 1 that carries.
-            self.next_sum[j].next = self.next_sum[j].val() << 1;
-            for l in 0..self.lanes.val() {
-                self.term[j].next = 0.into();
-                if self.column[l].val().get_bit(2 * j) {
-                    self.term[j].next = signed_cast(self.x[l].val());
+            // −x is x's complement and a carry, so that one adder does for both: below the sum stands a 1, below the word that is
+            // added the carry. Here it is that word's own ...
+            for _r in 0..self.directs.val() {
+                self.next_sum[j].next = self.base[j].val() << 1;
+                for l in 0..self.lanes.val() {
+                    self.term[j].next = 0.into();
+                    if self.column[l].val().get_bit(2 * j) {
+                        self.term[j].next = signed_cast(self.x[l].val());
+                    }
+                    self.term[j].next = self.term[j].val() << 1;
+                    if self.column[l].val().get_bit(2 * j + 1) {
+                        self.term[j].next = !self.term[j].val();
+                    }
+                    self.next_sum[j].next =
+                        self.next_sum[j].val().replace_bit(0, true) + self.term[j].val();
                 }
-                self.term[j].next = self.term[j].val() << 1;
-                if self.column[l].val().get_bit(2 * j + 1) {
-                    self.term[j].next = !self.term[j].val();
-                }
-                self.next_sum[j].next =
-                    self.next_sum[j].val().replace_bit(0, true) + self.term[j].val();
             }
-            if self.step.val() {
+            // ... and here that of the lane before, so that one adder less stands in a row; the last lane's waits with their sum.
+            for r in 0..self.registered.val() {
+                self.step_sum[j + r].next = 0.into();
+                for l in 0..self.lanes.val() {
+                    self.term[j].next = 0.into();
+                    if self.column[l].val().get_bit(2 * j) {
+                        self.term[j].next = signed_cast(self.x[l].val());
+                    }
+                    self.term[j].next = self.term[j].val() << 1;
+                    if self.column[l].val().get_bit(2 * j + 1) {
+                        self.term[j].next = !self.term[j].val();
+                    }
+                    if l == 0 {
+                        self.partial[j].next = self.term[j].val();
+                    }
+                    if l > 0 {
+                        self.partial[j].next = self.partial[j].val().replace_bit(0, true)
+                            + self.term[j]
+                                .val()
+                                .replace_bit(0, self.column[l - 1].val().get_bit(2 * j + 1));
+                    }
+                }
+                self.step_sum[j + r].next = signed_cast(self.partial[j].val().replace_bit(
+                    0,
+                    self.column[self.lanes.val() - 1].val().get_bit(2 * j + 1),
+                ));
+                self.next_sum[j].next = (self.base[j].val() << 1).replace_bit(0, true)
+                    + signed_cast(self.step_sum[j + r].val());
+            }
+            if self.adds.val() {
                 self.sum[j].next = signed_cast(self.next_sum[j].val() >> 1);
             }
         }
-        self.complete.next = self.step.val() && self.last.val();
+        self.complete.next = self.adds.val() && self.adds_last.val();
 
         // z+3: b bits of each.
         for j in 0..self.p_max.val() {
@@ -227,7 +319,7 @@ impl Logic for Rpq {
                 }
             }
             self.field[j].next = 0.into();
-            if self.counts[j].val() && (!self.is_grid.val() || (self.k.val() > j)) {
+            if self.live[j].val() {
                 self.field[j].next = unsigned_cast(self.shifted[j].val());
                 if self.is_sign.val() {
                     self.field[j].next = 0.into();
@@ -237,13 +329,22 @@ impl Logic for Rpq {
                 }
             }
         }
+        self.packs.next = self.complete.val();
+        for j in 0..self.p_max.val() {
+            self.bits[j].next = self.field[j].val();
+        }
+        for r in 0..self.registered.val() {
+            self.complete_q[r].next = self.complete.val() && !self.clear.val();
+            self.packs.next = self.complete_q[r].val();
+            for j in 0..self.p_max.val() {
+                self.field_q[j + r].next = self.field[j].val();
+                self.bits[j].next = self.field_q[j + r].val();
+            }
+        }
         self.sig.next = 0.into();
         if self.bits1.val() {
             for j in 0..self.p_max.val() {
-                self.sig.next = self
-                    .sig
-                    .val()
-                    .replace_bit(j, self.field[j].val().get_bit(0));
+                self.sig.next = self.sig.val().replace_bit(j, self.bits[j].val().get_bit(0));
             }
         } else if self.bits2.val() {
             for j in 0..self.fit2.val() {
@@ -251,7 +352,7 @@ impl Logic for Rpq {
                     self.sig.next = self
                         .sig
                         .val()
-                        .replace_bit(j * 2 + u, self.field[j].val().get_bit(u));
+                        .replace_bit(j * 2 + u, self.bits[j].val().get_bit(u));
                 }
             }
         } else if self.bits3.val() {
@@ -260,7 +361,7 @@ impl Logic for Rpq {
                     self.sig.next = self
                         .sig
                         .val()
-                        .replace_bit(j * 3 + u, self.field[j].val().get_bit(u));
+                        .replace_bit(j * 3 + u, self.bits[j].val().get_bit(u));
                 }
             }
         } else {
@@ -269,12 +370,12 @@ impl Logic for Rpq {
                     self.sig.next = self
                         .sig
                         .val()
-                        .replace_bit(j * 4 + u, self.field[j].val().get_bit(u));
+                        .replace_bit(j * 4 + u, self.bits[j].val().get_bit(u));
                 }
             }
         }
-        self.sig_valid.next = self.complete.val() && !self.clear.val();
-        if self.complete.val() {
+        self.sig_valid.next = self.packs.val() && !self.clear.val();
+        if self.packs.val() {
             self.sig_out.next = self.sig.val();
         }
         if self.clear.val() {

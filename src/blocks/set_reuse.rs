@@ -2,6 +2,7 @@
 
 mod new;
 
+use super::cache_pipe::CachePipe;
 use super::detect_front::DetectFront;
 use super::hitmap::Hitmap;
 use super::item_queue::ItemQueue;
@@ -191,6 +192,8 @@ pub struct SetReuse {
     pub cache_forward: Bit<Out>,
     /// The element before that one does (u+2).
     pub cache_forward_last: Bit<Out>,
+    /// The third element before does (u+2). With `issue = "registered"` alone.
+    pub cache_forward_third: Vec<Bit<Out>>,
     /// Entry to write (u+4).
     pub cache_waddr: Sig<Out>,
     /// Write the vector sum there (u+4).
@@ -206,44 +209,11 @@ pub struct SetReuse {
     reader: ListReader,
     queue: Vec<ItemQueue>,
     walker: ItemWalker,
-    f_entry: Vec<Reg>,
-    f_valid: Vec<BitReg>,
-    f_one: Vec<BitReg>,
-    f_low: Vec<BitReg>,
-    f_high: Vec<BitReg>,
-    f_write: Vec<BitReg>,
-    f_add: Vec<BitReg>,
-    f_reuse: Vec<BitReg>,
-    f_use: Vec<BitReg>,
+    pipe: CachePipe,
     late_write: Vec<BitReg>,
     late_entry: Vec<Reg>,
     late_wide: Vec<BitReg>,
-    factor_entry: Sig<Local>,
-    factor_use: Bit<Local>,
     registered: Param,
-    stages: Param,
-    factor_stages: Param,
-    p1_entry: Reg,
-    p2_entry: Reg,
-    p3_entry: Reg,
-    p4_entry: Reg,
-    p5_entry: Reg,
-    p1_valid: BitReg,
-    p1_one: BitReg,
-    p1_high: BitReg,
-    p1_write: BitReg,
-    p1_add: BitReg,
-    p1_reuse: BitReg,
-    p2_high: BitReg,
-    p2_add: BitReg,
-    p2_reuse: BitReg,
-    p2_write: BitReg,
-    p3_high: BitReg,
-    p3_add: BitReg,
-    p3_reuse: BitReg,
-    p3_write: BitReg,
-    p4_write: BitReg,
-    p5_write: BitReg,
     number_at: Param,
     bank_at: Param,
     valid_at: Param,
@@ -393,12 +363,12 @@ impl Logic for SetReuse {
             self.walker.item_mask.next = self.queue[r].front_mask.val();
         }
         self.walker.go.next = self.go.val();
-        self.walker.wide_write.next = self.p5_write.val();
-        self.walker.wide_entry.next = self.p5_entry.val();
+        self.walker.wide_write.next = self.pipe.written.val();
+        self.walker.wide_entry.next = self.pipe.written_entry.val();
         self.walker.wide_value.next = self.wide.val();
         for r in 0..self.registered.val() {
-            self.late_write[r].next = self.p5_write.val();
-            self.late_entry[r].next = self.p5_entry.val();
+            self.late_write[r].next = self.pipe.written.val();
+            self.late_entry[r].next = self.pipe.written_entry.val();
             self.late_wide[r].next = self.wide.val();
             self.walker.wide_write.next = self.late_write[r].val();
             self.walker.wide_entry.next = self.late_entry[r].val();
@@ -428,86 +398,30 @@ impl Logic for SetReuse {
         self.psum_update.next = self.walker.psum_update.val();
         self.psum_zero.next = self.walker.psum_zero.val();
 
-        // Control of the MCACHE data, one register a stage.
-        self.p1_valid.next = self.walker.issue.val();
-        self.p1_entry.next = self.walker.entry.val();
-        self.p1_one.next = self.walker.one.val();
-        self.p1_high.next = self.walker.cache_high.val();
-        self.p1_write.next = self.walker.cache_write.val();
-        self.p1_add.next = self.walker.cache_add.val();
-        self.p1_reuse.next = self.walker.cache_reuse.val();
-        self.one.next = self.p1_valid.val() && self.p1_one.val();
-        self.factor_entry.next = self.walker.entry.val();
-        self.factor_use.next = self.walker.use_cache.val();
-        self.cache_low.next = self.walker.cache_low.val();
-        self.cache_high.next = self.walker.cache_high.val();
+        // Control of the MCACHE data.
+        self.pipe.issue.next = self.walker.issue.val();
+        self.pipe.entry.next = self.walker.entry.val();
+        self.pipe.one.next = self.walker.one.val();
+        self.pipe.factor.next = self.walker.use_cache.val();
+        self.pipe.low.next = self.walker.cache_low.val();
+        self.pipe.high.next = self.walker.cache_high.val();
+        self.pipe.writes.next = self.walker.cache_write.val();
+        self.pipe.adds.next = self.walker.cache_add.val();
+        self.pipe.reuses.next = self.walker.cache_reuse.val();
+        self.one.next = self.pipe.element_one.val();
+        self.use_cache.next = self.pipe.use_cache.val();
+        self.cache_low.next = self.pipe.cache_low.val();
+        self.cache_high.next = self.pipe.cache_high.val();
+        self.cache_raddr.next = self.pipe.cache_raddr.val();
+        self.cache_forward.next = self.pipe.cache_forward.val();
+        self.cache_forward_last.next = self.pipe.cache_forward_last.val();
         for r in 0..self.registered.val() {
-            self.f_valid[r].next = self.walker.issue.val();
-            self.f_entry[r].next = self.walker.entry.val();
-            self.f_one[r].next = self.walker.one.val();
-            self.f_low[r].next = self.walker.cache_low.val();
-            self.f_high[r].next = self.walker.cache_high.val();
-            self.f_write[r].next = self.walker.cache_write.val();
-            self.f_add[r].next = self.walker.cache_add.val();
-            self.f_reuse[r].next = self.walker.cache_reuse.val();
-            self.f_use[r].next = self.walker.use_cache.val();
-            self.factor_entry.next = self.f_entry[self.factor_stages.val() - 1].val();
-            self.factor_use.next = self.f_use[self.factor_stages.val() - 1].val();
-            self.cache_low.next = self.f_low[self.factor_stages.val() - 1].val();
-            self.cache_high.next = self.f_high[self.factor_stages.val() - 1].val();
-            self.one.next = self.f_valid[self.stages.val() - 1].val()
-                && self.f_one[self.stages.val() - 1].val();
-            self.p1_valid.next = self.f_valid[self.stages.val() - 1].val();
-            self.p1_entry.next = self.f_entry[self.stages.val() - 1].val();
-            self.p1_one.next = self.f_one[self.stages.val() - 1].val();
-            self.p1_high.next = self.f_high[self.stages.val() - 1].val();
-            self.p1_write.next = self.f_write[self.stages.val() - 1].val();
-            self.p1_add.next = self.f_add[self.stages.val() - 1].val();
-            self.p1_reuse.next = self.f_reuse[self.stages.val() - 1].val();
+            self.cache_forward_third[r].next = self.pipe.cache_forward_third[r].val();
         }
-        for i in 1..self.factor_stages.val() {
-            self.f_low[i].next = self.f_low[i - 1].val();
-            self.f_use[i].next = self.f_use[i - 1].val();
-        }
-        for i in 1..self.stages.val() {
-            self.f_valid[i].next = self.f_valid[i - 1].val();
-            self.f_entry[i].next = self.f_entry[i - 1].val();
-            self.f_one[i].next = self.f_one[i - 1].val();
-            self.f_high[i].next = self.f_high[i - 1].val();
-            self.f_write[i].next = self.f_write[i - 1].val();
-            self.f_add[i].next = self.f_add[i - 1].val();
-            self.f_reuse[i].next = self.f_reuse[i - 1].val();
-        }
-        self.p2_entry.next = self.p1_entry.val();
-        // A dense job goes on beside an idle walker.
-        self.p2_high.next = self.p1_high.val();
-        self.p2_add.next = self.p1_add.val();
-        self.p2_reuse.next = self.p1_valid.val() && self.p1_reuse.val();
-        self.p2_write.next = self.p1_valid.val() && self.p1_write.val();
-        self.p3_entry.next = self.p2_entry.val();
-        self.p3_high.next = self.p2_high.val();
-        self.p3_add.next = self.p2_add.val();
-        self.p3_reuse.next = self.p2_reuse.val();
-        self.p3_write.next = self.p2_write.val();
-        self.p4_entry.next = self.p3_entry.val();
-        self.p4_write.next = self.p3_write.val();
-        self.p5_entry.next = self.p4_entry.val();
-        self.p5_write.next = self.p4_write.val();
-        // The word read in u+2 is stale if one of the two elements before writes it, at the end of the next cycle or of this one.
-        self.cache_forward.next =
-            self.p3_write.val() && (self.p3_entry.val() == self.p2_entry.val());
-        self.cache_forward_last.next =
-            self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
-        self.cache_raddr.next = self.p2_entry.val();
-        // No item is at u+2 in a flush: it begins when the last one is done.
-        if self.factor_use.val() {
-            self.cache_raddr.next = self.factor_entry.val();
-        }
-        self.use_cache.next = self.factor_use.val();
-        self.cache_waddr.next = self.p4_entry.val();
-        self.cache_write.next = self.p4_write.val();
-        self.cache_add.next = self.p3_add.val();
-        self.cache_reuse.next = self.p3_reuse.val();
-        self.shift_sum.next = self.p3_high.val();
+        self.cache_waddr.next = self.pipe.cache_waddr.val();
+        self.cache_write.next = self.pipe.cache_write.val();
+        self.cache_add.next = self.pipe.cache_add.val();
+        self.cache_reuse.next = self.pipe.cache_reuse.val();
+        self.shift_sum.next = self.pipe.shift_sum.val();
     }
 }

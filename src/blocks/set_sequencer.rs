@@ -173,7 +173,7 @@ pub struct SetSequencer {
     pub stall_detect: Bit<Out>,
     /// No tile, no drain outstanding.
     pub idle: Bit<Out>,
-    /// The issued element lies beyond the feature buffer or the psum bank.
+    /// The element issued in the cycle before lies beyond the feature buffer or the psum bank.
     pub range_error: Bit<Out>,
     /// A bank waits for the drain.
     pub drain_request: Bit<Out>,
@@ -208,11 +208,7 @@ pub struct SetSequencer {
     input_ready: Bit<Local>,
     stall_input: Bit<Local>,
     next_running: Bit<Local>,
-    next_begins: Bit<Local>,
-    next_input: Bit<Local>,
     next_operand: Bit<Local>,
-    next_bank: Bit<Local>,
-    next_first: Bit<Local>,
     advance: Bit<Local>,
     group_ends: Bit<Local>,
     slot_ends: Bit<Local>,
@@ -231,6 +227,7 @@ pub struct SetSequencer {
     reuse_count: Param,
     group_base: Reg,
     psum_index: Sig<Local>,
+    beyond: BitReg,
     pes_in_pass: Sig<Local>,
     lane_w: Param,
     feature_words: Param,
@@ -268,9 +265,6 @@ impl Logic for SetSequencer {
 
         // Where the loops are: the nest knows it of every element, the walker of every item.
         self.reuses.next = false;
-        self.next_begins.next = self.nest.next_group_first.val();
-        self.next_first.next = self.nest.next_first_group.val();
-        self.next_input.next = self.features.next_ready.val();
         self.begins.next = self.nest.group_first.val();
         self.input_ready.next = self.features.ready.val();
         self.steps_pass.next = self.nest.step_pass.val();
@@ -284,12 +278,6 @@ impl Logic for SetSequencer {
         self.rows_m1.next = self.nest.position.val();
         for r in 0..self.reuse_count.val() {
             self.reuse_q[r].next = self.reuse[r].val();
-            if self.reuse[r].val() {
-                self.next_begins.next =
-                    self.walk_next_begins[r].val() || self.walk_next_waits[r].val();
-                self.next_first.next = self.walk_next_first[r].val();
-                self.next_input.next = !self.walk_next_waits[r].val();
-            }
             if self.reuse_q[r].val() {
                 self.reuses.next = true;
                 self.begins.next = self.walk_begins[r].val() || self.walk_waits[r].val();
@@ -367,15 +355,21 @@ impl Logic for SetSequencer {
         if self.wgrad.val() {
             self.next_operand.next = self.banks.next_operand.val();
         }
-        self.next_bank.next = !(self.next_first.val() && self.banks.next_busy.val());
         self.next_issue.next = self.next_running.val()
-            && (!self.next_begins.val()
-                || (self.next_input.val() && self.next_operand.val() && self.next_bank.val()));
-
+            && (!self.nest.next_group_first.val()
+                || (self.features.next_ready.val()
+                    && self.next_operand.val()
+                    && !(self.nest.next_first_group.val() && self.banks.next_busy.val())));
         self.may_issue.next = self.next_issue.val();
         for r in 0..self.reuse_count.val() {
             self.may_issue.next = self.next_issue.val() && !self.reuse[r].val();
-            self.may_walk[r].next = self.next_issue.val() && self.reuse[r].val();
+            // The walker needs a list instead of features.
+            self.may_walk[r].next = self.reuse[r].val()
+                && self.next_running.val()
+                && !self.walk_next_waits[r].val()
+                && (!self.walk_next_begins[r].val()
+                    || (self.next_operand.val()
+                        && !(self.walk_next_first[r].val() && self.banks.next_busy.val())));
         }
 
         // Feature ring: a resident slot stays until the tile's last pass.
@@ -420,6 +414,13 @@ impl Logic for SetSequencer {
         self.agu.step_img.next = self.nest.step_img.val();
         self.agu.step_chunk.next = self.nest.step_chunk.val();
         self.agu.step_cgroup.next = self.nest.step_cgroup.val();
+        self.agu.counts_kc.next = self.nest.counts_kc.val();
+        self.agu.counts_kr.next = self.nest.counts_kr.val();
+        self.agu.counts_c.next = self.nest.counts_c.val();
+        self.agu.counts_x.next = self.nest.counts_x.val();
+        self.agu.counts_y.next = self.nest.counts_y.val();
+        self.agu.counts_img.next = self.nest.counts_img.val();
+        self.agu.counts_chunk.next = self.nest.counts_chunk.val();
         self.agu.in_rows.next = self.tiles.in_rows.val();
         self.agu.in_cols.next = self.tiles.in_cols.val();
         PatchSteps::<In>::join(&mut self.agu.steps, &mut self.steps);
@@ -494,11 +495,13 @@ impl Logic for SetSequencer {
         self.pes_now.next = self.pes_in_pass.val();
         self.no_tile.next = !self.running.val() && !self.tiles.pending_valid.val();
         self.idle.next = self.no_tile.val() && self.banks.all_free.val();
-        self.range_error.next = (self.advance.val()
+        // Nobody waits for it: a cycle later.
+        self.beyond.next = (self.advance.val()
             && self.agu.in_image.val()
             && (self.agu.addr.val() >= self.feature_words.val()))
             || (self.issue.val()
                 && ((self.psum_index.val() >= self.tile_size.val())
                     || (self.place.val() >= self.tile_size.val())));
+        self.range_error.next = self.beyond.val();
     }
 }

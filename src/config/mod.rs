@@ -97,15 +97,15 @@ fn two() -> usize {
 
 /// What stands between the items of a Hitmap list, the element that is issued, and the multipliers. No influence on results; on
 /// cycles a few per job, and one gap per group of a weight gradient with reuse: see [`Config::issue_cycles`],
-/// [`Config::item_cycles`] and [`Config::flush_cycles`].
+/// [`Config::drain_cycles`], [`Config::decision_cycles`], [`Config::item_cycles`] and [`Config::flush_cycles`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Issue {
     /// The element is addressed in the cycle in which it issues, and multiplied two cycles later.
     #[default]
     Direct,
-    /// Registers in front of the feature buffer and behind its block RAM, and a queue of two items in front of the walker: for
-    /// the clock of slow devices.
+    /// Registers in front of the feature buffer and behind every block RAM, in the detectors and in the drain, and a queue of two
+    /// items in front of the walker: for the clock of slow devices.
     Registered,
 }
 

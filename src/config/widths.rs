@@ -80,6 +80,45 @@ impl Config {
         }
     }
 
+    /// Cycles from an address that a detector gives to the words of the feature buffer.
+    pub fn detect_read_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 2,
+            Issue::Registered => 4,
+        }
+    }
+
+    /// Cycles that a row takes longer from its PEs to the drain, and so a job to its end.
+    pub fn drain_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
+    /// Cycles that a step's elements take longer to the signature: they are added to each other first, and the bits of each
+    /// projection wait in a register to be packed.
+    pub fn signature_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 2,
+        }
+    }
+
+    /// Cycles that an element of a vector takes longer from the feature buffer to its projections.
+    pub fn element_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
+    /// Cycles that the decision on a vector takes longer: `d` of `docs/reuse.md`, "Cycles".
+    pub fn decision_cycles(&self) -> usize {
+        let slower_read = self.detect_read_cycles() - 2;
+        self.mcache.tag_cycles() + self.element_cycles() + self.signature_cycles() + slower_read
+    }
+
     /// PEs of all sets.
     pub fn pe_count(&self) -> usize {
         self.sets * self.pes

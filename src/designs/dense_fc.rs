@@ -86,6 +86,7 @@ impl Logic for DenseFc {
 
         // Job control.
         self.regs.slave.busy.next = self.control.job.busy.val();
+        self.regs.slave.next_busy.next = self.control.job.next_busy.val();
         self.regs.slave.done.next = self.control.job.done.val();
         self.regs.slave.error_code.next = self.control.job.error_code.val();
         for i in 0..self.statistics.val() {

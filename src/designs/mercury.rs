@@ -136,6 +136,7 @@ impl Logic for Mercury {
         // Registers.
         AxiLite::<In>::join(&mut self.regs.slave.axil, &mut self.axil);
         self.regs.slave.busy.next = self.control.busy.val();
+        self.regs.slave.next_busy.next = self.control.next_busy.val();
         self.regs.slave.done.next = self.control.done.val();
         self.regs.slave.error_code.next = self.control.error_code.val();
         for i in 0..self.statistics.val() {

@@ -24,7 +24,7 @@ use crate::hdl::verilog::{self, Header};
 use crate::regmap::{rust_module, system_rdl};
 
 /// Files of the tools; `NAME` is the configuration's, `TOP` the top module's.
-const FLOW: [(&str, &str); 10] = [
+const FLOW: [(&str, &str); 11] = [
     ("NAME.core", include_str!("templates/fusesoc.core")),
     ("flow/NAME.xdc", include_str!("templates/vivado.xdc")),
     ("flow/NAME.sdc", include_str!("templates/quartus.sdc")),
@@ -34,6 +34,7 @@ const FLOW: [(&str, &str); 10] = [
     ("flow/ecp5.ys", include_str!("templates/ecp5.ys")),
     ("flow/keep.ys", include_str!("templates/keep.ys")),
     ("flow/keep.tcl", include_str!("templates/keep.tcl")),
+    ("flow/outreg.py", include_str!("templates/outreg.py")),
     ("flow/TOP_axi.v", include_str!("templates/axi.v")),
 ];
 

@@ -197,7 +197,7 @@ impl<'a> Model<'a> {
                 self.touched |= self.apply(event);
             }
             if self.finished() {
-                self.stats.cycles = self.now + TRAILER_LATENCY;
+                self.stats.cycles = self.now + TRAILER_LATENCY + self.config.drain_cycles() as u64;
                 return Ok(self.stats);
             }
             self.load();

@@ -11,7 +11,7 @@ use mercury::blocks::mcache::Mcache;
 use mercury::blocks::position_walk::PositionWalk;
 use mercury::blocks::rpq::Rpq;
 use mercury::blocks::signature_comparator::SignatureComparator;
-use mercury::config::{self, Config, Tags};
+use mercury::config::{self, Config, Issue, Tags};
 use mercury::hdl::Value;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -311,4 +311,17 @@ fn detector() {
         .cycles(12_000)
         .stimulus(move |rng, cycle, inputs| detector_noise(rng, &mut kept, cycle, inputs))
         .check(Detector::new(&shared()));
+}
+
+#[test]
+fn detector_registered() {
+    let config = Config {
+        issue: Issue::Registered,
+        ..shared()
+    };
+    let mut kept = Inputs::new();
+    Gate::new("detector_registered_gate")
+        .cycles(12_000)
+        .stimulus(move |rng, cycle, inputs| detector_noise(rng, &mut kept, cycle, inputs))
+        .check(Detector::new(&config));
 }

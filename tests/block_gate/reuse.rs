@@ -2,6 +2,8 @@
 
 use super::{Inputs, hold, rare, registered, small, small_lanes, tiny};
 use crate::gate::Gate;
+use mercury::blocks::cache_pipe::CachePipe;
+use mercury::blocks::element_table::ElementTable;
 use mercury::blocks::flush_list::FlushList;
 use mercury::blocks::group_nest::GroupNest;
 use mercury::blocks::item_queue::ItemQueue;
@@ -32,17 +34,42 @@ fn group_nest() {
 /// A word that is written is not read in the same cycle.
 #[test]
 fn mcache_data() {
-    Gate::new("mcache_data_gate")
+    for (name, config) in [("", tiny()), ("_registered", registered())] {
+        Gate::new(&format!("mcache_data{name}_gate"))
+            .stimulus(|rng, _, inputs| {
+                let other = inputs["write_addr"].clone() + 1;
+                if inputs["write"].any() {
+                    inputs.insert("read_addr".into(), other);
+                }
+                if rng.random() {
+                    small(rng, inputs, &["vector_sum"], 0..=100);
+                }
+            })
+            .check(McacheData::new(&config));
+    }
+}
+
+/// Few entries, so that they come again at once.
+#[test]
+fn cache_pipe() {
+    for (name, config) in [("", tiny()), ("_registered", registered())] {
+        Gate::new(&format!("cache_pipe{name}_gate"))
+            .cycles(4000)
+            .stimulus(|rng, _, inputs| {
+                small(rng, inputs, &["entry"], 0..=2);
+                rare(rng, inputs, &["factor"], 3);
+            })
+            .check(CachePipe::new(&config));
+    }
+}
+
+#[test]
+fn element_table() {
+    Gate::new("element_table_gate")
         .stimulus(|rng, _, inputs| {
-            let other = inputs["write_addr"].clone() + 1;
-            if inputs["write"].any() {
-                inputs.insert("read_addr".into(), other);
-            }
-            if rng.random() {
-                small(rng, inputs, &["vector_sum"], 0..=100);
-            }
+            small(rng, inputs, &["write_bank", "first_bank"], 0..=2);
         })
-        .check(McacheData::new(&tiny()));
+        .check(ElementTable::new(&tiny()));
 }
 
 #[test]

@@ -39,7 +39,7 @@ struct Limits {
 
 impl Limits {
     fn random(rng: &mut ChaCha8Rng) -> Limits {
-        let mut count = || [1, 1, 2, 2, 3][rng.random_range(0..5)];
+        let mut count = || [1, 1, 1, 2, 2, 3, 4][rng.random_range(0..7)];
         Limits {
             passes: count(),
             cgroups: count(),
@@ -120,6 +120,15 @@ fn set_limits(sim: &mut Sim<LoopNest>, limits: &Limits) {
     set(&mut sim.new_passes, limits.passes as i128);
 }
 
+/// From the kernel column to the chunk, the level whose count goes up after the element.
+fn level_that_counts(elements: &[[usize; LEVELS]], i: usize) -> [bool; 7] {
+    let Some(next) = elements.get(i + 1) else {
+        return [false; 7];
+    };
+    let outermost = (0..LEVELS).find(|&level| elements[i][level] != next[level]);
+    std::array::from_fn(|inner| outermost == Some(LEVELS - 1 - inner))
+}
+
 fn check_element(sim: &Sim<LoopNest>, limits: &Limits, elements: &[[usize; LEVELS]], i: usize) {
     let element = elements[i];
     let seen = [
@@ -141,6 +150,17 @@ fn check_element(sim: &Sim<LoopNest>, limits: &Limits, elements: &[[usize; LEVEL
         );
     }
     assert_eq!(seen[LEVELS - 1], i + 1 == elements.len(), "step_tile");
+
+    let counts = [
+        sim.counts_kc.val(),
+        sim.counts_kr.val(),
+        sim.counts_c.val(),
+        sim.counts_x.val(),
+        sim.counts_y.val(),
+        sim.counts_img.val(),
+        sim.counts_chunk.val(),
+    ];
+    assert_eq!(counts, level_that_counts(elements, i), "{element:?}");
 
     let k = since(elements, i, X);
     let in_group = since(elements, i, CHUNK);
@@ -166,7 +186,8 @@ fn loop_nest_walks_the_nest() {
             println!("seed {seed}: {limits:?}");
             set_limits(&mut sim, &limits);
             let elements = limits.elements();
-            // Constants of the job are known a cycle before a tile.
+            // Constants of the job are known two cycles before a tile.
+            sim.clock();
             sim.clock();
             sim.load.next = true;
             sim.clock();
@@ -333,6 +354,14 @@ fn patch_agu_follows_the_formula() {
             assert_eq!(sim.addr.val(), addr, "address of {element:?}");
             assert_eq!(sim.in_image.val(), in_image, "padding of {element:?}");
             inside[usize::from(in_image)] += 1;
+            let counts = level_that_counts(&elements, i);
+            sim.counts_kc.next = counts[0];
+            sim.counts_kr.next = counts[1];
+            sim.counts_c.next = counts[2];
+            sim.counts_x.next = counts[3];
+            sim.counts_y.next = counts[4];
+            sim.counts_img.next = counts[5];
+            sim.counts_chunk.next = counts[6];
             sim.step_kr.next = steps(&elements, i, KR);
             sim.step_c.next = steps(&elements, i, C);
             sim.step_x.next = steps(&elements, i, X);

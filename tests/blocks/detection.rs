@@ -265,7 +265,7 @@ impl Chain<'_> {
             end: cycle + positions * steps,
         });
         self.served = s;
-        let latency = 5 + self.job.config.mcache.tag_cycles() as u64;
+        let latency = 5 + self.job.config.decision_cycles() as u64;
         let records = (1..=positions).map(|i| (cycle + i * steps + latency, s, i as usize - 1));
         self.expected.extend(records);
     }

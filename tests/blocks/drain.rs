@@ -2,7 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::drain::Drain;
-use mercury::config::Config;
+use mercury::config::{Config, Issue};
 use mercury::hdl::Sim;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +43,8 @@ struct Bench {
     read: (usize, usize),
     /// The row taken last: words of all PEs.
     taken: Vec<i64>,
+    /// The row in front of it, where PEs keep two.
+    waiting: Vec<i64>,
     served: usize,
     /// Beats to come, each with the cycle in which it comes if nothing stalls.
     expected: VecDeque<(Beat, u64)>,
@@ -75,6 +77,7 @@ impl Bench {
             progress: (0..config.sets).map(|_| Progress::default()).collect(),
             read: (0, 0),
             taken: vec![0; config.sets * config.pes],
+            waiting: vec![0; config.sets * config.pes],
             served: config.sets - 1,
             expected: VecDeque::new(),
             cycle: 0,
@@ -122,7 +125,8 @@ impl Bench {
             let job = self.jobs[s][self.progress[s].granted].clone();
             self.progress[s].granted += 1;
             for (i, beat) in (0..).zip(self.beats(s, &job)) {
-                self.expected.push_back((beat, self.cycle + 5 + i));
+                let latency = 5 + self.config.drain_cycles() as u64;
+                self.expected.push_back((beat, self.cycle + latency + i));
             }
         }
     }
@@ -256,7 +260,8 @@ fn run(seed: u64, config: Config, shift_mode: bool, always_ready: bool) -> u64 {
             trailers += 1;
             let mut beat = vec![0; bench.config.bus_w / 64];
             beat[0] = 15 | u64::from(error as u32) << 8;
-            bench.expected.push_back((beat, cycle + 4));
+            let latency = 4 + bench.config.drain_cycles() as u64;
+            bench.expected.push_back((beat, cycle + latency));
         }
         if bench.sim.m_axis_tvalid.val() {
             let beat = bench.sim.m_axis_tdata.val().words();
@@ -293,7 +298,11 @@ fn run(seed: u64, config: Config, shift_mode: bool, always_ready: bool) -> u64 {
             assert!(offered.is_none(), "an offered beat was withdrawn");
         }
         if bench.sim.take.val() {
-            bench.taken = bench.read_row();
+            let row = bench.read_row();
+            bench.taken = match bench.config.issue {
+                Issue::Direct => row,
+                Issue::Registered => std::mem::replace(&mut bench.waiting, row),
+            };
         }
         let bank = usize::from(bench.sim.read_bank.val());
         bench.read = (bank, bench.sim.raddr.val().index());
@@ -316,6 +325,10 @@ fn drain_sends_every_row_in_order() {
             sets: 1,
             pes: 9,
             bus_w: 128,
+            ..tiny()
+        },
+        Config {
+            issue: Issue::Registered,
             ..tiny()
         },
     ];

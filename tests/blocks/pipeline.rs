@@ -1,6 +1,7 @@
 //! What stands between an element's issue, or an item of a list, and the PEs: control pipeline and queue of items.
 
 use crate::{rng, set, sim, tiny};
+use mercury::blocks::cache_pipe::CachePipe;
 use mercury::blocks::element_pipe::ElementPipe;
 use mercury::blocks::item_queue::ItemQueue;
 use mercury::blocks::item_walker::KIND_W;
@@ -80,11 +81,11 @@ fn address(port: &Sig<Out>) -> usize {
 }
 
 /// Drives the pipeline for 400 cycles; returns how often each case was met.
-fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
+fn drive_pipe(seed: u64, config: &Config) -> [usize; 13] {
     let mut rng = rng(seed);
     let mut sim = sim(ElementPipe::new(config));
     let mut given: Vec<Given> = vec![];
-    let mut met = [0; 12];
+    let mut met = [0; 13];
     for cycle in 0..400usize {
         let bank = given.last().is_some_and(|last| last.bank);
         let toggles = rng.random_ratio(1, 6);
@@ -104,6 +105,10 @@ fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
 
         // The psum's word, in m; what the elements before left is not in it.
         let (read, before, second) = (ago(multiplies), ago(multiplies + 1), ago(multiplies + 2));
+        let third = ago(multiplies + 3);
+        // Registered, a psum's word is addressed a cycle before.
+        let registered = config.issue == Issue::Registered;
+        let addressed = ago(multiplies - usize::from(registered));
         let of_bank = |e: Option<&Given>| {
             let bank = e.and_then(Given::changes);
             [bank == Some(false), bank == Some(true)]
@@ -111,13 +116,14 @@ fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
 
         // A bank is read for a psum, or else for an operand of the other bank's sums.
         let operand_in = factor.map_or([false; 2], |e| [e.operand && e.bank, e.operand && !e.bank]);
-        let psum_in = of_bank(read);
+        let psum_in = of_bank(addressed);
         let seen = banks([&sim.reads_0, &sim.reads_1]);
         let either = [0, 1].map(|bank| operand_in[bank] || psum_in[bank]);
         assert_eq!(seen, either, "{at}: reads");
         for (bank, port) in [&sim.raddr_0, &sim.raddr_1].into_iter().enumerate() {
             if psum_in[bank] {
-                assert_eq!(address(port), read.unwrap().psum, "{at}: psum in {bank}");
+                let psum = addressed.unwrap().psum;
+                assert_eq!(address(port), psum, "{at}: psum in {bank}");
             } else if operand_in[bank] {
                 let position = factor.unwrap().position;
                 assert_eq!(address(port), position, "{at}: operand in {bank}");
@@ -129,6 +135,14 @@ fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
             let stale = [before, second].map(|b| b.is_some_and(|b| b.changes_psum_of(e)));
             let seen = banks([&sim.forward, &sim.forward_last]);
             assert_eq!(seen, stale, "{at}: forward");
+            let stale_third = third.is_some_and(|b| b.changes_psum_of(e));
+            let seen: Vec<bool> = sim.forward_third.iter().map(|flag| flag.val()).collect();
+            assert_eq!(
+                seen,
+                [stale_third][..usize::from(registered)],
+                "{at}: forward"
+            );
+            met[12] += usize::from(stale_third);
             let other = |b: &Given| b.issue && b.psum == e.psum && !b.changes_psum_of(e);
             met[0] += usize::from(stale == [true, false]);
             met[1] += usize::from(stale == [false, true]);
@@ -149,7 +163,7 @@ fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
         }
         let operands = [0, 1].map(|bank| operand_in[bank] && !psum_in[bank]);
         let flags = [psum_in, of_bank(before), operands].concat();
-        for (met, flag) in met[6..].iter_mut().zip(flags) {
+        for (met, flag) in met[6..12].iter_mut().zip(flags) {
             *met += usize::from(flag);
         }
         sim.clock();
@@ -161,14 +175,144 @@ fn drive_pipe(seed: u64, config: &Config) -> [usize; 12] {
 fn element_pipe_gives_each_stage_its_element() {
     for issue in [Issue::Direct, Issue::Registered] {
         let config = Config { issue, ..tiny() };
-        let mut met = [0; 12];
+        let mut met = [0; 13];
         for seed in 0..20 {
             for (sum, n) in met.iter_mut().zip(drive_pipe(seed, &config)) {
                 *sum += n;
             }
         }
         // Stale by the element before, by the one before that, by both; the same word of the other bank, or of an element
-        // that changes none; idle cycles; psums read, sums and operands read in each bank.
+        // that changes none; idle cycles; psums read, sums and operands read in each bank;
+        // stale by the third element before.
+        assert!(met.iter().all(|&n| n > 100), "{issue:?}: {met:?}");
+    }
+}
+
+/// What the walker says of an element's entry in one cycle; without `issue` only `factor` means something.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    issue: bool,
+    entry: usize,
+    /// Multiplied by 1, low part, high part, writes, adds, reuses.
+    flags: [bool; 6],
+    factor: bool,
+}
+
+impl Entry {
+    fn random(rng: &mut ChaCha8Rng, config: &Config, flushing: bool) -> Entry {
+        Entry {
+            issue: rng.random_ratio(3, 4),
+            entry: rng.random_range(0..config.mcache.entries().min(3)),
+            flags: rng.random(),
+            factor: flushing,
+        }
+    }
+
+    fn drive(&self, sim: &mut Sim<CachePipe>) {
+        sim.issue.next = self.issue;
+        set(&mut sim.entry, self.entry as i128);
+        sim.factor.next = self.factor;
+        let [one, low, high, writes, adds, reuses] = self.flags;
+        sim.one.next = one;
+        sim.low.next = low;
+        sim.high.next = high;
+        sim.writes.next = writes;
+        sim.adds.next = adds;
+        sim.reuses.next = reuses;
+    }
+
+    fn writes(&self, entry: usize) -> bool {
+        self.issue && self.flags[3] && self.entry == entry
+    }
+}
+
+/// Drives the pipeline for 400 cycles; returns how often a word was stale by the element before, the second, the third, and how often
+/// a factor was read.
+fn drive_cache_pipe(seed: u64, config: &Config) -> [usize; 4] {
+    let mut rng = rng(seed);
+    let mut sim = sim(CachePipe::new(config));
+    let mut given: Vec<Entry> = vec![];
+    let mut met = [0; 4];
+    let multiplies = 2 + config.issue_cycles();
+    let registered = config.issue == Issue::Registered;
+    // A flush begins when the items before it are done, and items follow when it is.
+    let (mut flushing, mut left) = (false, 0);
+    for cycle in 0..400usize {
+        if left == 0 {
+            flushing = !flushing;
+            left = rng.random_range(1..30) + multiplies + 3;
+        }
+        left -= 1;
+        let mut entry = Entry::random(&mut rng, config, flushing);
+        if left < multiplies + 3 {
+            (entry.issue, entry.factor) = (false, false);
+        }
+        given.push(entry);
+        given[cycle].drive(&mut sim);
+        sim.settle();
+        let at = format!("seed {seed}, {:?}, cycle {cycle}", config.issue);
+        let ago = |cycles: usize| given.get(cycle.checked_sub(cycles)?);
+
+        let factor = ago(config.factor_cycles());
+        if let Some(e) = factor {
+            assert_eq!(sim.use_cache.val(), e.factor, "{at}: factor");
+            if e.factor {
+                assert_eq!(
+                    address(&sim.cache_raddr),
+                    e.entry,
+                    "{at}: entry of the factor"
+                );
+                let seen = [sim.cache_low.val(), sim.cache_high.val()];
+                assert_eq!(seen, [e.flags[1], e.flags[2]], "{at}: parts");
+                met[3] += 1;
+            }
+        }
+        if let Some(e) = ago(multiplies - 1 - usize::from(registered)) {
+            assert_eq!(sim.element_one.val(), e.issue && e.flags[0], "{at}: one");
+        }
+        let addressed = ago(multiplies - usize::from(registered));
+        if let Some(e) = addressed.filter(|_| factor.is_some_and(|f| !f.factor)) {
+            assert_eq!(address(&sim.cache_raddr), e.entry, "{at}: entry");
+        }
+        if let Some(e) = ago(multiplies) {
+            let stale = [1, 2, 3].map(|n| ago(multiplies + n).is_some_and(|b| b.writes(e.entry)));
+            let mut seen = vec![sim.cache_forward.val(), sim.cache_forward_last.val()];
+            seen.extend(sim.cache_forward_third.iter().map(|flag| flag.val()));
+            assert_eq!(seen, stale[..2 + usize::from(registered)], "{at}: forward");
+            for (met, stale) in met.iter_mut().zip(stale) {
+                *met += usize::from(stale);
+            }
+        }
+        if let Some(e) = ago(multiplies + 1) {
+            assert_eq!(sim.cache_reuse.val(), e.issue && e.flags[5], "{at}: reuse");
+            if e.issue {
+                let seen = [sim.cache_add.val(), sim.shift_sum.val()];
+                assert_eq!(seen, [e.flags[4], e.flags[2]], "{at}: add, shift");
+            }
+        }
+        if let Some(e) = ago(multiplies + 2) {
+            assert_eq!(sim.cache_write.val(), e.issue && e.flags[3], "{at}: write");
+            assert_eq!(address(&sim.cache_waddr), e.entry, "{at}: entry to write");
+        }
+        if let Some(e) = ago(multiplies + 3) {
+            assert_eq!(sim.written.val(), e.issue && e.flags[3], "{at}: written");
+            assert_eq!(address(&sim.written_entry), e.entry, "{at}: entry written");
+        }
+        sim.clock();
+    }
+    met
+}
+
+#[test]
+fn cache_pipe_gives_each_stage_its_element() {
+    for issue in [Issue::Direct, Issue::Registered] {
+        let config = Config { issue, ..tiny() };
+        let mut met = [0; 4];
+        for seed in 0..20 {
+            for (sum, n) in met.iter_mut().zip(drive_cache_pipe(seed, &config)) {
+                *sum += n;
+            }
+        }
         assert!(met.iter().all(|&n| n > 100), "{issue:?}: {met:?}");
     }
 }

@@ -105,6 +105,14 @@ impl Bus {
         unreachable!("the last wait takes the answer");
     }
 
+    /// The job runs, or it does not.
+    fn set_busy(&mut self, busy: bool) {
+        self.sim.slave.next_busy.next = busy;
+        self.clock();
+        self.sim.slave.busy.next = busy;
+        self.sim.settle();
+    }
+
     fn pulses(&self) -> (u32, u32, u32) {
         (self.starts, self.aborts, self.clears)
     }
@@ -175,7 +183,7 @@ fn axil_regs_follow_the_table() {
                 1 => (0, 15),
                 _ => (bus.rng.random(), bus.rng.random_range(0..16)),
             };
-            bus.sim.slave.busy.next = round == 3;
+            bus.set_busy(round == 3);
             let response = bus.write(reg.offset(), data, strobe);
             assert_eq!(response, if round == 3 { SLVERR } else { OKAY }, "{name}");
             let bytes = (0..4).filter(|b| strobe >> b & 1 != 0);
@@ -184,7 +192,7 @@ fn axil_regs_follow_the_table() {
                 let kept = held[&reg] & !written;
                 held.insert(reg, kept | data & written & mask(reg));
             }
-            bus.sim.slave.busy.next = false;
+            bus.set_busy(false);
             assert_eq!(bus.read(reg.offset()), (held[&reg].into(), OKAY), "{name}");
         }
         check_fields(&mut bus, &held);
@@ -280,7 +288,7 @@ fn axil_regs_give_one_pulse_a_command() {
     for busy in [false, true] {
         for command in 0..8u32 {
             for strobe in [15, 1, 14] {
-                bus.sim.slave.busy.next = busy;
+                bus.set_busy(busy);
                 let (starts, aborts, clears) = bus.pulses();
                 let heard = strobe & 1 != 0;
                 let refused = heard && busy && command & 1 != 0;

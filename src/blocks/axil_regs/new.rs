@@ -43,6 +43,7 @@ impl AxilRegs {
             rpq_index: index("RPQ"),
             lists_index: index("LISTS"),
             mode_index: index("MODE"),
+            bad_shape: BitReg::new(),
             ring_room: ProductLimit::new(COUNT_W, ADDR_W, config.bank_depth()),
             max_shift: Param::new(config.acc_w - 1),
             wgrad_index: index("MODE"),

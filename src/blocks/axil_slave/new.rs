@@ -43,6 +43,8 @@ impl AxilSlave {
             part: Part::new(),
             axil: AxiLite::new(address_bits),
             busy: Bit::new(),
+            next_busy: Bit::new(),
+            closed: BitReg::new().kept(),
             done: Bit::new(),
             error_code: Sig::unsigned(8),
             statistic: registers(table, Access::Statistic)

@@ -17,7 +17,10 @@ impl Detector {
     /// A detector of this configuration.
     pub fn new(config: &Config) -> Self {
         let sets = config.sets_per_detector();
-        let stages = RECORD_STAGES + config.mcache.tag_cycles();
+        // Cycles from a step to its words, and to its elements.
+        let read_cycles = config.detect_read_cycles();
+        let element_at = read_cycles + config.element_cycles();
+        let stages = RECORD_STAGES + config.decision_cycles();
         let set_w = index_width(sets);
         let bank_w = config.bank_w();
         let step_w = address_width(config.k_max);
@@ -127,21 +130,22 @@ impl Detector {
             next_step: Sig::unsigned(step_w),
             last_step: BitReg::new(),
             group_ends: Bit::new(),
+            beyond: (0..=config.l).map(|_| BitReg::new()).collect(),
+            collides_q: BitReg::new(),
             out_of_range: BitReg::new(),
             taken: Bit::new(),
             collides: Bit::new(),
-            p1_step: BitReg::new(),
-            p1_first: flag(),
-            p1_last: flag(),
-            p2_step: BitReg::new(),
-            p2_first: flag(),
-            p2_last: flag(),
-            p1_set: set_reg(),
-            p2_set: set_reg(),
+            p_step: (0..element_at).map(|_| BitReg::new()).collect(),
+            p_first: (0..element_at).map(|_| flag()).collect(),
+            p_last: (0..element_at).map(|_| flag()).collect(),
+            p_set: (0..read_cycles).map(|_| set_reg()).collect(),
+            adds: Bit::new(),
+            adds_first: Bit::new(),
+            adds_last: Bit::new(),
             mask_now: Sig::unsigned(config.k_max),
-            p3_mask: mask(),
-            mask: (4..=stages).map(|_| mask()).collect(),
-            p4_all_zero: flag(),
+            all_mask: mask(),
+            mask: (element_at + 2..=stages).map(|_| mask()).collect(),
+            all_zero: flag(),
             info_now: Sig::unsigned(info_w),
             info: (0..stages)
                 .map(|_| Reg::unsigned(info_w).without_reset())
@@ -157,7 +161,13 @@ impl Detector {
             feature_words: Param::new(config.feature_words),
             tile: Param::new(config.tile),
             stages: Param::new(stages),
-            mask_stages: Param::new(stages - 3),
+            read_cycles: Param::new(read_cycles),
+            element_at: Param::new(element_at),
+            // K is needed with the elements, or when their sum is added.
+            k_stage: Param::new(element_at - 1 + config.signature_cycles().min(1)),
+            signature_at: Param::new(element_at + 1 + config.signature_cycles()),
+            signature_cycles: Param::new(config.signature_cycles()),
+            mask_stages: Param::new(stages - 1 - element_at),
             position_w: Param::new(config.tile_w()),
             feature_w: Param::new(config.feature_w()),
             info_w: Param::new(info_w),

@@ -19,12 +19,14 @@ impl Drain {
         let (raw_beats, shift_beats) = (pes.div_ceil(raw_step), pes.div_ceil(shift_step));
         let value_lanes = value_lanes(config);
         // Words that some lane of some beat may ask for; those beyond the last PE are 0.
-        let words = ((raw_beats - 1) * raw_step + raw_lanes)
-            .max((shift_beats - 1) * shift_step + shift_lanes)
-            .max(pes);
+        let shift_words = (shift_beats - 1) * shift_step + shift_lanes;
+        let raw_words = (raw_beats - 1) * raw_step + raw_lanes;
+        let words = raw_words.max(shift_words).max(pes);
+        let lates = config.drain_cycles();
         let bits = || (0..sets).map(|_| Bit::new()).collect::<Vec<_>>();
         let sigs = |w: usize| (0..sets).map(|_| Sig::unsigned(w)).collect::<Vec<_>>();
         let beat_w = config.drain_beat_w();
+        let picks = |number: usize| (0..number).map(|_| BitReg::new().without_reset()).collect();
         let code = |k: OutKind| Const::new(Value::unsigned(RAW_W, k.code() as u128));
         Drain {
             start: Bit::new(),
@@ -87,10 +89,31 @@ impl Drain {
             d1_last: BitReg::new().without_reset(),
             d1_set: Reg::unsigned(config.set_w()).without_reset(),
             d1_bank: BitReg::new().without_reset(),
-            d1_lane: (0..value_lanes)
-                .map(|_| BitReg::new().without_reset())
+            d1_shift: picks(shift_words),
+            d1_raw: picks(raw_words),
+            late_header: (0..lates).map(|_| BitReg::new()).collect(),
+            late_data: (0..lates).map(|_| BitReg::new()).collect(),
+            late_trailer: (0..lates).map(|_| BitReg::new()).collect(),
+            late_set: (0..lates)
+                .map(|_| Reg::unsigned(config.set_w()).without_reset())
                 .collect(),
-            d1_beat: Reg::unsigned(beat_w).without_reset(),
+            late_word: (0..lates)
+                .map(|_| Reg::unsigned(RAW_W).without_reset())
+                .collect(),
+            late_shift: picks(lates * shift_words),
+            late_raw: picks(lates * raw_words),
+            row_header: Bit::new(),
+            row_data: Bit::new(),
+            row_trailer: Bit::new(),
+            row_set: Sig::unsigned(config.set_w()),
+            row_kind: Sig::unsigned(RAW_W),
+            row_shift: (0..shift_words).map(|_| Bit::new()).collect(),
+            row_raw: (0..raw_words).map(|_| Bit::new()).collect(),
+            lates: Param::new(lates),
+            shift_words: Param::new(shift_words),
+            raw_words: Param::new(raw_words),
+            late_shift_words: Param::new(lates * shift_words),
+            late_raw_words: Param::new(lates * raw_words),
             bank_read: Bit::new(),
             words: (0..words).map(|_| Sig::signed(acc)).collect(),
             picked: (0..value_lanes).map(|_| Sig::signed(acc)).collect(),

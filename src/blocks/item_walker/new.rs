@@ -2,6 +2,7 @@
 
 use super::kinds::GAP;
 use super::{CLEAR, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
+use crate::blocks::element_table::ElementTable;
 use crate::blocks::flush_list::FlushList;
 use crate::blocks::group_nest::GroupNest;
 use crate::blocks::loop_nest::COUNT_W;
@@ -87,8 +88,7 @@ impl ItemWalker {
             in_last_pass: Bit::new(),
             pass: Sig::unsigned(COUNT_W),
             nest: GroupNest::new(),
-            table_bank: LutRam::unsigned(config.bank_w(), 1 << config.k_w()),
-            table_addr: LutRam::unsigned(config.feature_w(), 1 << config.k_w()),
+            table: ElementTable::new(config),
             list: FlushList::new(config),
             wide_q: flag(),
             state: Reg::new(),
@@ -98,7 +98,6 @@ impl ItemWalker {
             high: BitReg::new(),
             valid: BitReg::new(),
             empty: flag(),
-            last: flag(),
             kind: pipe(KIND_W),
             first: flag(),
             position_q: pipe(config.tile_w()),
@@ -145,22 +144,20 @@ impl ItemWalker {
             work: Bit::new(),
             again: Bit::new(),
             item_ends: Bit::new(),
-            may_flush: Bit::new(),
+            token_flushes: Bit::new(),
+            item_last: flag(),
+            flush_last: flag(),
             ends_group: Bit::new(),
             ends_in_items: Bit::new(),
-            leaves: Bit::new(),
+            at_end: BitReg::new(),
             token_macs: Bit::new(),
             next_overwritten: Bit::new(),
             flushes: Bit::new(),
             flush_loads: Bit::new(),
             group_ends: Bit::new(),
             takes: Bit::new(),
-            bank_sum: Sig::unsigned(config.bank_w() + 1),
             all_ones: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 1)),
             not_first: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 2)),
-            banks: Param::new(config.l),
-            bank_w: Param::new(config.bank_w()),
-            sum_w: Param::new(config.bank_w() + 1),
             last_gap: Param::new(gap - 1),
             hit_kind: Param::new(HIT),
             mau_kind: Param::new(MAU),

@@ -71,6 +71,7 @@ impl JobControl {
             detected_state: (0..detectors).map(|_| Sig::unsigned(2)).collect(),
             detect_range_error: per_detector(),
             busy: Bit::new(),
+            next_busy: Bit::new(),
             done: Bit::new(),
             error_code: Sig::unsigned(8),
             clear_sets: Bit::new(),
@@ -82,6 +83,7 @@ impl JobControl {
                 .map(|_| Sig::unsigned(STATISTIC_BITS))
                 .collect(),
             running: BitReg::new(),
+            next_running: Bit::new(),
             complete: BitReg::new(),
             first_cycle: BitReg::new(),
             failing: BitReg::new(),

@@ -1,6 +1,7 @@
 //! Construction of the part of a PE set for reuse: the width of every signal.
 
 use super::SetReuse;
+use crate::blocks::cache_pipe::CachePipe;
 use crate::blocks::detect_front::DetectFront;
 use crate::blocks::hitmap::Hitmap;
 use crate::blocks::item_queue::ItemQueue;
@@ -13,7 +14,7 @@ use crate::blocks::mcache::STATE_W;
 use crate::blocks::patch_agu::ADDR_W;
 use crate::blocks::rpq::K_COUNT_W;
 use crate::blocks::tile_queue::tile_beat_w;
-use crate::config::Config;
+use crate::config::{Config, Issue};
 use crate::hdl::prelude::*;
 use crate::regmap::READ;
 
@@ -22,8 +23,7 @@ impl SetReuse {
     pub fn new(config: &Config) -> Self {
         let entry = || Reg::unsigned(config.mcache.entry_w()).without_reset();
         let flag = || BitReg::new().without_reset();
-        let (stages, factor_stages) = (config.issue_cycles(), config.factor_cycles());
-        let registered = usize::from(stages > 0);
+        let registered = usize::from(config.issue == Issue::Registered);
         let flags = |count: usize| (0..count).map(|_| flag()).collect();
         let valids = |count: usize| (0..count).map(|_| BitReg::new()).collect();
         SetReuse {
@@ -109,6 +109,7 @@ impl SetReuse {
             cache_raddr: Sig::unsigned(config.mcache.entry_w()),
             cache_forward: Bit::new(),
             cache_forward_last: Bit::new(),
+            cache_forward_third: (0..registered).map(|_| Bit::new()).collect(),
             cache_waddr: Sig::unsigned(config.mcache.entry_w()),
             cache_write: Bit::new(),
             cache_add: Bit::new(),
@@ -119,44 +120,11 @@ impl SetReuse {
             reader: ListReader::new(config),
             queue: (0..registered).map(|_| ItemQueue::new(config)).collect(),
             walker: ItemWalker::new(config),
-            f_entry: (0..stages).map(|_| entry()).collect(),
-            f_valid: valids(stages),
-            f_one: flags(stages),
-            f_low: flags(factor_stages),
-            f_high: flags(stages),
-            f_write: flags(stages),
-            f_add: flags(stages),
-            f_reuse: flags(stages),
-            f_use: valids(factor_stages),
+            pipe: CachePipe::new(config),
             late_write: valids(registered),
             late_entry: (0..registered).map(|_| entry()).collect(),
             late_wide: flags(registered),
-            factor_entry: Sig::unsigned(config.mcache.entry_w()),
-            factor_use: Bit::new(),
             registered: Param::new(registered),
-            stages: Param::new(stages),
-            factor_stages: Param::new(factor_stages),
-            p1_entry: entry(),
-            p2_entry: entry(),
-            p3_entry: entry(),
-            p4_entry: entry(),
-            p5_entry: entry(),
-            p1_valid: BitReg::new(),
-            p1_one: flag(),
-            p1_high: flag(),
-            p1_write: flag(),
-            p1_add: flag(),
-            p1_reuse: flag(),
-            p2_high: flag(),
-            p2_add: flag(),
-            p2_reuse: flag(),
-            p2_write: BitReg::new(),
-            p3_high: flag(),
-            p3_add: flag(),
-            p3_reuse: flag(),
-            p3_write: BitReg::new(),
-            p4_write: BitReg::new(),
-            p5_write: BitReg::new(),
             number_at: lsb_of(&READ, "K_INDEX"),
             bank_at: lsb_of(&READ, "BANK"),
             valid_at: lsb_of(&READ, "VALID"),

@@ -148,7 +148,7 @@ impl Model<'_> {
         let last_step = self.now + steps;
         self.at(last_step + 1, Event::Detected(number));
         let config = self.config;
-        let latency = LIST_LATENCY + (config.mcache.tag_cycles() + config.item_cycles()) as u64;
+        let latency = LIST_LATENCY + (config.decision_cycles() + config.item_cycles()) as u64;
         self.at(last_step + latency, Event::ListReady(set));
     }
 

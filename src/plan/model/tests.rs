@@ -152,7 +152,7 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
         });
         let quiet = |s: &Regs| s.run.is_none() && s.pending.is_none() && s.busy == [false; 2];
         if loader_done && fsm == Fsm::Idle && sets.iter().all(quiet) {
-            stats.cycles = cycle + 5;
+            stats.cycles = cycle + 5 + config.drain_cycles() as u64;
             stats.out_beats += 1;
             return Some(stats);
         }
@@ -210,7 +210,7 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
                 pool.serving = (left > 1).then_some((set, left - 1));
                 if left == 1 {
                     next[set].front.step_on(regs);
-                    let latency = 8 + (config.mcache.tag_cycles() + config.item_cycles()) as u64;
+                    let latency = 8 + (config.decision_cycles() + config.item_cycles()) as u64;
                     later.push((cycle + latency, Later::List(set)));
                 }
                 continue;

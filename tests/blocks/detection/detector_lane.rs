@@ -2,15 +2,12 @@
 
 use crate::{rng, set, set_words, sim, tiny};
 use mercury::blocks::detector_lane::DetectorLane;
-use mercury::config::Config;
+use mercury::config::{Config, Issue};
 use mercury::hdl::Sim;
 use mercury::regmap::Read;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
-
-/// Cycles from a step (z) to its element (z+2).
-const LATENCY: usize = 2;
 
 /// What a lane holds: its READS and MATRIX beats by step.
 struct Program {
@@ -156,8 +153,16 @@ fn step(
 
 #[test]
 fn detector_lane_reads_what_its_program_says() {
-    for (l, k_max, data_w) in [(1, 9, 16), (3, 9, 8), (3, 64, 16), (15, 16, 16)] {
+    let sizes = [
+        (1, 9, 16, Issue::Direct),
+        (3, 9, 8, Issue::Direct),
+        (3, 64, 16, Issue::Direct),
+        (15, 16, 16, Issue::Direct),
+        (3, 16, 16, Issue::Registered),
+    ];
+    for (l, k_max, data_w, issue) in sizes {
         let config = Config {
+            issue,
             l,
             k_max,
             data_w,
@@ -171,6 +176,9 @@ fn detector_lane_reads_what_its_program_says() {
             let program = Program::random(&config, &mut rng);
             program.load(&mut sim, &mut rng);
             let mut flight = VecDeque::new();
+            // The words of this cycle, and of those before: the element may stand in a register.
+            let mut shown: VecDeque<Vec<i64>> = VecDeque::new();
+            let latency = config.detect_read_cycles() + config.element_cycles();
             let mut next_step = 0;
             set(&mut sim.next_step, 0);
             sim.clock();
@@ -191,9 +199,12 @@ fn detector_lane_reads_what_its_program_says() {
                 }
                 let now = (&mut rng, &mut met, &mut next_step);
                 flight.push_back(step(&mut sim, &config, &program, now.0, now.1, now.2));
-                if flight.len() > LATENCY {
+                shown.push_front(words);
+                if flight.len() > latency {
                     let element = flight.pop_front().expect("more than none");
-                    let x = element.bank.map_or(0, |bank| words[bank]);
+                    let x = element
+                        .bank
+                        .map_or(0, |bank| shown[config.element_cycles()][bank]);
                     assert_eq!(sim.x.val().to_i64(), x);
                     assert_eq!(sim.x_any.val(), x != 0);
                     assert_eq!(sim.column.val().to_u64(), element.column);

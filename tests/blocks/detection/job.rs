@@ -1,7 +1,7 @@
 //! Random reuse jobs on row banks, and what `docs/reuse.md` says their detection finds: plain loops over the features.
 
 use crate::tiny;
-use mercury::config::{Config, Tags};
+use mercury::config::{Config, Issue, Tags};
 use mercury::regmap::{Read, TileDescriptor};
 use mercury::reuse::{Mode, State};
 use rand::RngExt;
@@ -81,6 +81,7 @@ impl Job {
             Tags::LutRamCompared,
             Tags::BlockRam,
         ][rng.random_range(0..4)];
+        config.issue = [Issue::Direct, Issue::Registered][rng.random_range(0..2)];
         let (kr, kw, cg): (usize, usize, usize) = [
             (1, 1, 1),
             (3, 3, 1),

@@ -2,7 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::rpq::Rpq;
-use mercury::config::Config;
+use mercury::config::{Config, Issue};
 use mercury::hdl::Sim;
 use mercury::reuse::{MAX_BITS, MAX_STEP, Mode};
 use rand::RngExt;
@@ -183,20 +183,23 @@ fn run(config: &Config, data: Data, seed: u64) -> usize {
         due: BTreeMap::new(),
         seen: 0,
     };
+    let latency = LATENCY + config.signature_cycles();
     let (mut cycle, mut previous) = (0, None);
     let mut tick = |sim: &mut Sim<Rpq>, now: Option<(usize, u128)>, clear: bool| {
-        // K belongs to the cycle after the last step.
-        set(&mut sim.k, previous.unwrap_or(cycle % 64) as i128);
+        // K belongs to the cycle of the last step, or, if what it adds stands in a register, to the one after it.
+        let k = now.map(|(k, _)| k);
+        let before = std::mem::replace(&mut previous, k);
+        let k = [k, before][config.signature_cycles().min(1)];
+        set(&mut sim.k, k.unwrap_or(cycle % 64) as i128);
         sim.clear.next = clear;
         sim.settle();
         checker.check(sim, cycle);
         if let Some((_, signature)) = now {
-            checker.due.insert(cycle + LATENCY, signature);
+            checker.due.insert(cycle + latency, signature);
         }
         if clear {
             checker.due.clear();
         }
-        previous = now.map(|(k, _)| k);
         sim.clock();
         cycle += 1;
         checker.seen
@@ -225,7 +228,7 @@ fn run(config: &Config, data: Data, seed: u64) -> usize {
         }
     }
     sim.step.next = false;
-    (0..=LATENCY)
+    (0..=latency)
         .map(|_| tick(&mut sim, None, false))
         .last()
         .unwrap_or(0)
@@ -247,11 +250,16 @@ fn rpq_gives_the_signature_of_every_vector() {
         sig_w: 128,
         ..tiny()
     };
+    let registered = Config {
+        issue: Issue::Registered,
+        ..tiny()
+    };
     let mut seen = 0;
     for seed in 0..40 {
         for data in [Data::Any, Data::Zeros, Data::Widest] {
             seen += run(&tiny(), data, seed);
             seen += run(&narrow, data, seed);
+            seen += run(&registered, data, seed);
         }
     }
     for seed in 0..6 {
