@@ -111,6 +111,69 @@ fn registers_of_each_pe_are_kept() {
     assert!(in_pe > 5 && registers("") < in_pe * pes);
 }
 
+/// Four memories with a register behind each: the first register moves into its block RAM; the others stay, because something else
+/// reads the memory too, or the register has a reset, or an enable.
+const REGISTERS_BEHIND_RAM: &str = "
+module ram (input clk, input reset, input enable, input we, input [9:0] at, input [17:0] d,
+            output reg [17:0] plain, output reg [17:0] shared, output [17:0] also, output reg [17:0] cleared, output reg [17:0] held);
+  reg [17:0] m0 [0:1023], m1 [0:1023], m2 [0:1023], m3 [0:1023], q0, q1, q2, q3;
+  assign also = q1;
+  always @(posedge clk) begin
+    if (we) begin m0[at] <= d; m1[at] <= ~d; m2[at] <= d + 1; m3[at] <= d - 1; end
+    q0 <= m0[~at]; q1 <= m1[~at]; q2 <= m2[~at]; q3 <= m3[~at];
+    plain <= q0;
+    shared <= q1;
+    cleared <= reset ? 18'd0 : q2;
+    if (enable) held <= q3;
+  end
+endmodule
+";
+
+/// Moves the registers of a netlist; what the script says, and the ports of block RAMs with a register.
+fn moved(netlist: &Path) -> (String, usize) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/package/templates/outreg.py");
+    let done = Command::new("python3")
+        .args([script.as_path(), netlist])
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let text = fs::read_to_string(netlist).unwrap();
+    let ports = text.matches("\"OUTREG\"").count();
+    (String::from_utf8(done.stdout).unwrap(), ports)
+}
+
+#[test]
+fn registers_behind_block_ram_move_into_it() {
+    let Some(yosys) = yosys() else { return };
+    if on_path("python3").is_none() {
+        println!("python3 is not in PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ram.v"), REGISTERS_BEHIND_RAM).unwrap();
+    let script = "read_verilog ram.v; synth_ecp5 -top ram -json ram.json";
+    let done = Command::new(&yosys)
+        .current_dir(folder.path())
+        .args(["-q", "-p", script])
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let netlist = folder.path().join("ram.json");
+    let said = "18 flip-flops moved into 1 block RAM ports\n".to_string();
+    assert_eq!(moved(&netlist), (said, 1));
+    // Nothing is left to move.
+    let said = "0 flip-flops moved into 0 block RAM ports\n".to_string();
+    assert_eq!(moved(&netlist), (said, 1));
+}
+
 /// The netlist of a block in the place of the block, co-simulated; a spoilt netlist is found.
 #[test]
 fn a_netlist_computes_what_its_block_does() {

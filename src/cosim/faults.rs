@@ -123,8 +123,8 @@ pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "MCACHE: zero vectors skipped whatever the job says",
         file: "detector.v",
-        from: "assign mcache_zero = p4_all_zero && zero_skip;",
-        to: "assign mcache_zero = p4_all_zero;",
+        from: "assign mcache_zero = all_zero && zero_skip;",
+        to: "assign mcache_zero = all_zero;",
     },
     Fault {
         name: "detection: one row too many in the image",

@@ -275,6 +275,7 @@ fn tc_regs() {
             put(inputs, "s_axil_wdata", rng.random_range(0..most));
         }
         chance(rng, inputs, "busy", 20);
+        chance(rng, inputs, "next_busy", 20);
     };
     Gate::new("tc_regs_gate")
         .cycles(8000)

@@ -303,6 +303,7 @@ fn fc_regs() {
             put(inputs, "s_axil_wdata", rng.random_range(0..12));
         }
         chance(rng, inputs, "busy", 20);
+        chance(rng, inputs, "next_busy", 20);
     };
     let outcome = Gate::new("fc_regs_gate")
         .cycles(8000)
