@@ -35,7 +35,7 @@ use crate::hdl::prelude::*;
 /// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
 ///
-/// With reuse ([`Config::reuse`]) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
+/// With reuse ([`Config::reuse`](crate::config::Config::reuse)) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
 /// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u (a factor, as the operand).
 ///
 /// A bank may be read by the accumulation (u+2), as operand (u) or by the drain, one of them a cycle: the set decides

@@ -70,7 +70,7 @@ pub fn run<B: Testbench>(driver: &mut Driver<B>, config: &Config, seed: u64) -> 
             });
             continue;
         };
-        let outcome = refused(driver, &case, &regs, packet, *expected)
+        let outcome = refused(driver, config, &case, &regs, packet, *expected)
             .and_then(|()| good(driver, config, &case));
         paths.push(path(name, expected.name(), outcome));
     }
@@ -120,12 +120,16 @@ fn path(name: &'static str, expected: &'static str, outcome: Result<()>) -> Path
 /// The spoilt job must end with the code, in the trailer and in the register.
 fn refused<B: Bus>(
     driver: &mut Driver<B>,
+    config: &Config,
     case: &Case,
     regs: &JobRegs,
     packet: Vec<u8>,
     expected: Error,
 ) -> Result<()> {
-    let answer = driver.attempt(regs, packet, cycle_bound(&case.jobs[0].statistics, 0.0))?;
+    // A loop that does not end issues this many elements before its position is out of range.
+    let endless = (config.tile * config.k_max) as u64;
+    let bound = cycle_bound(&case.jobs[0].statistics, 0.0) + endless;
+    let answer = driver.attempt(regs, packet, bound)?;
     ensure!(
         answer.error == Some(expected),
         "it ended with {}, not {}",
