@@ -12,11 +12,11 @@ use crate::hdl::prelude::*;
 /// ```
 ///
 /// **Latency** an element issued in cycle u reads its factor in f = u and its psum in m = u+2; with `issue = "registered"` in
-/// f = u+2 and m = u+5, behind registers. **Back-pressure** none.
+/// f = u+2 and m = u+5, behind registers, and a psum's word is addressed in m − 1. **Back-pressure** none.
 /// **Parameters** `tile`, `weight_words` of the configuration: widths; `issue`: registers.
 ///
-/// A psum that is read is stale if one of the two elements before writes the same word, at the end of the next cycle
-/// (`forward`) or of this one (`forward_last`).
+/// A psum that is read is stale if one of the elements before writes the same word, at the end of the next cycle
+/// (`forward`), of this one (`forward_last`), or, for a word that is addressed a cycle before m, of the one before (`forward_third`).
 ///
 /// The test `element_pipe_gives_each_stage_its_element` holds it to a list of what was issued.
 #[derive(LogicBlock)]
@@ -43,7 +43,7 @@ pub struct ElementPipe {
     pub weight_raddr: Sig<Out>,
     /// Bank of the operand, if there is one (f).
     pub operand_bank: Bit<Out>,
-    /// Bank 0 is read: an operand (f), or a psum (m).
+    /// Bank 0 is read: an operand (f), or a psum (m, registered m − 1).
     pub reads_0: Bit<Out>,
     /// … that word.
     pub raddr_0: Sig<Out>,

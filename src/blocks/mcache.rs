@@ -25,7 +25,7 @@ use crate::reuse::State;
 /// but the index comes a cycle later, because reading takes a cycle. A
 /// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
 /// itself, which is still in the output register. With [`Tags::LutRamCompared`] the comparison has a cycle of its own as well, and
-/// so two tags are compared that way.
+/// so two tags are compared that way; which ways of its set hold a tag is read a cycle ahead, and follows what is inserted meanwhile.
 ///
 /// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6, with tags that are
 /// compared in one too in z+7; an insertion is seen by

@@ -13,12 +13,12 @@ const BANK_LEVELS: usize = 4;
 /// Follows the loop nest and gives bank, word address and padding of the current element.
 ///
 /// Every loop level has an increment and a base, the place of its first element. When a level steps,
-/// `base + increment` becomes the new base of that level and of every inner one: no multiplier. Each level has an adder of its own,
-/// because `step_*` come late in a clock cycle.
+/// `base + increment` becomes the new base of that level and of every inner one: no multiplier. Each level has an adder of its own;
+/// which level counts (`counts_*`, one of them at most) masks what it would give.
 ///
 /// ```text
 ///  base registers, increments ──► + for each level ──► which level? ──► current (bank, addr)   row, col likewise
-///        ▲         bank ≥ L: bank -= L, addr += wrap_addr    ▲ step_*    │
+///        ▲         bank ≥ L: bank -= L, addr += wrap_addr    ▲ counts_*  │
 ///        └───────────────────────────────────────────────────────────────┘
 /// ```
 ///

@@ -17,10 +17,11 @@ use crate::hdl::prelude::*;
 ///  tiles ─► detect_front ──► det_* ──► detector (outside) ──► record_* ─► hitmap
 ///                                                                          │ lists
 ///  sequencer ◄── walk_* ── item_walker ◄── tokens ── list_reader ◄─────────┘
-///  sequencer ─── go ──────────┘  └─► p1 ─► p2 ─► p3 ─► p4 ─► p5     control of the PEs' MCACHE data
+///  sequencer ─── go ──────────┘  └─► cache_pipe ─► control of the PEs' MCACHE data
 /// ```
 ///
-/// **Latency** as of its parts: a record in cycle z+5 is issued from z+8 on. Outputs marked u describe the issuing
+/// **Latency** as of its parts: a record in cycle z+5+d is issued from z+8+d on, behind an item queue from z+9+d on; d is
+/// [`Config::decision_cycles`](crate::config::Config::decision_cycles). Outputs marked u describe the issuing
 /// cycle, others a later stage of the same element. **Back-pressure** `room_tile` to the loader; `go` holds the walker.
 /// **Parameters** those of its parts.
 ///
