@@ -16,6 +16,8 @@ use mercury::blocks::drain::Drain;
 use mercury::blocks::element_pipe::ElementPipe;
 use mercury::blocks::feature_buffer::FeatureBuffer;
 use mercury::blocks::feature_ring::FeatureRing;
+use mercury::blocks::few_runs::FewRuns;
+use mercury::blocks::issue_gate::IssueGate;
 use mercury::blocks::job_control::JobControl;
 use mercury::blocks::loader::Loader;
 use mercury::blocks::loop_level::LoopLevel;
@@ -26,8 +28,10 @@ use mercury::blocks::pe;
 use mercury::blocks::pe_set::PeSet;
 use mercury::blocks::product_limit::ProductLimit;
 use mercury::blocks::psum_banks::PsumBanks;
+use mercury::blocks::range_check::RangeCheck;
 use mercury::blocks::requantizer::Requantizer;
 use mercury::blocks::set_sequencer::SetSequencer;
+use mercury::blocks::set_turn::SetTurn;
 use mercury::blocks::tile_queue::TileQueue;
 use mercury::blocks::weight_ring::WeightRing;
 use mercury::config::{Config, Issue};
@@ -365,40 +369,33 @@ fn words_apart(loads_late: bool) -> impl FnMut(&mut ChaCha8Rng, u64, &mut Inputs
     move |_, _, inputs| {
         let before = std::mem::replace(&mut last, inputs.clone());
         let was = |name: &str| before.get(name).is_some_and(Value::any);
-        for (load, late, accumulate, written, read) in [
-            (
-                "cache_write_0",
-                false,
-                None,
-                "cache_waddr_0",
-                "cache_raddr_0",
-            ),
-            (
-                "weight_we",
-                loads_late,
-                None,
-                "weight_waddr",
-                "weight_raddr",
-            ),
-            (
-                "bank0_load",
-                loads_late,
-                Some("bank0_accumulate"),
-                "bank0_waddr",
-                "bank0_raddr",
-            ),
-            (
-                "bank1_load",
-                loads_late,
-                Some("bank1_accumulate"),
-                "bank1_waddr",
-                "bank1_raddr",
-            ),
+        for (load, late, written, read) in [
+            ("cache_write_0", false, "cache_waddr_0", "cache_raddr_0"),
+            ("weight_we", loads_late, "weight_waddr", "weight_raddr"),
         ] {
             let loaded = if late { was(load) } else { inputs[load].any() };
-            if loaded || accumulate.is_some_and(was) {
+            if loaded {
                 let other = inputs[written].clone() + 1;
                 inputs.insert(read.into(), other);
+            }
+        }
+        // What a bank reads: for the set, registered as it was said a cycle before, or for the drain.
+        for bank in ["bank0", "bank1"] {
+            let said = if loads_late { &before } else { &*inputs };
+            let port = |name: &str| said.get(&format!("{bank}_{name}"));
+            let read = match port("reads") {
+                Some(reads) if reads.any() => port("raddr").expect("with `reads`").clone(),
+                _ => inputs["drain_raddr"].clone(),
+            };
+            let load = format!("{bank}_load");
+            let loaded = if loads_late {
+                was(&load)
+            } else {
+                inputs[&load].any()
+            };
+            let written = format!("{bank}_waddr");
+            if (loaded || was(&format!("{bank}_accumulate"))) && inputs[&written] == read {
+                inputs.insert(written, read + 1);
             }
         }
     }
@@ -557,6 +554,36 @@ fn set_sequencer() {
             rare(rng, inputs, &["tile_write"], 8);
         })
         .check(SetSequencer::new(&tiny()));
+}
+
+#[test]
+fn few_runs() {
+    Gate::new("few_runs_gate")
+        .stimulus(|rng, _, inputs| {
+            if rng.random() {
+                small(rng, inputs, &["count"], 0..=4);
+            }
+        })
+        .check(FewRuns::new());
+}
+
+#[test]
+fn issue_gate() {
+    for reuse in [false, true] {
+        Gate::new(&format!("issue_gate_{reuse}_gate")).check(IssueGate::new(reuse));
+    }
+}
+
+#[test]
+fn range_check() {
+    Gate::new("range_check_gate").check(RangeCheck::new(&tiny()));
+}
+
+#[test]
+fn set_turn() {
+    for sets in [2, 5] {
+        Gate::new(&format!("set_turn_{sets}_gate")).check(SetTurn::new(sets));
+    }
 }
 
 #[test]

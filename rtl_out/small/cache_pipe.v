@@ -52,13 +52,15 @@ module cache_pipe (
     reg  p3_write;
     reg  p4_write;
     reg  p5_write;
+    reg  forward_q;
+    reg  forward_last_q;
 
     assign element_one = p1_valid && p1_one;
     assign use_cache = factor_use;
     assign cache_low = low;
     assign cache_high = high;
-    assign cache_forward = p3_write && (p3_entry == p2_entry);
-    assign cache_forward_last = p4_write && (p4_entry == p2_entry);
+    assign cache_forward = forward_q;
+    assign cache_forward_last = forward_last_q;
     assign cache_add = p3_add;
     assign cache_reuse = p3_reuse;
     assign shift_sum = p3_high;
@@ -109,6 +111,8 @@ module cache_pipe (
         p3_high = 1'b0;
         p3_add = 1'b0;
         p3_reuse = 1'b0;
+        forward_q = 1'b0;
+        forward_last_q = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -128,5 +132,7 @@ module cache_pipe (
         p3_reuse <= p2_reuse;
         p4_entry <= p3_entry;
         p5_entry <= p4_entry;
+        forward_q <= p2_write && (p2_entry == p1_entry);
+        forward_last_q <= p3_write && (p3_entry == p1_entry);
     end
 endmodule

@@ -75,7 +75,7 @@ module detect_front (
     reg  [1:0] bank;
     reg  [15:0] addr;
     reg  [15:0] row;
-    wire take;
+    reg  take;
     wire granted;
     wire done;
     wire last_chunk;
@@ -106,7 +106,6 @@ module detect_front (
     wire tiles_drain;
     reg  [15:0] nest_passes;
     wire nest_step_tile;
-    wire nest_next_first_group;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
     wire [2:0] bank_difference;
@@ -157,7 +156,6 @@ module detect_front (
         .step_pass(det_last_group),
         .step_tile(nest_step_tile),
         .in_first_group(det_first_group),
-        .next_first_group(nest_next_first_group),
         .in_last_cgroup(last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
@@ -171,7 +169,6 @@ module detect_front (
     assign det_addr = addr;
     assign det_row = row;
     assign det_zero = tiles_zero && !wgrad;
-    assign take = tiles_pending_valid && (state == FRONT_STATE_IDLE);
     assign granted = det_grant && (state == FRONT_STATE_READY);
     assign done = det_done && (state == FRONT_STATE_BUSY);
     assign last_pass = !redetect_q || nest_in_last_pass;
@@ -240,6 +237,7 @@ module detect_front (
             bank <= 2'd0;
             addr <= 16'd0;
             row <= 16'd0;
+            take <= 1'b0;
         end else begin
             redetect_q <= redetect;
             one_chunk <= chunks == 16'd1;
@@ -315,9 +313,10 @@ module detect_front (
                 at_last <= ring_slots == 16'd1;
                 after_base <= slot_beats;
             end
+            take <= tiles_next_pending && (((state == FRONT_STATE_IDLE) && !take) || (done && det_last_group && last_pass));
         end
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, tiles_next_pending, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_next_first_group, nest_pass, bank_difference[2]};
+    wire unused = &{1'b0, tiles_pending_col, tiles_pending_images, tiles_pending_rows, tiles_pending_cols, tiles_pes_last, tiles_tag, tiles_drain, nest_step_tile, nest_pass, bank_difference[2]};
 endmodule

@@ -64,37 +64,9 @@ module detector (
     output wire busy,
     output wire range_error
 );
-    reg  [19:0] offset_0;
-    reg  [19:0] offset_1;
-    reg  [19:0] offset_2;
-    reg  [19:0] offset_3;
-    reg  [19:0] offset_4;
-    reg  [19:0] offset_5;
-    reg  [19:0] offset_6;
-    reg  [19:0] offset_7;
-    reg  [19:0] offset_8;
-    reg  [19:0] offset_9;
-    reg  [19:0] offset_10;
-    reg  [19:0] offset_11;
-    reg  [19:0] offset_12;
-    reg  [19:0] offset_13;
-    reg  [19:0] offset_14;
-    reg  [19:0] offset_15;
-    reg  [19:0] offset_16;
-    reg  [19:0] offset_17;
-    reg  [19:0] offset_18;
-    reg  [19:0] offset_19;
-    reg  [1:0] load_lane;
-    reg  [7:0] load_step;
-    reg  [1:0] lane_now;
-    reg  [7:0] step_now;
     reg  running;
     reg  active;
     reg  served;
-    wire found_after;
-    reg  found_any;
-    wire after;
-    reg  any;
     reg  set;
     reg  ready;
     wire begins;
@@ -141,32 +113,37 @@ module detector (
     reg  [34:0] info_3;
     reg  [34:0] info_4;
     wire [34:0] record;
-    wire lane_0_load_reads;
-    wire lane_0_load_matrix;
+    reg  looks_up;
+    reg  skips_zero;
+    reg  reads_0;
+    reg  reads_1;
+    reg  reads_2;
+    reg  [15:0] addr_q_0;
+    reg  [15:0] addr_q_1;
+    reg  [15:0] addr_q_2;
+    wire present_0;
+    wire present_1;
+    wire present_2;
+    wire [1:0] bank_now_0;
+    wire [1:0] bank_now_1;
+    wire [1:0] bank_now_2;
+    wire [15:0] addr_now_0;
+    wire [15:0] addr_now_1;
+    wire [15:0] addr_now_2;
     wire lane_0_present;
     wire lane_0_reads;
-    wire [1:0] lane_0_bank;
-    wire [15:0] lane_0_addr;
     wire signed [15:0] lane_0_x;
     wire lane_0_x_any;
     wire [3:0] lane_0_x_k;
     wire [39:0] lane_0_column;
-    wire lane_1_load_reads;
-    wire lane_1_load_matrix;
     wire lane_1_present;
     wire lane_1_reads;
-    wire [1:0] lane_1_bank;
-    wire [15:0] lane_1_addr;
     wire signed [15:0] lane_1_x;
     wire lane_1_x_any;
     wire [3:0] lane_1_x_k;
     wire [39:0] lane_1_column;
-    wire lane_2_load_reads;
-    wire lane_2_load_matrix;
     wire lane_2_present;
     wire lane_2_reads;
-    wire [1:0] lane_2_bank;
-    wire [15:0] lane_2_addr;
     wire signed [15:0] lane_2_x;
     wire lane_2_x_any;
     wire [3:0] lane_2_x_k;
@@ -181,9 +158,38 @@ module detector (
     wire walk_last;
     wire rpq_valid;
     wire [47:0] rpq_signature;
-    wire mcache_looks_up;
     wire mcache_zero;
     wire mcache_ready;
+    wire load_lane_reads_0;
+    wire load_lane_reads_1;
+    wire load_lane_reads_2;
+    wire load_lane_matrix_0;
+    wire load_lane_matrix_1;
+    wire load_lane_matrix_2;
+    wire [3:0] load_step;
+    wire [63:0] load_data_2;
+    wire [19:0] load_offset_0;
+    wire [19:0] load_offset_1;
+    wire [19:0] load_offset_2;
+    wire [19:0] load_offset_3;
+    wire [19:0] load_offset_4;
+    wire [19:0] load_offset_5;
+    wire [19:0] load_offset_6;
+    wire [19:0] load_offset_7;
+    wire [19:0] load_offset_8;
+    wire [19:0] load_offset_9;
+    wire [19:0] load_offset_10;
+    wire [19:0] load_offset_11;
+    wire [19:0] load_offset_12;
+    wire [19:0] load_offset_13;
+    wire [19:0] load_offset_14;
+    wire [19:0] load_offset_15;
+    wire [19:0] load_offset_16;
+    wire [19:0] load_offset_17;
+    wire [19:0] load_offset_18;
+    wire [19:0] load_offset_19;
+    wire turn_found;
+    wire turn_set;
     wire [34:0] info_0_value;
     wire [34:0] info_0_value_2;
     wire [34:0] info_0_value_3;
@@ -191,10 +197,10 @@ module detector (
 
     detector_lane lane_0 (
         .clk(clk),
-        .load_reads(lane_0_load_reads),
-        .load_matrix(lane_0_load_matrix),
-        .load_step(step_now[3:0]),
-        .load_data(load_data),
+        .load_reads(load_lane_reads_0),
+        .load_matrix(load_lane_matrix_0),
+        .load_step(load_step),
+        .load_data(load_data_2),
         .next_step(next_step),
         .k(k_q),
         .base_bank(walk_bank),
@@ -206,8 +212,8 @@ module detector (
         .wrap_addr(wrap_addr),
         .present(lane_0_present),
         .reads(lane_0_reads),
-        .bank(lane_0_bank),
-        .addr(lane_0_addr),
+        .bank(bank_now_0),
+        .addr(addr_now_0),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -219,10 +225,10 @@ module detector (
 
     detector_lane lane_1 (
         .clk(clk),
-        .load_reads(lane_1_load_reads),
-        .load_matrix(lane_1_load_matrix),
-        .load_step(step_now[3:0]),
-        .load_data(load_data),
+        .load_reads(load_lane_reads_1),
+        .load_matrix(load_lane_matrix_1),
+        .load_step(load_step),
+        .load_data(load_data_2),
         .next_step(next_step),
         .k(k_q),
         .base_bank(walk_bank),
@@ -234,8 +240,8 @@ module detector (
         .wrap_addr(wrap_addr),
         .present(lane_1_present),
         .reads(lane_1_reads),
-        .bank(lane_1_bank),
-        .addr(lane_1_addr),
+        .bank(bank_now_1),
+        .addr(addr_now_1),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -247,10 +253,10 @@ module detector (
 
     detector_lane lane_2 (
         .clk(clk),
-        .load_reads(lane_2_load_reads),
-        .load_matrix(lane_2_load_matrix),
-        .load_step(step_now[3:0]),
-        .load_data(load_data),
+        .load_reads(load_lane_reads_2),
+        .load_matrix(load_lane_matrix_2),
+        .load_step(load_step),
+        .load_data(load_data_2),
         .next_step(next_step),
         .k(k_q),
         .base_bank(walk_bank),
@@ -262,8 +268,8 @@ module detector (
         .wrap_addr(wrap_addr),
         .present(lane_2_present),
         .reads(lane_2_reads),
-        .bank(lane_2_bank),
-        .addr(lane_2_addr),
+        .bank(bank_now_2),
+        .addr(addr_now_2),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -276,7 +282,7 @@ module detector (
     position_walk walk (
         .clk(clk),
         .rst_n(rst_n),
-        .load(begins),
+        .load(!running),
         .advance(walk_advance),
         .images(images_0),
         .rows(rows_0),
@@ -308,26 +314,26 @@ module detector (
         .projections(projections),
         .sig_bits(sig_bits),
         .sig_shift(sig_shift),
-        .offset_0(offset_0),
-        .offset_1(offset_1),
-        .offset_2(offset_2),
-        .offset_3(offset_3),
-        .offset_4(offset_4),
-        .offset_5(offset_5),
-        .offset_6(offset_6),
-        .offset_7(offset_7),
-        .offset_8(offset_8),
-        .offset_9(offset_9),
-        .offset_10(offset_10),
-        .offset_11(offset_11),
-        .offset_12(offset_12),
-        .offset_13(offset_13),
-        .offset_14(offset_14),
-        .offset_15(offset_15),
-        .offset_16(offset_16),
-        .offset_17(offset_17),
-        .offset_18(offset_18),
-        .offset_19(offset_19),
+        .offset_0(load_offset_0),
+        .offset_1(load_offset_1),
+        .offset_2(load_offset_2),
+        .offset_3(load_offset_3),
+        .offset_4(load_offset_4),
+        .offset_5(load_offset_5),
+        .offset_6(load_offset_6),
+        .offset_7(load_offset_7),
+        .offset_8(load_offset_8),
+        .offset_9(load_offset_9),
+        .offset_10(load_offset_10),
+        .offset_11(load_offset_11),
+        .offset_12(load_offset_12),
+        .offset_13(load_offset_13),
+        .offset_14(load_offset_14),
+        .offset_15(load_offset_15),
+        .offset_16(load_offset_16),
+        .offset_17(load_offset_17),
+        .offset_18(load_offset_18),
+        .offset_19(load_offset_19),
         .step(adds),
         .first(adds_first),
         .last(adds_last),
@@ -346,7 +352,7 @@ module detector (
         .clk(clk),
         .rst_n(rst_n),
         .clear(clear),
-        .looks_up(mcache_looks_up),
+        .looks_up(looks_up),
         .valid(rpq_valid),
         .last(info_3[31]),
         .zero(mcache_zero),
@@ -356,6 +362,51 @@ module detector (
         .state(record_state),
         .entry(record_entry),
         .tag(record_signature)
+    );
+
+    detector_load load (
+        .clk(clk),
+        .rst_n(rst_n),
+        .load_reads(load_reads),
+        .load_matrix(load_matrix),
+        .load_offsets(load_offsets),
+        .load_index(load_index),
+        .load_data(load_data),
+        .lane_reads_0(load_lane_reads_0),
+        .lane_reads_1(load_lane_reads_1),
+        .lane_reads_2(load_lane_reads_2),
+        .lane_matrix_0(load_lane_matrix_0),
+        .lane_matrix_1(load_lane_matrix_1),
+        .lane_matrix_2(load_lane_matrix_2),
+        .step(load_step),
+        .data(load_data_2),
+        .offset_0(load_offset_0),
+        .offset_1(load_offset_1),
+        .offset_2(load_offset_2),
+        .offset_3(load_offset_3),
+        .offset_4(load_offset_4),
+        .offset_5(load_offset_5),
+        .offset_6(load_offset_6),
+        .offset_7(load_offset_7),
+        .offset_8(load_offset_8),
+        .offset_9(load_offset_9),
+        .offset_10(load_offset_10),
+        .offset_11(load_offset_11),
+        .offset_12(load_offset_12),
+        .offset_13(load_offset_13),
+        .offset_14(load_offset_14),
+        .offset_15(load_offset_15),
+        .offset_16(load_offset_16),
+        .offset_17(load_offset_17),
+        .offset_18(load_offset_18),
+        .offset_19(load_offset_19)
+    );
+
+    set_turn_2 turn (
+        .request_0(request_0),
+        .served(served),
+        .found(turn_found),
+        .set(turn_set)
     );
 
     assign info_0_value = {info_now[34:31], walk_first, info_now[29:0]};
@@ -377,9 +428,7 @@ module detector (
     assign record_last = record[31];
     assign busy = running;
     assign range_error = out_of_range;
-    assign found_after = 1'b0;
-    assign after = 1'b0;
-    assign begins = !running && found_any && ready;
+    assign begins = !running && turn_found && ready;
     assign in_rows_now = in_rows_0;
     assign in_cols_now = in_cols_0;
     assign k_now = k_0;
@@ -393,41 +442,16 @@ module detector (
     assign adds_last = p_last_1;
     assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_q} << 22);
     assign record = info_4;
-    assign lane_0_load_reads = load_reads && (lane_now == 2'd0) && (step_now < 8'd16);
-    assign lane_0_load_matrix = load_matrix && (lane_now == 2'd0) && (step_now < 8'd16);
-    assign lane_1_load_reads = load_reads && (lane_now == 2'd1) && (step_now < 8'd16);
-    assign lane_1_load_matrix = load_matrix && (lane_now == 2'd1) && (step_now < 8'd16);
-    assign lane_2_load_reads = load_reads && (lane_now == 2'd2) && (step_now < 8'd16);
-    assign lane_2_load_matrix = load_matrix && (lane_now == 2'd2) && (step_now < 8'd16);
+    assign present_0 = running && lane_0_present;
+    assign present_1 = running && lane_1_present;
+    assign present_2 = running && lane_2_present;
     assign walk_advance = running && last_step;
-    assign mcache_looks_up = reuse > 4'd1;
-    assign mcache_zero = all_zero && zero_skip;
-
-    always @(*) begin
-        lane_now = load_lane;
-        step_now = load_step;
-        if (!(|load_index)) begin
-            lane_now = 2'd0;
-            step_now = 8'd0;
-        end
-    end
-
-    always @(*) begin
-        found_any = 1'b0;
-        any = 1'b0;
-        if (request_0 && !found_any) begin
-            found_any = 1'b1;
-            any = 1'b0;
-        end
-    end
+    assign mcache_zero = all_zero && skips_zero;
 
     always @(*) begin
         set = active;
         if (!running) begin
-            set = any;
-            if (found_after) begin
-                set = after;
-            end
+            set = turn_set;
         end
     end
 
@@ -440,72 +464,72 @@ module detector (
 
     always @(*) begin
         collides = 1'b0;
-        read_addr_0 = lane_0_addr[10:0];
+        read_addr_0 = addr_now_0[10:0];
         taken = 1'b0;
-        if (lane_0_present && (lane_0_bank == 2'd0)) begin
+        if (present_0 && (bank_now_0 == 2'd0)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_0 = lane_0_addr[10:0];
+            read_addr_0 = addr_now_0[10:0];
         end
-        if (lane_1_present && (lane_1_bank == 2'd0)) begin
+        if (present_1 && (bank_now_1 == 2'd0)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_0 = lane_1_addr[10:0];
+            read_addr_0 = addr_now_1[10:0];
         end
-        if (lane_2_present && (lane_2_bank == 2'd0)) begin
+        if (present_2 && (bank_now_2 == 2'd0)) begin
             if (taken) begin
                 collides = 1'b1;
             end
-            read_addr_0 = lane_2_addr[10:0];
+            read_addr_0 = addr_now_2[10:0];
         end
-        read_addr_1 = lane_0_addr[10:0];
+        read_addr_1 = addr_now_0[10:0];
         taken = 1'b0;
-        if (lane_0_present && (lane_0_bank == 2'd1)) begin
+        if (present_0 && (bank_now_0 == 2'd1)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_1 = lane_0_addr[10:0];
+            read_addr_1 = addr_now_0[10:0];
         end
-        if (lane_1_present && (lane_1_bank == 2'd1)) begin
+        if (present_1 && (bank_now_1 == 2'd1)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_1 = lane_1_addr[10:0];
+            read_addr_1 = addr_now_1[10:0];
         end
-        if (lane_2_present && (lane_2_bank == 2'd1)) begin
+        if (present_2 && (bank_now_2 == 2'd1)) begin
             if (taken) begin
                 collides = 1'b1;
             end
-            read_addr_1 = lane_2_addr[10:0];
+            read_addr_1 = addr_now_2[10:0];
         end
-        read_addr_2 = lane_0_addr[10:0];
+        read_addr_2 = addr_now_0[10:0];
         taken = 1'b0;
-        if (lane_0_present && (lane_0_bank == 2'd2)) begin
+        if (present_0 && (bank_now_0 == 2'd2)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_2 = lane_0_addr[10:0];
+            read_addr_2 = addr_now_0[10:0];
         end
-        if (lane_1_present && (lane_1_bank == 2'd2)) begin
+        if (present_1 && (bank_now_1 == 2'd2)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_2 = lane_1_addr[10:0];
+            read_addr_2 = addr_now_1[10:0];
         end
-        if (lane_2_present && (lane_2_bank == 2'd2)) begin
+        if (present_2 && (bank_now_2 == 2'd2)) begin
             if (taken) begin
                 collides = 1'b1;
             end
             taken = 1'b1;
-            read_addr_2 = lane_2_addr[10:0];
+            read_addr_2 = addr_now_2[10:0];
         end
     end
 
@@ -539,6 +563,9 @@ module detector (
             out_of_range <= 1'b0;
             p_step_0 <= 1'b0;
             p_step_1 <= 1'b0;
+            reads_0 <= 1'b0;
+            reads_1 <= 1'b0;
+            reads_2 <= 1'b0;
         end else begin
             ready <= mcache_ready;
             if (begins) begin
@@ -554,19 +581,22 @@ module detector (
             end
             beyond_3 <= running && (walk_position >= 16'd256);
             out_of_range <= beyond_3 || collides_q;
-            beyond_0 <= running && lane_0_reads && (lane_0_addr >= 16'd2048);
+            reads_0 <= running && lane_0_reads;
+            beyond_0 <= reads_0 && (addr_q_0 >= 16'd2048);
             if (beyond_0) begin
                 out_of_range <= 1'b1;
             end
-            beyond_1 <= running && lane_1_reads && (lane_1_addr >= 16'd2048);
+            reads_1 <= running && lane_1_reads;
+            beyond_1 <= reads_1 && (addr_q_1 >= 16'd2048);
             if (beyond_1) begin
                 out_of_range <= 1'b1;
             end
-            beyond_2 <= running && lane_2_reads && (lane_2_addr >= 16'd2048);
+            reads_2 <= running && lane_2_reads;
+            beyond_2 <= reads_2 && (addr_q_2 >= 16'd2048);
             if (beyond_2) begin
                 out_of_range <= 1'b1;
             end
-            collides_q <= running && collides;
+            collides_q <= collides;
             p_step_0 <= running && !clear;
             p_step_1 <= p_step_0 && !clear;
             if (clear) begin
@@ -577,28 +607,6 @@ module detector (
     end
 
     initial begin
-        offset_0 = 20'd0;
-        offset_1 = 20'd0;
-        offset_2 = 20'd0;
-        offset_3 = 20'd0;
-        offset_4 = 20'd0;
-        offset_5 = 20'd0;
-        offset_6 = 20'd0;
-        offset_7 = 20'd0;
-        offset_8 = 20'd0;
-        offset_9 = 20'd0;
-        offset_10 = 20'd0;
-        offset_11 = 20'd0;
-        offset_12 = 20'd0;
-        offset_13 = 20'd0;
-        offset_14 = 20'd0;
-        offset_15 = 20'd0;
-        offset_16 = 20'd0;
-        offset_17 = 20'd0;
-        offset_18 = 20'd0;
-        offset_19 = 20'd0;
-        load_lane = 2'd0;
-        load_step = 8'd0;
         active = 1'b0;
         k_q = 8'd0;
         step = 4'd0;
@@ -617,82 +625,22 @@ module detector (
         info_2 = 35'd0;
         info_3 = 35'd0;
         info_4 = 35'd0;
+        looks_up = 1'b0;
+        skips_zero = 1'b0;
+        addr_q_0 = 16'd0;
+        addr_q_1 = 16'd0;
+        addr_q_2 = 16'd0;
     end
 
     always @(posedge clk) begin
-        if (load_reads || load_matrix) begin
-            load_lane <= lane_now + 2'd1;
-            load_step <= step_now;
-            if (lane_now == 2'd2) begin
-                load_lane <= 2'd0;
-                load_step <= step_now + 8'd1;
-            end
-        end
-        if (load_offsets && (load_index == 16'd0)) begin
-            offset_0 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd1)) begin
-            offset_1 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd2)) begin
-            offset_2 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd3)) begin
-            offset_3 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd4)) begin
-            offset_4 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd5)) begin
-            offset_5 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd6)) begin
-            offset_6 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd7)) begin
-            offset_7 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd8)) begin
-            offset_8 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd9)) begin
-            offset_9 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd10)) begin
-            offset_10 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd11)) begin
-            offset_11 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd12)) begin
-            offset_12 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd13)) begin
-            offset_13 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd14)) begin
-            offset_14 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd15)) begin
-            offset_15 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd16)) begin
-            offset_16 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd17)) begin
-            offset_17 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd18)) begin
-            offset_18 <= load_data[19:0];
-        end
-        if (load_offsets && (load_index == 16'd19)) begin
-            offset_19 <= load_data[19:0];
-        end
         if (begins) begin
             active <= set;
         end
         k_q <= k_now;
         step <= next_step;
+        addr_q_0 <= addr_now_0;
+        addr_q_1 <= addr_now_1;
+        addr_q_2 <= addr_now_2;
         p_first_0 <= !(|step);
         p_last_0 <= last_step;
         p_set_0 <= active;
@@ -705,6 +653,8 @@ module detector (
         all_zero <= !(|all_mask);
         mask_0 <= all_mask;
         mask_1 <= mask_0;
+        looks_up <= reuse > 4'd1;
+        skips_zero <= zero_skip;
         info_0 <= {zero_now, info_0_value_4[33:0]};
         info_1 <= info_0;
         info_2 <= info_1;
@@ -713,5 +663,5 @@ module detector (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, served, p_set_1, info_now[30], record[29:22], info_0_value[31], info_0_value_2[32], info_0_value_3[33], info_0_value_4[34]};
+    wire unused = &{1'b0, p_set_1, info_now[30], record[29:22], info_0_value[31], info_0_value_2[32], info_0_value_3[33], info_0_value_4[34]};
 endmodule

@@ -60,11 +60,6 @@ module drain (
     wire enable;
     reg  [1:0] state;
     reg  served;
-    reg  found_after;
-    reg  found_any;
-    reg  after;
-    reg  any;
-    reg  pick;
     reg  set;
     reg  bank;
     reg  [7:0] rows_m1;
@@ -127,7 +122,18 @@ module drain (
     reg  signed [47:0] d2_value_1;
     reg  signed [47:0] d2_value_2;
     reg  signed [47:0] d2_value_3;
+    wire turn_found;
+    wire turn_set;
+    wire packer_steps;
     wire [3:0] last_beat_difference;
+
+    set_turn turn (
+        .request_0(request_0),
+        .request_1(request_1),
+        .served(served),
+        .found(turn_found),
+        .set(turn_set)
+    );
 
     output_packer packer (
         .clk(clk),
@@ -145,6 +151,7 @@ module drain (
         .value_2(d2_value_2),
         .value_3(d2_value_3),
         .enable(enable),
+        .steps(packer_steps),
         .saturated(saturated),
         .max_abs(max_abs),
         .m_axis_tvalid(m_axis_tvalid),
@@ -167,7 +174,7 @@ module drain (
     assign beat_after = beat + 2'd1;
     assign push_header = (state == DRAIN_STATE_HEADER) && enable;
     assign push_data = (state == DRAIN_STATE_ROWS) && enable;
-    assign push_trailer = (state == DRAIN_STATE_IDLE) && trailer && !found_any && enable;
+    assign push_trailer = (state == DRAIN_STATE_IDLE) && trailer && !turn_found && enable;
     assign push_last = push_data && beat_last && row_last;
     assign row_header = d1_header;
     assign row_data = d1_data;
@@ -185,35 +192,6 @@ module drain (
     assign bank_read = enable && d1_data && d1_last;
 
     always @(*) begin
-        found_after = 1'b0;
-        after = 1'b0;
-        if (request_1 && !found_after && (served < 1'b1)) begin
-            found_after = 1'b1;
-            after = 1'b1;
-        end
-    end
-
-    always @(*) begin
-        found_any = 1'b0;
-        any = 1'b0;
-        if (request_0 && !found_any) begin
-            found_any = 1'b1;
-            any = 1'b0;
-        end
-        if (request_1 && !found_any) begin
-            found_any = 1'b1;
-            any = 1'b1;
-        end
-    end
-
-    always @(*) begin
-        pick = any;
-        if (found_after) begin
-            pick = after;
-        end
-    end
-
-    always @(*) begin
         last_beat = last_beat_difference[1:0];
         if (shift_mode) begin
             last_beat = last_beat_difference[3:2];
@@ -222,7 +200,7 @@ module drain (
 
     always @(*) begin
         raddr = row;
-        if (enable && beat_last) begin
+        if (packer_steps && beat_last) begin
             raddr = row_after;
         end
     end
@@ -301,9 +279,9 @@ module drain (
             case (state)
                 DRAIN_STATE_IDLE: begin
                     beat_last <= 1'b0;
-                    if (found_any) begin
+                    if (turn_found) begin
                         state <= DRAIN_STATE_HEADER;
-                        served <= pick;
+                        served <= turn_set;
                     end
                 end
                 DRAIN_STATE_HEADER: begin
@@ -388,16 +366,16 @@ module drain (
                 row <= 8'd0;
                 row_after <= 8'd1;
                 beat <= 2'd0;
-                if (found_any) begin
-                    set <= pick;
-                    if (pick == 1'b0) begin
+                if (turn_found) begin
+                    set <= turn_set;
+                    if (turn_set == 1'b0) begin
                         bank <= request_bank_0;
                         rows_m1 <= request_rows_m1_0;
                         pes <= {1'd0, request_pes_0};
                         tag <= request_tag_0;
                         pass <= request_pass_0;
                     end
-                    if (pick == 1'b1) begin
+                    if (turn_set == 1'b1) begin
                         bank <= request_bank_1;
                         rows_m1 <= request_rows_m1_1;
                         pes <= {1'd0, request_pes_1};

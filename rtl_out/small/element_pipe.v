@@ -49,6 +49,8 @@ module element_pipe (
     reg  [7:0] p4_psum_addr;
     reg  p4_update;
     reg  p4_bank;
+    reg  forward_q;
+    reg  forward_last_q;
     wire factor_bank;
     wire operand;
     wire operand_bank_0;
@@ -70,8 +72,8 @@ module element_pipe (
     assign first = p2_first;
     assign zero = p2_zero;
     assign bank = p2_bank;
-    assign forward = p3_update && (p3_bank == p2_bank) && (p3_psum_addr == p2_psum_addr);
-    assign forward_last = p4_update && (p4_bank == p2_bank) && (p4_psum_addr == p2_psum_addr);
+    assign forward = forward_q;
+    assign forward_last = forward_last_q;
     assign accumulate_0 = p3_update && !p3_bank;
     assign accumulate_1 = p3_update && p3_bank;
     assign psum_waddr = p4_psum_addr;
@@ -129,6 +131,8 @@ module element_pipe (
         p3_bank = 1'b0;
         p4_psum_addr = 8'd0;
         p4_bank = 1'b0;
+        forward_q = 1'b0;
+        forward_last_q = 1'b0;
     end
 
     always @(posedge clk) begin
@@ -146,5 +150,10 @@ module element_pipe (
         p3_bank <= p2_bank;
         p4_psum_addr <= p3_psum_addr;
         p4_bank <= p3_bank;
+        forward_q <= p2_update && p2_valid && (p2_bank == p1_bank) && (p2_psum_addr == p1_psum_addr);
+        forward_last_q <= p3_update && (p3_bank == p1_bank) && (p3_psum_addr == p1_psum_addr);
     end
+
+    // Bits that are not needed here.
+    wire unused = &{1'b0, p4_update, p4_bank};
 endmodule

@@ -12,10 +12,12 @@ module feature_ring (
     input  wire slot_loaded,
     input  wire tile_begins,
     input  wire slot_used,
+    input  wire slot_freed,
     input  wire last_of_pass,
     input  wire frees,
     output wire ready,
-    output reg  next_ready,
+    output wire ready_kept,
+    output wire ready_used,
     output wire room,
     output wire [15:0] read_base,
     output reg  [15:0] ahead_base,
@@ -26,11 +28,13 @@ module feature_ring (
     reg  [15:0] beats_q;
     reg  [15:0] slots_q;
     reg  [15:0] f_avail;
-    reg  [15:0] f_pos;
+    reg  [15:0] f_waiting;
+    reg  two_wait;
     reg  waits;
     reg  full;
     reg  [15:0] fill_slot;
     reg  [15:0] fill_base;
+    reg  fill_last;
     reg  [15:0] read_slot;
     reg  [15:0] base;
     reg  [15:0] tile_slot;
@@ -41,6 +45,8 @@ module feature_ring (
     reg  [15:0] tile_after;
 
     assign ready = waits;
+    assign ready_kept = waits || slot_loaded;
+    assign ready_used = slot_loaded || goes_back || two_wait;
     assign room = !full;
     assign read_base = base;
     assign back_base = tile_base;
@@ -54,31 +60,18 @@ module feature_ring (
         end
     end
 
-    always @(*) begin
-        next_ready = waits;
-        if (slot_used) begin
-            next_ready = slot_loaded || ((f_pos + 16'd1) < f_avail);
-            if (goes_back) begin
-                next_ready = 1'b1;
-            end
-        end else if (slot_loaded) begin
-            next_ready = 1'b1;
-        end
-        if (clear) begin
-            next_ready = 1'b0;
-        end
-    end
-
     always @(posedge clk) begin
         if (!rst_n) begin
             beats_q <= 16'd0;
             slots_q <= 16'd0;
             f_avail <= 16'd0;
-            f_pos <= 16'd0;
+            f_waiting <= 16'd0;
+            two_wait <= 1'b0;
             waits <= 1'b0;
             full <= 1'b0;
             fill_slot <= 16'd0;
             fill_base <= 16'd0;
+            fill_last <= 1'b0;
             read_slot <= 16'd0;
             base <= 16'd0;
             tile_slot <= 16'd0;
@@ -93,9 +86,11 @@ module feature_ring (
             if (slot_loaded) begin
                 fill_slot <= fill_slot + 16'd1;
                 fill_base <= fill_base + beats_q;
-                if ((fill_slot + 16'd1) == slots_q) begin
+                fill_last <= (fill_slot + 16'd2) == slots_q;
+                if (fill_last) begin
                     fill_slot <= 16'd0;
                     fill_base <= 16'd0;
+                    fill_last <= slots_q == 16'd1;
                 end
             end
             if (slot_used) begin
@@ -114,12 +109,6 @@ module feature_ring (
                     at_last <= tile_at_last;
                     after_base <= tile_after;
                 end
-                if (!frees) begin
-                    f_pos <= f_pos + 16'd1;
-                    if (last_of_pass) begin
-                        f_pos <= 16'd0;
-                    end
-                end
             end
             if (tile_begins) begin
                 tile_slot <= read_slot;
@@ -127,26 +116,51 @@ module feature_ring (
                 tile_at_last <= at_last;
                 tile_after <= after_base;
             end
-            if (slot_loaded && !(slot_used && frees)) begin
+            waits <= ready_kept;
+            if (slot_loaded) begin
+                f_waiting <= f_waiting + 16'd1;
+                two_wait <= waits;
+            end
+            if (slot_used) begin
+                waits <= ready_used;
+                if (slot_loaded) begin
+                    f_waiting <= f_waiting;
+                    two_wait <= two_wait;
+                end else begin
+                    f_waiting <= f_waiting - 16'd1;
+                    two_wait <= f_waiting > 16'd2;
+                end
+                if (goes_back) begin
+                    f_waiting <= f_avail;
+                    two_wait <= f_avail > 16'd1;
+                    if (slot_loaded) begin
+                        f_waiting <= f_avail + 16'd1;
+                        two_wait <= 1'b1;
+                    end
+                end
+            end
+            if (slot_loaded && !slot_freed) begin
                 f_avail <= f_avail + 16'd1;
                 full <= (f_avail + 16'd1) == slots_q;
             end
-            if (!slot_loaded && slot_used && frees) begin
+            if (!slot_loaded && slot_freed) begin
                 f_avail <= f_avail - 16'd1;
                 full <= 1'b0;
             end
             if (clear) begin
                 f_avail <= 16'd0;
-                f_pos <= 16'd0;
+                f_waiting <= 16'd0;
+                waits <= 1'b0;
+                two_wait <= 1'b0;
                 full <= slots_q == 16'd0;
                 fill_slot <= 16'd0;
                 fill_base <= 16'd0;
+                fill_last <= slots_q == 16'd1;
                 read_slot <= 16'd0;
                 base <= 16'd0;
                 at_last <= slots_q == 16'd1;
                 after_base <= beats_q;
             end
-            waits <= next_ready;
         end
     end
 endmodule

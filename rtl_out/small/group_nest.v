@@ -15,7 +15,6 @@ module group_nest (
     output wire step_pass,
     output wire step_tile,
     output wire in_first_group,
-    output reg  next_first_group,
     output wire in_last_cgroup,
     output wire in_last_pass,
     output wire [15:0] pass
@@ -38,16 +37,6 @@ module group_nest (
     assign in_last_pass = pass_last;
     assign pass = pass_count;
 
-    always @(*) begin
-        next_first_group = at_first;
-        if (advance) begin
-            next_first_group = step_pass;
-        end
-        if (load) begin
-            next_first_group = 1'b1;
-        end
-    end
-
     always @(posedge clk) begin
         if (!rst_n) begin
             chunk_count <= 16'd0;
@@ -62,8 +51,8 @@ module group_nest (
         end else begin
             one_chunk <= chunks == 16'd1;
             one_cgroup <= cgroups == 16'd1;
-            at_first <= next_first_group;
             if (advance) begin
+                at_first <= step_pass;
                 chunk_count <= chunk_count + 16'd1;
                 chunk_last <= (chunk_count + 16'd2) == chunks;
                 if (step_cgroup) begin
@@ -80,6 +69,7 @@ module group_nest (
                 end
             end
             if (load) begin
+                at_first <= 1'b1;
                 chunk_count <= 16'd0;
                 cgroup_count <= 16'd0;
                 pass_count <= 16'd0;

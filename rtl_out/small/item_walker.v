@@ -68,12 +68,9 @@ module item_walker (
     output wire step_pass,
     output wire step_tile,
     output wire in_first_group,
-    output wire next_first_group,
     output wire in_last_pass,
     output wire [15:0] pass
 );
-    localparam [15:0] ALL_ONES = 16'hffff;
-    localparam [15:0] NOT_FIRST = 16'hfffe;
     localparam [1:0] WALKER_STATE_FLUSH = 2'd2;
     localparam [1:0] WALKER_STATE_GAP = 2'd1;
     localparam [1:0] WALKER_STATE_ITEMS = 2'd0;
@@ -101,15 +98,10 @@ module item_walker (
     reg  [15:0] left;
     reg  round_last;
     reg  nonzero_q;
-    reg  [7:0] group_last;
     reg  wgrad_q;
     reg  zeroes;
     reg  walks_all;
     reg  redetect_q;
-    reg  [15:0] behind_first;
-    reg  [15:0] behind_first_last;
-    reg  short;
-    reg  short_last;
     reg  macs;
     reg  sums;
     reg  keeps;
@@ -117,13 +109,12 @@ module item_walker (
     wire zeroing;
     reg  [7:0] group_q;
     reg  cut_q;
-    reg  next_items;
-    reg  next_valid;
-    reg  next_begun;
+    wire next_items;
+    wire next_valid;
+    wire next_begun;
     wire overwrites;
     wire takes_whole;
     wire flushes_whole;
-    reg  [7:0] k_last;
     reg  [15:0] rest_now;
     reg  single_now;
     wire work;
@@ -164,6 +155,11 @@ module item_walker (
     wire [3:0] of_left_number;
     wire [15:0] of_left_rest;
     wire of_left_single;
+    wire [7:0] elements_k_last;
+    wire [15:0] elements_behind_first;
+    wire [15:0] elements_behind_first_last;
+    wire elements_single;
+    wire elements_single_last;
 
     group_nest nest (
         .clk(clk),
@@ -177,7 +173,6 @@ module item_walker (
         .step_pass(step_pass),
         .step_tile(step_tile),
         .in_first_group(in_first_group),
-        .next_first_group(next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
         .in_last_pass(in_last_pass),
         .pass(pass)
@@ -244,6 +239,19 @@ module item_walker (
         .single(of_left_single)
     );
 
+    group_elements elements (
+        .clk(clk),
+        .chunks(chunks),
+        .group_k(group_k),
+        .k_cg_last(k_cg_last),
+        .k_kr_last(k_kr_last),
+        .k_last(elements_k_last),
+        .behind_first(elements_behind_first),
+        .behind_first_last(elements_behind_first_last),
+        .single(elements_single),
+        .single_last(elements_single_last)
+    );
+
     assign consume = takes;
     assign waits = (state == WALKER_STATE_ITEMS) && !valid;
     assign next_waits = next_items && !next_valid;
@@ -267,6 +275,9 @@ module item_walker (
     assign k_now = group_q;
     assign flushing = state == WALKER_STATE_FLUSH;
     assign zeroing = empty && zeroes;
+    assign next_items = (state == WALKER_STATE_ITEMS) && !flushes;
+    assign next_valid = (valid && !item_ends) || takes || flush_loads;
+    assign next_begun = begun || work;
     assign overwrites = zeroes && macs && !overwritten;
     assign takes_whole = (token_empty && zeroes) || (token_macs && (walks_all || (zeroes && !next_overwritten)));
     assign flushes_whole = walks_all || (zeroes && !next_overwritten);
@@ -284,13 +295,6 @@ module item_walker (
     assign list_begins = (state == WALKER_STATE_GAP) && (gap == 3'd0);
 
     always @(*) begin
-        k_last = k_kr_last;
-        if (chunks == 16'd1) begin
-            k_last = k_cg_last;
-        end
-    end
-
-    always @(*) begin
         ends_group = item_last;
         ends_in_items = !flush_last;
         if (flushing) begin
@@ -300,11 +304,11 @@ module item_walker (
     end
 
     always @(*) begin
-        rest_now = behind_first;
-        single_now = short;
+        rest_now = elements_behind_first;
+        single_now = elements_single;
         if (cut_q) begin
-            rest_now = behind_first_last;
-            single_now = short_last;
+            rest_now = elements_behind_first_last;
+            single_now = elements_single_last;
         end
     end
 
@@ -312,22 +316,6 @@ module item_walker (
         next_overwritten = overwritten || (work && round_last && macs);
         if (group_ends || clear) begin
             next_overwritten = 1'b0;
-        end
-    end
-
-    always @(*) begin
-        next_valid = (valid && !item_ends) || takes || flush_loads;
-        if (clear) begin
-            next_valid = 1'b0;
-        end
-    end
-
-    always @(*) begin
-        next_begun = begun || work;
-        next_items = (state == WALKER_STATE_ITEMS) && !flushes;
-        if (group_ends || clear) begin
-            next_begun = 1'b0;
-            next_items = 1'b1;
         end
     end
 
@@ -354,16 +342,12 @@ module item_walker (
             zeroes <= 1'b0;
             walks_all <= 1'b0;
             redetect_q <= 1'b0;
-            short <= 1'b0;
-            short_last <= 1'b0;
             at_end <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
             zeroes <= wgrad && zero;
             walks_all <= !elem_skip;
             redetect_q <= redetect;
-            short <= group_k < 8'd2;
-            short_last <= group_last < 8'd2;
             if (work) begin
                 if (round_last) begin
                     high <= again;
@@ -380,9 +364,9 @@ module item_walker (
             if (takes) begin
                 at_end <= 1'b1;
                 if (takes_whole) begin
-                    at_end <= short;
+                    at_end <= elements_single;
                     if (token_cut) begin
-                        at_end <= short_last;
+                        at_end <= elements_single_last;
                     end
                 end else if (token_macs) begin
                     at_end <= of_token_single;
@@ -406,11 +390,13 @@ module item_walker (
                 state <= WALKER_STATE_ITEMS;
                 high <= 1'b0;
             end
+            valid <= next_valid;
+            begun <= next_begun && !group_ends;
             if (clear) begin
+                valid <= 1'b0;
+                begun <= 1'b0;
                 at_end <= 1'b0;
             end
-            valid <= next_valid;
-            begun <= next_begun;
         end
     end
 
@@ -432,9 +418,6 @@ module item_walker (
         left = 16'd0;
         round_last = 1'b0;
         nonzero_q = 1'b0;
-        group_last = 8'd0;
-        behind_first = 16'd0;
-        behind_first_last = 16'd0;
         macs = 1'b0;
         sums = 1'b0;
         keeps = 1'b0;
@@ -445,9 +428,6 @@ module item_walker (
     end
 
     always @(posedge clk) begin
-        group_last <= k_last;
-        behind_first <= (~(ALL_ONES << group_k)) & NOT_FIRST;
-        behind_first_last <= (~(ALL_ONES << group_last)) & NOT_FIRST;
         if (work) begin
             fresh <= round_last;
             number <= of_left_number;
@@ -489,18 +469,18 @@ module item_walker (
             cut_q <= token_cut;
             group_q <= group_k;
             if (token_cut) begin
-                group_q <= group_last;
+                group_q <= elements_k_last;
             end
             number <= 4'd0;
             left <= 16'd0;
             round_last <= 1'b1;
             nonzero_q <= token_macs && (|item_mask);
             if (takes_whole) begin
-                left <= behind_first;
-                round_last <= short;
+                left <= elements_behind_first;
+                round_last <= elements_single;
                 if (token_cut) begin
-                    left <= behind_first_last;
-                    round_last <= short_last;
+                    left <= elements_behind_first_last;
+                    round_last <= elements_single_last;
                 end
                 nonzero_q <= token_macs && item_mask[0];
             end else if (token_macs) begin

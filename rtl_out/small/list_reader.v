@@ -47,6 +47,7 @@ module list_reader (
     reg  tile_at_last;
     reg  tile_is_empty;
     reg  one_chunk;
+    reg  rereads;
     reg  cut_q;
     reg  active;
     reg  token_q;
@@ -65,7 +66,6 @@ module list_reader (
     wire nest_step_pass;
     wire nest_step_tile;
     wire nest_in_first_group;
-    wire nest_next_first_group;
     wire nest_in_last_cgroup;
     wire nest_in_last_pass;
     wire [15:0] nest_pass;
@@ -83,7 +83,6 @@ module list_reader (
         .step_pass(nest_step_pass),
         .step_tile(nest_step_tile),
         .in_first_group(nest_in_first_group),
-        .next_first_group(nest_next_first_group),
         .in_last_cgroup(nest_in_last_cgroup),
         .in_last_pass(nest_in_last_pass),
         .pass(nest_pass)
@@ -106,7 +105,7 @@ module list_reader (
     assign rows_m1 = rows_q;
     assign take = active && one_waits && (!token_q || consume);
     assign ends = take && at_last;
-    assign rewinds = nest_step_pass && !nest_in_last_pass && !redetect;
+    assign rewinds = nest_step_pass && !nest_in_last_pass && rereads;
 
     always @(*) begin
         read_addr = held_addr;
@@ -151,12 +150,14 @@ module list_reader (
             tile_after_slot <= 8'd0;
             tile_after_base <= 12'd0;
             one_chunk <= 1'b0;
+            rereads <= 1'b0;
             active <= 1'b0;
             token_q <= 1'b0;
             empty_q <= 1'b0;
             last_q <= 1'b0;
         end else begin
             one_chunk <= chunks == 16'd1;
+            rereads <= !redetect;
             if (consume) begin
                 token_q <= 1'b0;
             end
@@ -291,5 +292,5 @@ module list_reader (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, list_positions[15:12], nest_in_first_group, nest_next_first_group, nest_pass};
+    wire unused = &{1'b0, list_positions[15:12], nest_in_first_group, nest_pass};
 endmodule

@@ -42,8 +42,6 @@ module loop_nest (
     output wire vector_first,
     output wire group_first,
     output wire in_first_group,
-    output reg  next_group_first,
-    output reg  next_first_group,
     output wire in_last_pass,
     output wire [15:0] k_index,
     output wire [15:0] position,
@@ -63,10 +61,6 @@ module loop_nest (
     reg  [1:0] col_runs;
     reg  [1:0] first_kr_runs;
     reg  [1:0] first_cg_runs;
-    reg  [1:0] new_image_runs;
-    reg  [1:0] new_row_runs;
-    reg  [1:0] new_col_runs;
-    reg  [1:0] new_pass_runs;
     reg  c_steps;
     reg  x_steps;
     reg  y_steps;
@@ -129,6 +123,17 @@ module loop_nest (
     wire cgroup_last;
     wire cgroup_next_last;
     wire pass_level_next_last;
+    wire [1:0] few_kw_runs;
+    wire [1:0] few_kr_runs;
+    wire [1:0] few_kr_last_runs;
+    wire [1:0] few_cg_runs;
+    wire [1:0] few_cg_last_runs;
+    wire [1:0] few_chunk_runs;
+    wire [1:0] few_cgroup_runs;
+    wire [1:0] few_new_image_runs;
+    wire [1:0] few_new_row_runs;
+    wire [1:0] few_new_col_runs;
+    wire [1:0] few_new_pass_runs;
 
     loop_level kc (
         .clk(clk),
@@ -184,7 +189,7 @@ module loop_nest (
         .restarts(y_steps),
         .limit(cols),
         .runs(col_runs),
-        .new_runs(new_col_runs),
+        .new_runs(few_new_col_runs),
         .count(x_count),
         .last(x_last),
         .next_last(x_next_last)
@@ -199,7 +204,7 @@ module loop_nest (
         .restarts(img_steps),
         .limit(rows),
         .runs(row_runs),
-        .new_runs(new_row_runs),
+        .new_runs(few_new_row_runs),
         .count(y_count),
         .last(y_last),
         .next_last(y_next_last)
@@ -214,7 +219,7 @@ module loop_nest (
         .restarts(chunk_steps),
         .limit(images),
         .runs(image_runs),
-        .new_runs(new_image_runs),
+        .new_runs(few_new_image_runs),
         .count(img_count),
         .last(img_last),
         .next_last(img_next_last)
@@ -259,10 +264,65 @@ module loop_nest (
         .restarts(1'b0),
         .limit(passes),
         .runs(2'd0),
-        .new_runs(new_pass_runs),
+        .new_runs(few_new_pass_runs),
         .count(pass),
         .last(in_last_pass),
         .next_last(pass_level_next_last)
+    );
+
+    few_runs few_kw (
+        .count(kw),
+        .runs(few_kw_runs)
+    );
+
+    few_runs few_kr (
+        .count(kr),
+        .runs(few_kr_runs)
+    );
+
+    few_runs few_kr_last (
+        .count(kr_last),
+        .runs(few_kr_last_runs)
+    );
+
+    few_runs few_cg (
+        .count(cg),
+        .runs(few_cg_runs)
+    );
+
+    few_runs few_cg_last (
+        .count(cg_last),
+        .runs(few_cg_last_runs)
+    );
+
+    few_runs few_chunk (
+        .count(chunks),
+        .runs(few_chunk_runs)
+    );
+
+    few_runs few_cgroup (
+        .count(cgroups),
+        .runs(few_cgroup_runs)
+    );
+
+    few_runs few_new_image (
+        .count(new_images),
+        .runs(few_new_image_runs)
+    );
+
+    few_runs few_new_row (
+        .count(new_rows),
+        .runs(few_new_row_runs)
+    );
+
+    few_runs few_new_col (
+        .count(new_cols),
+        .runs(few_new_col_runs)
+    );
+
+    few_runs few_new_pass (
+        .count(new_passes),
+        .runs(few_new_pass_runs)
     );
 
     assign step_c = c_steps;
@@ -290,60 +350,17 @@ module loop_nest (
     assign next_x_steps = next_c_steps && c_next_last;
     assign first_x_steps = first_c_steps && first_cg_runs[0];
     assign next_y_steps = next_x_steps && x_next_last;
-    assign first_y_steps = first_x_steps && new_col_runs[0];
+    assign first_y_steps = first_x_steps && few_new_col_runs[0];
     assign next_img_steps = next_y_steps && y_next_last;
-    assign first_img_steps = first_y_steps && new_row_runs[0];
+    assign first_img_steps = first_y_steps && few_new_row_runs[0];
     assign next_chunk_steps = next_img_steps && img_next_last;
-    assign first_chunk_steps = first_img_steps && new_image_runs[0];
+    assign first_chunk_steps = first_img_steps && few_new_image_runs[0];
     assign next_cgroup_steps = next_chunk_steps && chunk_next_last;
     assign first_cgroup_steps = first_chunk_steps && chunk_runs[0];
     assign next_pass_steps = next_cgroup_steps && cgroup_next_last;
     assign first_pass_steps = first_cgroup_steps && cgroup_runs[0];
     assign next_tile_steps = next_pass_steps && pass_level_next_last;
-    assign first_tile_steps = first_pass_steps && new_pass_runs[0];
-
-    always @(*) begin
-        next_group_first = at_group_first;
-        next_first_group = at_first_group;
-        if (advance) begin
-            next_group_first = chunk_steps;
-            if (chunk_steps) begin
-                next_first_group = pass_steps;
-            end
-        end
-        if (load) begin
-            next_group_first = 1'b1;
-            next_first_group = 1'b1;
-        end
-    end
-
-    always @(*) begin
-        new_image_runs = 2'd0;
-        if (new_images < 16'd3) begin
-            new_image_runs = new_images[1:0];
-        end
-    end
-
-    always @(*) begin
-        new_row_runs = 2'd0;
-        if (new_rows < 16'd3) begin
-            new_row_runs = new_rows[1:0];
-        end
-    end
-
-    always @(*) begin
-        new_col_runs = 2'd0;
-        if (new_cols < 16'd3) begin
-            new_col_runs = new_cols[1:0];
-        end
-    end
-
-    always @(*) begin
-        new_pass_runs = 2'd0;
-        if (new_passes < 16'd3) begin
-            new_pass_runs = new_passes[1:0];
-        end
-    end
+    assign first_tile_steps = first_pass_steps && few_new_pass_runs[0];
 
     always @(*) begin
         kr_runs_2 = kr_runs;
@@ -396,8 +413,16 @@ module loop_nest (
             at_group_first <= 1'b0;
             at_first_group <= 1'b0;
         end else begin
-            at_group_first <= next_group_first;
-            at_first_group <= next_first_group;
+            if (advance) begin
+                at_group_first <= chunk_steps;
+                if (chunk_steps) begin
+                    at_first_group <= pass_steps;
+                end
+            end
+            if (load) begin
+                at_group_first <= 1'b1;
+                at_first_group <= 1'b1;
+            end
             if (advance) begin
                 kc_alone <= !kc_next_last;
                 kr_alone <= kc_next_last && !kr_next_last;
@@ -419,9 +444,9 @@ module loop_nest (
                 kc_alone <= !kw_runs[0];
                 kr_alone <= kw_runs[0] && !first_kr_runs[0];
                 c_alone <= first_c_steps && !first_cg_runs[0];
-                x_alone <= first_x_steps && !new_col_runs[0];
-                y_alone <= first_y_steps && !new_row_runs[0];
-                img_alone <= first_img_steps && !new_image_runs[0];
+                x_alone <= first_x_steps && !few_new_col_runs[0];
+                y_alone <= first_y_steps && !few_new_row_runs[0];
+                img_alone <= first_img_steps && !few_new_image_runs[0];
                 chunk_alone <= first_chunk_steps && !chunk_runs[0];
                 c_steps <= first_c_steps;
                 x_steps <= first_x_steps;
@@ -467,38 +492,17 @@ module loop_nest (
     end
 
     always @(posedge clk) begin
-        kw_runs <= 2'd0;
-        if (kw < 16'd3) begin
-            kw_runs <= kw[1:0];
-        end
-        kr_runs <= 2'd0;
-        if (kr < 16'd3) begin
-            kr_runs <= kr[1:0];
-        end
-        kr_last_runs <= 2'd0;
-        if (kr_last < 16'd3) begin
-            kr_last_runs <= kr_last[1:0];
-        end
-        cg_runs <= 2'd0;
-        if (cg < 16'd3) begin
-            cg_runs <= cg[1:0];
-        end
-        cg_last_runs <= 2'd0;
-        if (cg_last < 16'd3) begin
-            cg_last_runs <= cg_last[1:0];
-        end
-        chunk_runs <= 2'd0;
-        if (chunks < 16'd3) begin
-            chunk_runs <= chunks[1:0];
-        end
-        cgroup_runs <= 2'd0;
-        if (cgroups < 16'd3) begin
-            cgroup_runs <= cgroups[1:0];
-        end
+        kw_runs <= few_kw_runs;
+        kr_runs <= few_kr_runs;
+        kr_last_runs <= few_kr_last_runs;
+        cg_runs <= few_cg_runs;
+        cg_last_runs <= few_cg_last_runs;
+        chunk_runs <= few_chunk_runs;
+        cgroup_runs <= few_cgroup_runs;
         if (load) begin
-            image_runs <= new_image_runs;
-            row_runs <= new_row_runs;
-            col_runs <= new_col_runs;
+            image_runs <= few_new_image_runs;
+            row_runs <= few_new_row_runs;
+            col_runs <= few_new_col_runs;
         end
         first_kr_runs <= kr_runs;
         if (chunk_runs == 2'd1) begin

@@ -7,7 +7,7 @@ module lowest_bit (
     output wire [15:0] lowest,
     output reg  [3:0] number,
     output wire [15:0] rest,
-    output wire single
+    output reg  single
 );
     localparam [15:0] WITH_BIT_0 = 16'haaaa;
     localparam [15:0] WITH_BIT_1 = 16'hcccc;
@@ -18,8 +18,23 @@ module lowest_bit (
 
     assign lowest = only;
     assign rest = word & (~only);
-    assign single = !(|(word & (~only)));
     assign only = word & ((~word) + 16'd1);
+
+    always @(*) begin
+        single = 1'b1;
+        if ((|(word & WITH_BIT_0)) && (|(word & (~WITH_BIT_0)))) begin
+            single = 1'b0;
+        end
+        if ((|(word & WITH_BIT_1)) && (|(word & (~WITH_BIT_1)))) begin
+            single = 1'b0;
+        end
+        if ((|(word & WITH_BIT_2)) && (|(word & (~WITH_BIT_2)))) begin
+            single = 1'b0;
+        end
+        if ((|(word & WITH_BIT_3)) && (|(word & (~WITH_BIT_3)))) begin
+            single = 1'b0;
+        end
+    end
 
     always @(*) begin
         number = 4'd0;

@@ -19,6 +19,7 @@ module output_packer (
     input  wire signed [47:0] value_2,
     input  wire signed [47:0] value_3,
     output wire enable,
+    output wire steps,
     output wire [2:0] saturated,
     output wire [47:0] max_abs,
     output wire m_axis_tvalid,
@@ -68,9 +69,12 @@ module output_packer (
     wire [63:0] lane_wide_2;
     wire [63:0] lane_wide_3;
     reg  [63:0] out_word;
+    wire [63:0] beat;
+    wire beat_last;
     wire leaves;
     wire arrives;
     reg  aside;
+    (* keep *) reg  aside_copy;
     reg  aside_last;
     reg  [63:0] aside_data;
     reg  out_valid;
@@ -126,6 +130,7 @@ module output_packer (
     );
 
     assign enable = moves;
+    assign steps = !aside_copy;
     assign saturated = count;
     assign max_abs = max;
     assign m_axis_tvalid = out_valid;
@@ -150,6 +155,8 @@ module output_packer (
     assign lane_wide_1 = {48'd0, lane_word_1};
     assign lane_wide_2 = {48'd0, lane_word_2};
     assign lane_wide_3 = {48'd0, lane_word_3};
+    assign beat = out_word;
+    assign beat_last = d3_trailer;
     assign leaves = !out_valid || m_axis_tready;
     assign arrives = d3_header || d3_data || d3_trailer;
 
@@ -203,6 +210,7 @@ module output_packer (
             node_2 <= 48'd0;
             max <= 48'd0;
             aside <= 1'b0;
+            aside_copy <= 1'b0;
             aside_last <= 1'b0;
             out_valid <= 1'b0;
             out_last <= 1'b0;
@@ -249,16 +257,18 @@ module output_packer (
             saturated_q_3 <= moves && d3_data && shift_mode && lane_3_saturated;
             if (leaves) begin
                 out_valid <= aside || arrives;
-                out_last <= d3_trailer;
+                out_last <= beat_last;
                 if (aside) begin
                     out_last <= aside_last;
                 end
                 aside <= 1'b0;
+                aside_copy <= 1'b0;
             end else if (arrives) begin
                 aside <= 1'b1;
+                aside_copy <= 1'b1;
             end
             if (moves) begin
-                aside_last <= d3_trailer;
+                aside_last <= beat_last;
             end
             if (start) begin
                 max <= 48'd0;
@@ -276,6 +286,7 @@ module output_packer (
                 d3_trailer <= 1'b0;
                 out_valid <= 1'b0;
                 aside <= 1'b0;
+                aside_copy <= 1'b0;
             end
         end
     end
@@ -300,13 +311,13 @@ module output_packer (
             d3_value_0 <= value_0;
         end
         if (leaves) begin
-            out_data <= out_word;
+            out_data <= beat;
             if (aside) begin
                 out_data <= aside_data;
             end
         end
         if (moves) begin
-            aside_data <= out_word;
+            aside_data <= beat;
         end
     end
 endmodule

@@ -17,8 +17,11 @@ module pe (
     input  wire psum_forward,
     input  wire psum_forward_last,
     input  wire psum_bank,
+    input  wire bank0_reads,
     input  wire [7:0] bank0_raddr,
+    input  wire bank1_reads,
     input  wire [7:0] bank1_raddr,
+    input  wire [7:0] drain_raddr,
     input  wire [7:0] bank0_waddr,
     input  wire [7:0] bank1_waddr,
     input  wire bank0_accumulate,
@@ -62,6 +65,10 @@ module pe (
     (* keep *) reg  shift_sum_q_0;
     reg  signed [47:0] drained;
     reg  signed [47:0] drain_word;
+    wire reads0;
+    wire reads1;
+    wire [7:0] raddr0;
+    wire [7:0] raddr1;
     wire signed [47:0] word0;
     wire signed [47:0] word1;
     wire signed [15:0] weight;
@@ -84,11 +91,14 @@ module pe (
     wire signed [47:0] sum;
     reg  signed [47:0] last_sum;
     reg  signed [47:0] addend;
+    wire signed [47:0] added;
     wire signed [47:0] loaded;
     wire bank0_write_enable;
     reg  signed [47:0] bank0_write_data;
+    reg  [7:0] bank0_read_address;
     wire bank1_write_enable;
     reg  signed [47:0] bank1_write_data;
+    reg  [7:0] bank1_read_address;
     wire signed [35:0] cache_0_read_data;
     wire signed [35:0] cache_0_stored;
 
@@ -108,7 +118,7 @@ module pe (
         .write_address(bank0_waddr),
         .write_data(bank0_write_data),
         .read_enable(1'b1),
-        .read_address(bank0_raddr),
+        .read_address(bank0_read_address),
         .read_data(word0)
     );
 
@@ -118,7 +128,7 @@ module pe (
         .write_address(bank1_waddr),
         .write_data(bank1_write_data),
         .read_enable(1'b1),
-        .read_address(bank1_raddr),
+        .read_address(bank1_read_address),
         .read_data(word1)
     );
 
@@ -137,6 +147,10 @@ module pe (
     );
 
     assign drain_data = drained;
+    assign reads0 = bank0_reads;
+    assign reads1 = bank1_reads;
+    assign raddr0 = bank0_raddr;
+    assign raddr1 = bank1_raddr;
     assign by_operand = use_operand_q;
     assign from_bank1 = operand_bank_q;
     assign by_cache = use_cache_q_0;
@@ -146,7 +160,8 @@ module pe (
     assign load0 = bank0_load;
     assign load1 = bank1_load;
     assign element = x;
-    assign sum = stored + addend;
+    assign sum = stored + added;
+    assign added = addend;
     assign loaded = (sum & HIGH_ONES) | ($signed({{32{load_data[15]}}, load_data}) & DATA_ONES);
     assign bank0_write_enable = accumulate0_q || load0;
     assign bank1_write_enable = accumulate1_q || load1;
@@ -199,9 +214,23 @@ module pe (
     end
 
     always @(*) begin
+        bank0_read_address = drain_raddr;
+        if (reads0) begin
+            bank0_read_address = raddr0;
+        end
+    end
+
+    always @(*) begin
         bank1_write_data = sum;
         if (load1) begin
             bank1_write_data = loaded;
+        end
+    end
+
+    always @(*) begin
+        bank1_read_address = drain_raddr;
+        if (reads1) begin
+            bank1_read_address = raddr1;
         end
     end
 

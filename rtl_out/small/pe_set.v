@@ -139,8 +139,6 @@ module pe_set (
     wire [15:0] feature_beat;
     wire load0;
     wire load1;
-    reg  [7:0] raddr0;
-    reg  [7:0] raddr1;
     reg  [7:0] waddr0;
     reg  [7:0] waddr1;
     wire [63:0] data;
@@ -188,7 +186,7 @@ module pe_set (
     wire reuse_0_walk_first_group;
     wire reuse_0_walk_next_waits;
     wire reuse_0_walk_next_begins;
-    wire reuse_0_walk_next_first;
+    wire reuse_0_walk_token;
     wire reuse_0_walk_last_pass;
     wire [15:0] reuse_0_walk_pass;
     wire [7:0] reuse_0_walk_rows_m1;
@@ -308,7 +306,7 @@ module pe_set (
         .walk_first_group_0(reuse_0_walk_first_group),
         .walk_next_waits_0(reuse_0_walk_next_waits),
         .walk_next_begins_0(reuse_0_walk_next_begins),
-        .walk_next_first_0(reuse_0_walk_next_first),
+        .walk_token_0(reuse_0_walk_token),
         .walk_last_pass_0(reuse_0_walk_last_pass),
         .walk_pass_0(reuse_0_walk_pass),
         .walk_rows_m1_0(reuse_0_walk_rows_m1),
@@ -455,7 +453,7 @@ module pe_set (
         .walk_first_group(reuse_0_walk_first_group),
         .walk_next_waits(reuse_0_walk_next_waits),
         .walk_next_begins(reuse_0_walk_next_begins),
-        .walk_next_first(reuse_0_walk_next_first),
+        .walk_token(reuse_0_walk_token),
         .walk_last_pass(reuse_0_walk_last_pass),
         .walk_pass(reuse_0_walk_pass),
         .walk_rows_m1(reuse_0_walk_rows_m1),
@@ -512,8 +510,11 @@ module pe_set (
         .psum_forward(pipe_forward),
         .psum_forward_last(pipe_forward_last),
         .psum_bank(pipe_bank),
-        .bank0_raddr(raddr0),
-        .bank1_raddr(raddr1),
+        .bank0_reads(pipe_reads_0),
+        .bank0_raddr(pipe_raddr_0),
+        .bank1_reads(pipe_reads_1),
+        .bank1_raddr(pipe_raddr_1),
+        .drain_raddr(drain_raddr),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
         .bank0_accumulate(pipe_accumulate_0),
@@ -551,8 +552,11 @@ module pe_set (
         .psum_forward(pipe_forward),
         .psum_forward_last(pipe_forward_last),
         .psum_bank(pipe_bank),
-        .bank0_raddr(raddr0),
-        .bank1_raddr(raddr1),
+        .bank0_reads(pipe_reads_0),
+        .bank0_raddr(pipe_raddr_0),
+        .bank1_reads(pipe_reads_1),
+        .bank1_raddr(pipe_raddr_1),
+        .drain_raddr(drain_raddr),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
         .bank0_accumulate(pipe_accumulate_0),
@@ -590,8 +594,11 @@ module pe_set (
         .psum_forward(pipe_forward),
         .psum_forward_last(pipe_forward_last),
         .psum_bank(pipe_bank),
-        .bank0_raddr(raddr0),
-        .bank1_raddr(raddr1),
+        .bank0_reads(pipe_reads_0),
+        .bank0_raddr(pipe_raddr_0),
+        .bank1_reads(pipe_reads_1),
+        .bank1_raddr(pipe_raddr_1),
+        .drain_raddr(drain_raddr),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
         .bank0_accumulate(pipe_accumulate_0),
@@ -629,8 +636,11 @@ module pe_set (
         .psum_forward(pipe_forward),
         .psum_forward_last(pipe_forward_last),
         .psum_bank(pipe_bank),
-        .bank0_raddr(raddr0),
-        .bank1_raddr(raddr1),
+        .bank0_reads(pipe_reads_0),
+        .bank0_raddr(pipe_raddr_0),
+        .bank1_reads(pipe_reads_1),
+        .bank1_raddr(pipe_raddr_1),
+        .drain_raddr(drain_raddr),
         .bank0_waddr(waddr0),
         .bank1_waddr(waddr1),
         .bank0_accumulate(pipe_accumulate_0),
@@ -762,20 +772,6 @@ module pe_set (
         waddr1 = pipe_psum_waddr;
         if (load1) begin
             waddr1 = load_row;
-        end
-    end
-
-    always @(*) begin
-        raddr0 = drain_raddr;
-        if (pipe_reads_0) begin
-            raddr0 = pipe_raddr_0;
-        end
-    end
-
-    always @(*) begin
-        raddr1 = drain_raddr;
-        if (pipe_reads_1) begin
-            raddr1 = pipe_raddr_1;
         end
     end
 

@@ -20,10 +20,11 @@ module psum_banks (
     input  wire drain_addressed,
     output wire accumulates,
     output reg  accumulates_busy,
-    output reg  next_busy,
+    output reg  busy_kept,
+    output reg  busy_toggled,
     output wire all_free,
     output wire operand_ready,
-    output reg  next_operand,
+    output wire operand_kept,
     output wire room_operand,
     output wire drain_request,
     output wire drain_bank,
@@ -36,7 +37,8 @@ module psum_banks (
     reg  busy0;
     reg  busy1;
     reg  o_full;
-    wire bank_next;
+    wire stays0;
+    wire stays1;
     reg  other_busy;
     reg  ended_0;
     reg  ended_1;
@@ -65,10 +67,12 @@ module psum_banks (
     assign accumulates = ptr;
     assign all_free = !busy0 && !busy1;
     assign operand_ready = o_full;
+    assign operand_kept = o_full || operand_loaded;
     assign room_operand = !o_full && !other_busy;
     assign drain_request = request0 || request1;
     assign drain_bank = chosen;
-    assign bank_next = ptr ^ pass_ends;
+    assign stays0 = busy0 && !bank0_release;
+    assign stays1 = busy1 && !bank1_release;
 
     always @(*) begin
         accumulates_busy = busy0;
@@ -80,22 +84,11 @@ module psum_banks (
     end
 
     always @(*) begin
-        next_busy = (busy0 && !bank0_release && !bank_next) || (busy1 && !bank1_release && bank_next);
-        if (reset) begin
-            next_busy = 1'b0;
-        end
-    end
-
-    always @(*) begin
-        next_operand = o_full;
-        if (operand_loaded) begin
-            next_operand = 1'b1;
-        end
-        if (operand_used) begin
-            next_operand = 1'b0;
-        end
-        if (clear) begin
-            next_operand = 1'b0;
+        busy_kept = stays0;
+        busy_toggled = stays1;
+        if (ptr) begin
+            busy_kept = stays1;
+            busy_toggled = stays0;
         end
     end
 
@@ -158,7 +151,10 @@ module psum_banks (
                     busy0 <= 1'b1;
                 end
             end
-            o_full <= next_operand;
+            o_full <= operand_kept;
+            if (operand_used || clear) begin
+                o_full <= 1'b0;
+            end
             if (ended_0) begin
                 if (ended_bank_0) begin
                     rows1 <= ended_rows;

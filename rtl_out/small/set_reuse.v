@@ -105,7 +105,7 @@ module set_reuse (
     output wire walk_first_group,
     output wire walk_next_waits,
     output wire walk_next_begins,
-    output wire walk_next_first,
+    output wire walk_token,
     output wire walk_last_pass,
     output wire [15:0] walk_pass,
     output wire [7:0] walk_rows_m1,
@@ -140,7 +140,6 @@ module set_reuse (
     wire [8:0] hitmap_item_count;
     wire [7:0] reader_count_slot;
     wire [11:0] reader_read_addr;
-    wire reader_token;
     wire reader_empty;
     wire reader_last;
     wire reader_cut;
@@ -258,7 +257,7 @@ module set_reuse (
         .item_count(hitmap_item_count),
         .count_slot(reader_count_slot),
         .read_addr(reader_read_addr),
-        .token(reader_token),
+        .token(walk_token),
         .empty(reader_empty),
         .last(reader_last),
         .cut(reader_cut),
@@ -285,7 +284,7 @@ module set_reuse (
         .element_number(read_data[3:0]),
         .element_bank(read_data[9:8]),
         .element_addr(read_data[26:16]),
-        .token(reader_token),
+        .token(walk_token),
         .token_empty(reader_empty),
         .token_last(reader_last),
         .token_cut(reader_cut),
@@ -330,7 +329,6 @@ module set_reuse (
         .step_pass(walk_step_pass),
         .step_tile(walk_step_tile),
         .in_first_group(walk_first_group),
-        .next_first_group(walk_next_first),
         .in_last_pass(walk_last_pass),
         .pass(walk_pass)
     );

@@ -60,7 +60,7 @@ module set_sequencer (
     input  wire walk_first_group_0,
     input  wire walk_next_waits_0,
     input  wire walk_next_begins_0,
-    input  wire walk_next_first_0,
+    input  wire walk_token_0,
     input  wire walk_last_pass_0,
     input  wire [15:0] walk_pass_0,
     input  wire [7:0] walk_rows_m1_0,
@@ -105,9 +105,6 @@ module set_sequencer (
     output wire [15:0] drain_pass
 );
     reg  running;
-    reg  may_issue;
-    reg  may_walk_0;
-    wire next_issue;
     reg  reuse_q_0;
     reg  wgrad_q;
     reg  stream_q;
@@ -119,13 +116,11 @@ module set_sequencer (
     reg  input_ready;
     reg  stall_input;
     reg  next_running;
-    reg  next_operand;
     wire advance;
     reg  group_ends;
     reg  slot_ends;
     reg  pass_ends;
     reg  tile_ends;
-    reg  steps_pass;
     reg  in_first_group;
     reg  in_last_pass;
     reg  [15:0] pass_number;
@@ -137,7 +132,6 @@ module set_sequencer (
     reg  reuses;
     reg  [15:0] group_base;
     reg  [15:0] psum_index;
-    reg  beyond;
     reg  [2:0] pes_in_pass;
     wire tiles_pending_valid;
     wire tiles_next_pending;
@@ -181,8 +175,6 @@ module set_sequencer (
     wire nest_vector_first;
     wire nest_group_first;
     wire nest_in_first_group;
-    wire nest_next_group_first;
-    wire nest_next_first_group;
     wire nest_in_last_pass;
     wire [15:0] nest_k_index;
     wire [15:0] nest_position;
@@ -192,21 +184,27 @@ module set_sequencer (
     reg  [15:0] agu_start_row;
     reg  [15:0] agu_start_col;
     wire [15:0] agu_addr;
+    wire features_slot_used;
+    wire features_slot_freed;
     wire features_frees;
     wire features_ready;
-    wire features_next_ready;
+    wire features_ready_kept;
+    wire features_ready_used;
     wire [15:0] features_read_base;
     wire [15:0] features_ahead_base;
     wire [15:0] features_back_base;
     wire features_goes_back;
     wire weights_group_used;
     wire weights_ready;
-    wire weights_next_ready;
+    wire weights_ready_kept;
+    wire weights_ready_used;
     wire banks_pass_ends;
     wire banks_accumulates_busy;
-    wire banks_next_busy;
+    wire banks_busy_kept;
+    wire banks_busy_toggled;
     wire banks_all_free;
-    wire banks_next_operand;
+    wire banks_operand_kept;
+    wire range_reads;
 
     tile_queue tiles (
         .clk(clk),
@@ -281,8 +279,6 @@ module set_sequencer (
         .vector_first(nest_vector_first),
         .group_first(nest_group_first),
         .in_first_group(nest_in_first_group),
-        .next_group_first(nest_next_group_first),
-        .next_first_group(nest_next_first_group),
         .in_last_pass(nest_in_last_pass),
         .k_index(nest_k_index),
         .position(nest_position),
@@ -342,11 +338,13 @@ module set_sequencer (
         .ring_slots(ring_slots),
         .slot_loaded(slot_loaded),
         .tile_begins(take),
-        .slot_used(slot_ends),
-        .last_of_pass(steps_pass),
+        .slot_used(features_slot_used),
+        .slot_freed(features_slot_freed),
+        .last_of_pass(nest_step_pass),
         .frees(features_frees),
         .ready(features_ready),
-        .next_ready(features_next_ready),
+        .ready_kept(features_ready_kept),
+        .ready_used(features_ready_used),
         .room(room_features),
         .read_base(features_read_base),
         .ahead_base(features_ahead_base),
@@ -367,7 +365,8 @@ module set_sequencer (
         .group_rows(group_rows),
         .group_rows_m1(group_rows_m1),
         .ready(weights_ready),
-        .next_ready(weights_next_ready),
+        .ready_kept(weights_ready_kept),
+        .ready_used(weights_ready_used),
         .room(room_weights),
         .read_addr(weight_addr),
         .write_addr(weight_write_addr)
@@ -390,10 +389,11 @@ module set_sequencer (
         .drain_addressed(drain_addressed),
         .accumulates(psum_bank),
         .accumulates_busy(banks_accumulates_busy),
-        .next_busy(banks_next_busy),
+        .busy_kept(banks_busy_kept),
+        .busy_toggled(banks_busy_toggled),
         .all_free(banks_all_free),
         .operand_ready(operand_there),
-        .next_operand(banks_next_operand),
+        .operand_kept(banks_operand_kept),
         .room_operand(room_operand),
         .drain_request(drain_request),
         .drain_bank(drain_bank),
@@ -403,8 +403,51 @@ module set_sequencer (
         .drain_pass(drain_pass)
     );
 
+    issue_gate gate (
+        .clk(clk),
+        .rst_n(rst_n),
+        .clear(clear),
+        .running(running),
+        .take(take),
+        .drain(tiles_drain),
+        .wgrad(wgrad_q),
+        .features_kept(features_ready_kept),
+        .features_used(features_ready_used),
+        .weights_kept(weights_ready_kept),
+        .weights_used(weights_ready_used),
+        .operand_kept(banks_operand_kept),
+        .busy_kept(banks_busy_kept),
+        .busy_toggled(banks_busy_toggled),
+        .group_first(nest_group_first),
+        .first_group(nest_in_first_group),
+        .step_chunk(nest_step_chunk),
+        .step_cgroup(nest_step_cgroup),
+        .step_pass(nest_step_pass),
+        .step_tile(nest_step_tile),
+        .reuse_0(reuse_q_0),
+        .walk_ends_0(walk_ends_0),
+        .walk_token_0(walk_token_0),
+        .walk_next_waits_0(walk_next_waits_0),
+        .walk_next_begins_0(walk_next_begins_0),
+        .walk_first_group_0(walk_first_group_0),
+        .walk_step_pass_0(walk_step_pass_0),
+        .walk_step_tile_0(walk_step_tile_0),
+        .may_issue(advance),
+        .may_walk_0(go_0)
+    );
+
+    range_check range (
+        .clk(clk),
+        .rst_n(rst_n),
+        .reads(range_reads),
+        .addr(agu_addr),
+        .issue(issue),
+        .psum(psum_index),
+        .place(place),
+        .range_error(range_error)
+    );
+
     assign tile_begins_0 = take;
-    assign go_0 = may_walk_0;
     assign no_tile = !running && !tiles_pending_valid;
     assign room_tile = !tiles_pending_valid;
     assign operand_write_bank = !psum_bank;
@@ -417,21 +460,20 @@ module set_sequencer (
     assign stall_features = stall_input && !reuses;
     assign stall_detect = stall_input && reuses;
     assign idle = no_tile && banks_all_free;
-    assign range_error = beyond;
-    assign next_issue = next_running && (!nest_next_group_first || (features_next_ready && next_operand && !(nest_next_first_group && banks_next_busy)));
     assign ahead_addr = (features_ahead_base << 2) + tiles_start_addr;
     assign back_addr = (features_back_base << 2) + tiles_start_addr;
     assign first_addr = (features_read_base << 2) + tiles_pending_addr;
-    assign advance = may_issue;
-    assign features_frees = stream_q || in_last_pass;
+    assign features_slot_used = advance && nest_step_cgroup;
+    assign features_slot_freed = slot_ends && (stream_q || in_last_pass);
+    assign features_frees = stream_q || nest_in_last_pass;
     assign weights_group_used = group_ends && !wgrad_q;
     assign banks_pass_ends = pass_ends && tiles_drain;
+    assign range_reads = advance && in_image;
 
     always @(*) begin
         reuses = 1'b0;
         begins = nest_group_first;
         input_ready = features_ready;
-        steps_pass = nest_step_pass;
         in_first_group = nest_in_first_group;
         in_last_pass = nest_in_last_pass;
         pass_number = nest_pass;
@@ -444,7 +486,6 @@ module set_sequencer (
             reuses = 1'b1;
             begins = walk_begins_0 || walk_waits_0;
             input_ready = !walk_waits_0;
-            steps_pass = walk_step_pass_0;
             in_first_group = walk_first_group_0;
             in_last_pass = walk_last_pass_0;
             pass_number = walk_pass_0;
@@ -527,13 +568,6 @@ module set_sequencer (
     end
 
     always @(*) begin
-        next_operand = weights_next_ready;
-        if (wgrad) begin
-            next_operand = banks_next_operand;
-        end
-    end
-
-    always @(*) begin
         agu_start_bank = tiles_start_bank;
         agu_start_row = tiles_row_start;
         agu_start_col = tiles_col_start;
@@ -566,29 +600,23 @@ module set_sequencer (
     always @(posedge clk) begin
         if (!rst_n) begin
             running <= 1'b0;
-            may_issue <= 1'b0;
-            may_walk_0 <= 1'b0;
             reuse_q_0 <= 1'b0;
             wgrad_q <= 1'b0;
             stream_q <= 1'b0;
             take <= 1'b0;
             group_base <= 16'd0;
-            beyond <= 1'b0;
         end else begin
             wgrad_q <= wgrad;
             stream_q <= stream_features;
             reuse_q_0 <= reuse_0;
             running <= next_running;
             take <= tiles_next_pending && !next_running;
-            may_issue <= next_issue && !reuse_0;
-            may_walk_0 <= reuse_0 && next_running && !walk_next_waits_0 && (!walk_next_begins_0 || (next_operand && !(walk_next_first_0 && banks_next_busy)));
             if (group_ends) begin
                 group_base <= group_base + group_rows;
             end
             if (take) begin
                 group_base <= 16'd0;
             end
-            beyond <= (advance && in_image && (agu_addr >= 16'd2048)) || (issue && ((psum_index >= 16'd256) || (place >= 16'd256)));
         end
     end
 

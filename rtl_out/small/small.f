@@ -6,11 +6,14 @@ job_control.v
 loader.v
 tile_queue.v
 loop_level.v
+few_runs.v
 loop_nest.v
 patch_agu.v
 feature_ring.v
 weight_ring.v
 psum_banks.v
+issue_gate.v
+range_check.v
 set_sequencer.v
 group_nest.v
 detect_front.v
@@ -27,6 +30,7 @@ ram_w36_d128_unsigned.v
 lut_ram_w1_d128.v
 flush_list.v
 lowest_bit.v
+group_elements.v
 item_walker.v
 cache_pipe.v
 set_reuse.v
@@ -39,6 +43,7 @@ mcache_data.v
 pe.v
 element_pipe.v
 pe_set.v
+set_turn.v
 requantizer.v
 output_packer.v
 drain.v
@@ -51,5 +56,7 @@ lut_ram_w48_d16.v
 lut_ram_w8_d16.v
 signature_comparator.v
 mcache.v
+detector_load.v
+set_turn_2.v
 detector.v
 mercury_small.v

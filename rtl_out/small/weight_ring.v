@@ -14,7 +14,8 @@ module weight_ring (
     input  wire [15:0] group_rows,
     input  wire [15:0] group_rows_m1,
     output wire ready,
-    output reg  next_ready,
+    output wire ready_kept,
+    output wire ready_used,
     output wire room,
     output wire [7:0] read_addr,
     output wire [7:0] write_addr
@@ -27,22 +28,11 @@ module weight_ring (
     reg  two_wait;
 
     assign ready = one_waits;
+    assign ready_kept = one_waits || group_loaded;
+    assign ready_used = two_wait || group_loaded;
     assign room = w_used < 9'd256;
     assign read_addr = w_base + element[7:0];
     assign write_addr = w_write;
-
-    always @(*) begin
-        next_ready = one_waits;
-        if (group_loaded && !group_used) begin
-            next_ready = 1'b1;
-        end
-        if (!group_loaded && group_used) begin
-            next_ready = two_wait;
-        end
-        if (clear) begin
-            next_ready = 1'b0;
-        end
-    end
 
     always @(posedge clk) begin
         if (!rst_n) begin
@@ -66,6 +56,10 @@ module weight_ring (
             if (row_written) begin
                 w_write <= w_write + 8'd1;
             end
+            one_waits <= ready_kept;
+            if (group_used) begin
+                one_waits <= ready_used;
+            end
             if (group_loaded && !group_used) begin
                 w_groups <= w_groups + 9'd1;
                 two_wait <= one_waits;
@@ -76,12 +70,12 @@ module weight_ring (
             end
             if (clear) begin
                 w_groups <= 9'd0;
+                one_waits <= 1'b0;
                 two_wait <= 1'b0;
                 w_used <= 9'd0;
                 w_base <= 8'd0;
                 w_write <= 8'd0;
             end
-            one_waits <= next_ready;
         end
     end
 

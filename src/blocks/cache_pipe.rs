@@ -65,9 +65,9 @@ pub struct CachePipe {
     pub cache_waddr: Sig<Out>,
     /// Write the vector sum there (m+2).
     pub cache_write: Bit<Out>,
-    /// An entry was written (m+3).
+    /// An entry was written (m+3, registered m+4).
     pub written: Bit<Out>,
-    /// That entry (m+3).
+    /// That entry.
     pub written_entry: Sig<Out>,
     f_entry: Vec<Reg>,
     f_valid: Vec<BitReg>,
@@ -104,6 +104,11 @@ pub struct CachePipe {
     p3_write: BitReg,
     p4_write: BitReg,
     p5_write: BitReg,
+    p6_entry: Vec<Reg>,
+    p6_write: Vec<BitReg>,
+    forward_q: BitReg,
+    forward_last_q: BitReg,
+    forward_third_q: Vec<BitReg>,
     about: About,
 }
 
@@ -176,6 +181,11 @@ impl CachePipe {
             p3_write: BitReg::new(),
             p4_write: BitReg::new(),
             p5_write: BitReg::new(),
+            p6_entry: (0..registered).map(|_| entry()).collect(),
+            p6_write: valids(registered),
+            forward_q: flag(),
+            forward_last_q: flag(),
+            forward_third_q: flags(registered),
             about: About::new(
                 "cache_pipe",
                 "Control pipeline of the MCACHE data of a PE set: what each stage is told of an item's entry.",
@@ -255,15 +265,18 @@ impl Logic for CachePipe {
         self.p5_entry.next = self.p4_entry.val();
         self.p5_write.next = self.p4_write.val();
 
-        // Whether the word that is read is still to be written by an element before.
-        self.cache_forward.next =
-            self.p3_write.val() && (self.p3_entry.val() == self.p2_entry.val());
-        self.cache_forward_last.next =
-            self.p4_write.val() && (self.p4_entry.val() == self.p2_entry.val());
+        // Whether the word that is read is still to be written by an element before; compared a cycle ahead, so that each PE is told
+        // by a register.
+        self.forward_q.next = self.p2_write.val() && (self.p2_entry.val() == self.p1_entry.val());
+        self.forward_last_q.next =
+            self.p3_write.val() && (self.p3_entry.val() == self.p1_entry.val());
+        self.cache_forward.next = self.forward_q.val();
+        self.cache_forward_last.next = self.forward_last_q.val();
         self.cache_raddr.next = self.p2_entry.val();
         for r in 0..self.registered.val() {
-            self.cache_forward_third[r].next =
-                self.p5_write.val() && (self.p5_entry.val() == self.p2_entry.val());
+            self.forward_third_q[r].next =
+                self.p4_write.val() && (self.p4_entry.val() == self.p1_entry.val());
+            self.cache_forward_third[r].next = self.forward_third_q[r].val();
             self.cache_raddr.next = self.p1_entry.val();
         }
         // No item reads its word in a flush: it begins when the last one is done.
@@ -278,5 +291,11 @@ impl Logic for CachePipe {
         self.cache_write.next = self.p4_write.val();
         self.written.next = self.p5_write.val();
         self.written_entry.next = self.p5_entry.val();
+        for r in 0..self.registered.val() {
+            self.p6_write[r].next = self.p5_write.val();
+            self.p6_entry[r].next = self.p5_entry.val();
+            self.written.next = self.p6_write[r].val();
+            self.written_entry.next = self.p6_entry[r].val();
+        }
     }
 }

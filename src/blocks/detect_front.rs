@@ -142,7 +142,7 @@ pub struct DetectFront {
     bank: Reg,
     addr: Reg,
     row: Reg,
-    take: Bit<Local>,
+    take: BitReg,
     granted: Bit<Local>,
     done: Bit<Local>,
     last_chunk: Bit<Local>,
@@ -236,7 +236,7 @@ impl DetectFront {
             bank: Reg::unsigned(bank_w),
             addr: Reg::unsigned(ADDR_W),
             row: Reg::unsigned(ADDR_W),
-            take: Bit::new(),
+            take: BitReg::new(),
             granted: Bit::new(),
             done: Bit::new(),
             last_chunk: Bit::new(),
@@ -268,7 +268,6 @@ impl Logic for DetectFront {
         self.tiles.write.next = self.tile_write.val();
         self.tiles.data.next = self.tile_data.val();
         self.tiles.last.next = self.tile_last.val();
-        self.take.next = self.tiles.pending_valid.val() && (self.state.val() == FrontState::Idle);
         self.tiles.take.next = self.take.val();
         self.granted.next = self.det_grant.val() && (self.state.val() == FrontState::Ready);
         self.done.next = self.det_done.val() && (self.state.val() == FrontState::Busy);
@@ -390,6 +389,11 @@ impl Logic for DetectFront {
             self.at_last.next = self.ring_slots.val() == 1;
             self.after_base.next = self.slot_beats.val();
         }
+
+        // Whether a tile is taken in the next cycle: every counter loads its limits then.
+        self.take.next = self.tiles.next_pending.val()
+            && (((self.state.val() == FrontState::Idle) && !self.take.val())
+                || (self.done.val() && self.nest.step_pass.val() && self.last_pass.val()));
 
         self.room_tile.next = !self.tiles.pending_valid.val();
         self.idle.next = (self.state.val() == FrontState::Idle) && !self.tiles.pending_valid.val();

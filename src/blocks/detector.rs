@@ -3,9 +3,11 @@
 mod new;
 
 use super::detector_lane::DetectorLane;
+use super::detector_load::DetectorLoad;
 use super::mcache::Mcache;
 use super::position_walk::PositionWalk;
 use super::rpq::Rpq;
+use super::set_turn::SetTurn;
 use crate::hdl::prelude::*;
 
 /// Registers from a vector's last step to its record, with tags in LUT RAM.
@@ -141,20 +143,12 @@ pub struct Detector {
     walk: PositionWalk,
     rpq: Rpq,
     mcache: Mcache,
-    offset: Vec<Reg>,
-    // Program load.
-    load_lane: Reg,
-    load_step: Reg,
-    lane_now: Sig<Local>,
-    step_now: Sig<Local>,
+    load: DetectorLoad,
     // Choice of a set.
+    turn: SetTurn,
     running: BitReg,
     active: Reg,
     served: Reg,
-    found_after: Bit<Local>,
-    found_any: Bit<Local>,
-    after: Sig<Local>,
-    any: Sig<Local>,
     set: Sig<Local>,
     ready: BitReg,
     begins: Bit<Local>,
@@ -195,11 +189,14 @@ pub struct Detector {
     info_now: Sig<Local>,
     info: Vec<Reg>,
     record: Sig<Local>,
+    decided_q: Vec<BitReg>,
+    state_q: Vec<Reg>,
+    entry_q: Vec<Reg>,
+    tag_q: Vec<Reg>,
+    record_cycles: Param,
     sets: Param,
     last_set: Param,
     lanes: Param,
-    last_lane: Param,
-    k_max: Param,
     k_count_w: Param,
     p_max: Param,
     feature_words: Param,
@@ -224,60 +221,42 @@ pub struct Detector {
     last_group_at: Param,
     zero_at: Param,
     zero_mode: Param,
+    looks_up: BitReg,
+    skips_zero: BitReg,
+    reads: Vec<BitReg>,
+    addr_q: Vec<Reg>,
+    present_q: Vec<BitReg>,
+    bank_q: Vec<Reg>,
+    present: Vec<Bit<Local>>,
+    bank_now: Vec<Sig<Local>>,
+    addr_now: Vec<Sig<Local>>,
     about: About,
 }
 
 impl Logic for Detector {
     #[hdl_gen]
     fn update(&mut self) {
-        // Program: beat t·L + lane; counted along, as L is no power of two.
-        self.lane_now.next = self.load_lane.val();
-        self.step_now.next = self.load_step.val();
-        if !self.load_index.val().any() {
-            self.lane_now.next = 0.into();
-            self.step_now.next = 0.into();
-        }
-        if self.load_reads.val() || self.load_matrix.val() {
-            self.load_lane.next = self.lane_now.val() + 1;
-            self.load_step.next = self.step_now.val();
-            if self.lane_now.val() == self.last_lane.val() {
-                self.load_lane.next = 0.into();
-                self.load_step.next = self.step_now.val() + 1;
-            }
-        }
+        // What the loader writes.
+        self.load.load_reads.next = self.load_reads.val();
+        self.load.load_matrix.next = self.load_matrix.val();
+        self.load.load_offsets.next = self.load_offsets.val();
+        self.load.load_index.next = self.load_index.val();
+        self.load.load_data.next = self.load_data.val();
         for j in 0..self.p_max.val() {
-            if self.load_offsets.val() && (self.load_index.val() == j) {
-                self.offset[j].next = unsigned_cast(self.load_data.val());
-            }
-            self.rpq.offset[j].next = self.offset[j].val();
+            self.rpq.offset[j].next = self.load.offset[j].val();
         }
 
-        // Which set: the first that asks after the one served last, else the first that asks.
-        self.found_after.next = false;
-        self.found_any.next = false;
-        self.after.next = 0.into();
-        self.any.next = 0.into();
+        // Which set.
         for s in 0..self.sets.val() {
-            if self.request[s].val() && !self.found_any.val() {
-                self.found_any.next = true;
-                self.any.next = s.into();
-            }
+            self.turn.request[s].next = self.request[s].val();
         }
-        for s in 1..self.sets.val() {
-            if self.request[s].val() && !self.found_after.val() && (self.served.val() < s) {
-                self.found_after.next = true;
-                self.after.next = s.into();
-            }
-        }
+        self.turn.served.next = self.served.val();
         self.set.next = self.active.val();
         if !self.running.val() {
-            self.set.next = self.any.val();
-            if self.found_after.val() {
-                self.set.next = self.after.val();
-            }
+            self.set.next = self.turn.set.val();
         }
         self.ready.next = self.mcache.ready.val();
-        self.begins.next = !self.running.val() && self.found_any.val() && self.ready.val();
+        self.begins.next = !self.running.val() && self.turn.found.val() && self.ready.val();
         if self.begins.val() {
             self.running.next = true;
             self.active.next = self.set.val();
@@ -334,7 +313,8 @@ impl Logic for Detector {
         if self.group_ends.val() {
             self.running.next = false;
         }
-        self.walk.load.next = self.begins.val();
+        // While it stands idle it follows the set that would be granted.
+        self.walk.load.next = !self.running.val();
         self.walk.advance.next = self.running.val() && self.last_step.val();
         self.walk.x_step.next = self.x_step.val();
         self.walk.y_addr.next = self.y_addr.val();
@@ -349,19 +329,15 @@ impl Logic for Detector {
         self.busy.next = self.running.val();
 
         // Cycle z: addresses. In every bank at most one lane reads.
-        // What is out of range is gathered in two cycles: nobody waits for it.
+        // What is out of range is gathered in three cycles: nobody waits for it.
         self.beyond[self.lanes.val()].next =
             self.running.val() && (self.walk.position.val() >= self.tile.val());
         self.out_of_range.next = self.beyond[self.lanes.val()].val() || self.collides_q.val();
         for l in 0..self.lanes.val() {
-            self.lane[l].load_reads.next = self.load_reads.val()
-                && (self.lane_now.val() == l)
-                && (self.step_now.val() < self.k_max.val());
-            self.lane[l].load_matrix.next = self.load_matrix.val()
-                && (self.lane_now.val() == l)
-                && (self.step_now.val() < self.k_max.val());
-            self.lane[l].load_step.next = unsigned_cast(self.step_now.val());
-            self.lane[l].load_data.next = self.load_data.val();
+            self.lane[l].load_reads.next = self.load.lane_reads[l].val();
+            self.lane[l].load_matrix.next = self.load.lane_matrix[l].val();
+            self.lane[l].load_step.next = self.load.step.val();
+            self.lane[l].load_data.next = self.load.data.val();
             self.lane[l].next_step.next = self.next_step.val();
             self.lane[l].k.next = self.k_q.val();
             self.lane[l].base_bank.next = self.walk.bank.val();
@@ -371,28 +347,39 @@ impl Logic for Detector {
             self.lane[l].in_rows.next = self.in_rows_now.val();
             self.lane[l].in_cols.next = self.in_cols_now.val();
             self.lane[l].wrap_addr.next = self.wrap_addr.val();
-            self.beyond[l].next = self.running.val()
-                && self.lane[l].reads.val()
-                && (self.lane[l].addr.val() >= self.feature_words.val());
+            self.reads[l].next = self.running.val() && self.lane[l].reads.val();
+            self.addr_q[l].next = self.lane[l].addr.val();
+            self.present[l].next = self.running.val() && self.lane[l].present.val();
+            self.bank_now[l].next = self.lane[l].bank.val();
+            self.addr_now[l].next = self.lane[l].addr.val();
+            for r in 0..self.record_cycles.val() {
+                self.present_q[l + r].next = self.running.val() && self.lane[l].present.val();
+                self.bank_q[l + r].next = self.lane[l].bank.val();
+                self.present[l].next = self.present_q[l + r].val();
+                self.bank_now[l].next = self.bank_q[l + r].val();
+                self.addr_now[l].next = self.addr_q[l].val();
+            }
+            self.beyond[l].next =
+                self.reads[l].val() && (self.addr_q[l].val() >= self.feature_words.val());
             if self.beyond[l].val() {
                 self.out_of_range.next = true;
             }
         }
         self.collides.next = false;
         for b in 0..self.lanes.val() {
-            self.read_addr[b].next = unsigned_cast(self.lane[0].addr.val());
+            self.read_addr[b].next = unsigned_cast(self.addr_now[0].val());
             self.taken.next = false;
             for l in 0..self.lanes.val() {
-                if self.lane[l].present.val() && (self.lane[l].bank.val() == b) {
+                if self.present[l].val() && (self.bank_now[l].val() == b) {
                     if self.taken.val() {
                         self.collides.next = true;
                     }
                     self.taken.next = true;
-                    self.read_addr[b].next = unsigned_cast(self.lane[l].addr.val());
+                    self.read_addr[b].next = unsigned_cast(self.addr_now[l].val());
                 }
             }
         }
-        self.collides_q.next = self.running.val() && self.collides.val();
+        self.collides_q.next = self.collides.val();
         self.range_error.next = self.out_of_range.val();
         self.p_step[0].next = self.running.val() && !self.clear.val();
         self.p_first[0].next = !self.step.val().any();
@@ -456,12 +443,14 @@ impl Logic for Detector {
             self.mask[i].next = self.mask[i - 1].val();
         }
         self.mcache.clear.next = self.clear.val();
-        self.mcache.looks_up.next = self.reuse.val() > self.zero_mode.val();
+        self.looks_up.next = self.reuse.val() > self.zero_mode.val();
+        self.skips_zero.next = self.zero_skip.val();
+        self.mcache.looks_up.next = self.looks_up.val();
         self.mcache.valid.next = self.rpq.valid.val();
         self.mcache.last.next = self.info[self.signature_at.val()]
             .val()
             .get_bit(self.last_at.val());
-        self.mcache.zero.next = self.all_zero.val() && self.zero_skip.val();
+        self.mcache.zero.next = self.all_zero.val() && self.skips_zero.val();
         self.mcache.signature.next = self.rpq.signature.val();
 
         // What travels along.
@@ -498,6 +487,16 @@ impl Logic for Detector {
         self.record_state.next = self.mcache.state.val();
         self.record_entry.next = self.mcache.entry.val();
         self.record_signature.next = self.mcache.tag.val();
+        for r in 0..self.record_cycles.val() {
+            self.decided_q[r].next = self.mcache.decided.val() && !self.clear.val();
+            self.state_q[r].next = self.mcache.state.val();
+            self.entry_q[r].next = self.mcache.entry.val();
+            self.tag_q[r].next = self.mcache.tag.val();
+            self.record_valid.next = self.decided_q[r].val();
+            self.record_state.next = self.state_q[r].val();
+            self.record_entry.next = self.entry_q[r].val();
+            self.record_signature.next = self.tag_q[r].val();
+        }
         self.record_mask.next = self.mask[self.mask_stages.val() - 1].val();
         self.record_position.next = unsigned_cast(self.record.val());
         self.next_position.next = unsigned_cast(self.info[self.stages.val() - 2].val());

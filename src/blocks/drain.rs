@@ -3,6 +3,7 @@
 mod new;
 
 use super::output_packer::OutputPacker;
+use super::set_turn::SetTurn;
 use crate::hdl::prelude::*;
 
 /// What the drain does in a cycle.
@@ -93,11 +94,7 @@ pub struct Drain {
     enable: Bit<Local>,
     state: Reg<DrainState>,
     served: Reg,
-    found_after: Bit<Local>,
-    found_any: Bit<Local>,
-    after: Sig<Local>,
-    any: Sig<Local>,
-    pick: Sig<Local>,
+    turn: SetTurn,
     set: Reg,
     bank: BitReg,
     rows_m1: Reg,
@@ -183,27 +180,11 @@ impl Logic for Drain {
     fn update(&mut self) {
         self.enable.next = self.packer.enable.val();
 
-        // Round robin: the first requesting set after the one served last, else the first requesting set.
-        self.found_after.next = false;
-        self.found_any.next = false;
-        self.after.next = 0.into();
-        self.any.next = 0.into();
+        // Which set.
         for s in 0..self.sets.val() {
-            if self.request[s].val() && !self.found_any.val() {
-                self.found_any.next = true;
-                self.any.next = s.into();
-            }
+            self.turn.request[s].next = self.request[s].val();
         }
-        for s in 1..self.sets.val() {
-            if self.request[s].val() && !self.found_after.val() && (self.served.val() < s) {
-                self.found_after.next = true;
-                self.after.next = s.into();
-            }
-        }
-        self.pick.next = self.any.val();
-        if self.found_after.val() {
-            self.pick.next = self.after.val();
-        }
+        self.turn.served.next = self.served.val();
 
         // D0: what is addressed in this cycle.
         self.last_beat.next = unsigned_cast((self.pes.val() - 1) >> self.raw_lane_w.val());
@@ -216,7 +197,7 @@ impl Logic for Drain {
         self.push_last.next = self.push_data.val() && self.beat_last.val() && self.row_last.val();
         self.push_trailer.next = (self.state.val() == DrainState::Idle)
             && self.trailer.val()
-            && !self.found_any.val()
+            && !self.turn.found.val()
             && self.enable.val();
         match self.state.val() {
             DrainState::Idle => {
@@ -224,12 +205,12 @@ impl Logic for Drain {
                 self.row_after.next = 1.into();
                 self.beat.next = 0.into();
                 self.beat_last.next = false;
-                if self.found_any.val() {
+                if self.turn.found.val() {
                     self.state.next = DrainState::Header;
-                    self.served.next = self.pick.val();
-                    self.set.next = self.pick.val();
+                    self.served.next = self.turn.set.val();
+                    self.set.next = self.turn.set.val();
                     for s in 0..self.sets.val() {
-                        if self.pick.val() == s {
+                        if self.turn.set.val() == s {
                             self.bank.next = self.request_bank[s].val();
                             self.rows_m1.next = self.request_rows_m1[s].val();
                             self.pes.next = unsigned_cast(self.request_pes[s].val());
@@ -267,7 +248,7 @@ impl Logic for Drain {
         // The row that is in D0 in the next cycle; `beat_last` is 0 in the cycle before the first one. While the pipeline stands
         // still the row is read again.
         self.raddr.next = self.row.val();
-        if self.enable.val() && self.beat_last.val() {
+        if self.packer.steps.val() && self.beat_last.val() {
             self.raddr.next = self.row_after.val();
         }
         self.read_bank.next = self.bank.val();

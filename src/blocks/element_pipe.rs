@@ -6,17 +6,17 @@ use crate::hdl::prelude::*;
 /// Takes what the sequencer says of an element in the cycle of its issue, and gives it to the PEs stage by stage.
 ///
 /// ```text
-///  cycle             f                             m                         m+1                m+2
-///  issue ─► factor ─────► weight_raddr ─► … ─► [p1] ─► reads_*, raddr_*, ──► [p3] ─► accumulate ─► [p4] ─► psum_waddr
-///           of u          reads_*, raddr_*     [p2]    first, zero, bank, forward
+///  cycle             f                             s                      s+1                s+2
+///  issue ─► factor ─────► weight_raddr ─► … ─► [p1] ─► reads_*, raddr_* ─► [p3] ─► accumulate ─► [p4] ─► psum_waddr
+///           of u          reads_*, raddr_*     [p2]    zero, bank, forward
 /// ```
 ///
-/// **Latency** an element issued in cycle u reads its factor in f = u and its psum in m = u+2; with `issue = "registered"` in
-/// f = u+2 and m = u+5, behind registers, and a psum's word is addressed in m − 1. **Back-pressure** none.
+/// **Latency** an element issued in cycle u reads its factor in f = u, and is multiplied and reads its psum in m = s = u+2; with
+/// `issue = "registered"` f = u+2, m = u+5 and s = u+6, behind registers, and a psum's word is addressed in s − 1. **Back-pressure** none.
 /// **Parameters** `tile`, `weight_words` of the configuration: widths; `issue`: registers.
 ///
 /// A psum that is read is stale if one of the elements before writes the same word, at the end of the next cycle
-/// (`forward`), of this one (`forward_last`), or, for a word that is addressed a cycle before m, of the one before (`forward_third`).
+/// (`forward`), of this one (`forward_last`), or, for a word that is addressed a cycle before s, of the one before (`forward_third`).
 ///
 /// The test `element_pipe_gives_each_stage_its_element` holds it to a list of what was issued.
 #[derive(LogicBlock)]
@@ -43,7 +43,7 @@ pub struct ElementPipe {
     pub weight_raddr: Sig<Out>,
     /// Bank of the operand, if there is one (f).
     pub operand_bank: Bit<Out>,
-    /// Bank 0 is read: an operand (f), or a psum (m, registered m − 1).
+    /// Bank 0 is read: an operand (f), or a psum (s); registered a cycle before, and a psum two.
     pub reads_0: Bit<Out>,
     /// … that word.
     pub raddr_0: Sig<Out>,
@@ -53,21 +53,21 @@ pub struct ElementPipe {
     pub raddr_1: Sig<Out>,
     /// The product starts a vector sum (m).
     pub first: Bit<Out>,
-    /// Start from 0 instead of the stored psum (m).
+    /// Start from 0 instead of the stored psum (s).
     pub zero: Bit<Out>,
-    /// Bank that accumulates (m).
+    /// Bank that accumulates (s).
     pub bank: Bit<Out>,
-    /// The element before updates the same psum (m).
+    /// The element before updates the same psum (s).
     pub forward: Bit<Out>,
-    /// The element before that one does (m).
+    /// The element before that one does (s).
     pub forward_last: Bit<Out>,
-    /// The third element before does (m). With `issue = "registered"` alone.
+    /// The third element before does (s). With `issue = "registered"` alone.
     pub forward_third: Vec<Bit<Out>>,
-    /// Write the sum into bank 0 (m+1).
+    /// Write the sum into bank 0 (s+1).
     pub accumulate_0: Bit<Out>,
-    /// Write the sum into bank 1 (m+1).
+    /// Write the sum into bank 1 (s+1).
     pub accumulate_1: Bit<Out>,
-    /// Word that the sum is written to (m+2).
+    /// Word that the sum is written to (s+2).
     pub psum_waddr: Sig<Out>,
     /// `psum_waddr` of the next cycle.
     pub next_psum_waddr: Sig<Out>,
@@ -98,9 +98,9 @@ pub struct ElementPipe {
     p4_psum_addr: Reg,
     p4_update: BitReg,
     p4_bank: BitReg,
-    p5_psum_addr: Vec<Reg>,
-    p5_update: Vec<BitReg>,
-    p5_bank: Vec<BitReg>,
+    forward_q: BitReg,
+    forward_last_q: BitReg,
+    forward_third_q: Vec<BitReg>,
     factor_bank: Bit<Local>,
     operand: Bit<Local>,
     operand_bank_0: Bit<Local>,
@@ -112,13 +112,10 @@ pub struct ElementPipe {
     bank_reads_1: Bit<Local>,
     bank_raddr_0: Sig<Local>,
     bank_raddr_1: Sig<Local>,
-    r_reads_0: Vec<BitReg>,
-    r_reads_1: Vec<BitReg>,
-    r_raddr_0: Vec<Reg>,
-    r_raddr_1: Vec<Reg>,
     registered: Param,
     stages: Param,
     factor_stages: Param,
+    psum_stages: Param,
     about: About,
 }
 
@@ -129,8 +126,9 @@ impl ElementPipe {
         let psum_addr = || Reg::unsigned(config.tile_w()).without_reset();
         let flag = || BitReg::new().without_reset();
         let (stages, factor_stages) = (config.issue_cycles(), config.factor_cycles());
+        let psum_stages = config.psum_cycles();
         let registered = usize::from(stages > 0);
-        let flags = || (0..stages).map(|_| flag()).collect();
+        let flags = |count: usize| (0..count).map(|_| flag()).collect();
         let psum_addrs = |count: usize| (0..count).map(|_| psum_addr()).collect();
         let weight_addr = || Reg::unsigned(config.weight_w()).without_reset();
         ElementPipe {
@@ -159,15 +157,15 @@ impl ElementPipe {
             accumulate_1: Bit::new(),
             psum_waddr: Sig::unsigned(config.tile_w()),
             next_psum_waddr: Sig::unsigned(config.tile_w()),
-            f_valid: (0..stages).map(|_| BitReg::new()).collect(),
+            f_valid: (0..psum_stages).map(|_| BitReg::new()).collect(),
             f_weight: (0..factor_stages).map(|_| weight_addr()).collect(),
             f_position: psum_addrs(registered),
             f_operand: (0..registered).map(|_| BitReg::new()).collect(),
-            f_psum_addr: psum_addrs(stages),
-            f_first: flags(),
-            f_update: flags(),
-            f_zero: flags(),
-            f_bank: flags(),
+            f_psum_addr: psum_addrs(psum_stages),
+            f_first: flags(stages),
+            f_update: flags(psum_stages),
+            f_zero: flags(psum_stages),
+            f_bank: flags(psum_stages),
             p1_valid: BitReg::new(),
             p1_psum_addr: psum_addr(),
             p1_first: flag(),
@@ -186,9 +184,9 @@ impl ElementPipe {
             p4_psum_addr: psum_addr(),
             p4_update: BitReg::new(),
             p4_bank: flag(),
-            p5_psum_addr: psum_addrs(registered),
-            p5_update: (0..registered).map(|_| BitReg::new()).collect(),
-            p5_bank: (0..registered).map(|_| flag()).collect(),
+            forward_q: flag(),
+            forward_last_q: flag(),
+            forward_third_q: flags(registered),
             factor_bank: Bit::new(),
             operand: Bit::new(),
             operand_bank_0: Bit::new(),
@@ -200,13 +198,10 @@ impl ElementPipe {
             bank_reads_1: Bit::new(),
             bank_raddr_0: Sig::unsigned(config.tile_w()),
             bank_raddr_1: Sig::unsigned(config.tile_w()),
-            r_reads_0: (0..registered).map(|_| BitReg::new()).collect(),
-            r_reads_1: (0..registered).map(|_| BitReg::new()).collect(),
-            r_raddr_0: psum_addrs(registered),
-            r_raddr_1: psum_addrs(registered),
             registered: Param::new(registered),
             stages: Param::new(stages),
             factor_stages: Param::new(factor_stages),
+            psum_stages: Param::new(psum_stages),
             about: About::new(
                 "element_pipe",
                 "Control pipeline of one PE set: takes what is issued, and tells each stage of the PEs what it needs of it.",
@@ -239,20 +234,22 @@ impl Logic for ElementPipe {
             self.f_bank[r].next = self.psum_bank.val();
             self.weight_raddr.next = self.f_weight[self.factor_stages.val() - 1].val();
             self.factor_bank.next = self.f_bank[self.factor_stages.val() - 1].val();
-            self.p1_valid.next = self.f_valid[self.stages.val() - 1].val();
-            self.p1_psum_addr.next = self.f_psum_addr[self.stages.val() - 1].val();
+            self.p1_valid.next = self.f_valid[self.psum_stages.val() - 1].val();
+            self.p1_psum_addr.next = self.f_psum_addr[self.psum_stages.val() - 1].val();
             self.p1_first.next = self.f_first[self.stages.val() - 1].val();
-            self.p1_update.next = self.f_update[self.stages.val() - 1].val();
-            self.p1_zero.next = self.f_zero[self.stages.val() - 1].val();
-            self.p1_bank.next = self.f_bank[self.stages.val() - 1].val();
+            self.p1_update.next = self.f_update[self.psum_stages.val() - 1].val();
+            self.p1_zero.next = self.f_zero[self.psum_stages.val() - 1].val();
+            self.p1_bank.next = self.f_bank[self.psum_stages.val() - 1].val();
         }
         for i in 1..self.factor_stages.val() {
             self.f_weight[i].next = self.f_weight[i - 1].val();
         }
         for i in 1..self.stages.val() {
+            self.f_first[i].next = self.f_first[i - 1].val();
+        }
+        for i in 1..self.psum_stages.val() {
             self.f_valid[i].next = self.f_valid[i - 1].val();
             self.f_psum_addr[i].next = self.f_psum_addr[i - 1].val();
-            self.f_first[i].next = self.f_first[i - 1].val();
             self.f_update[i].next = self.f_update[i - 1].val();
             self.f_zero[i].next = self.f_zero[i - 1].val();
             self.f_bank[i].next = self.f_bank[i - 1].val();
@@ -273,8 +270,8 @@ impl Logic for ElementPipe {
         self.p4_update.next = self.p3_update.val();
         self.p4_bank.next = self.p3_bank.val();
 
-        // What the banks read: the operand of the element that is at f, and the psum of the one that is at m; or, for a register
-        // in front of the banks, of those that will be there in the next cycle.
+        // What the banks read: the operand of the element that is at f, and the psum of the one that is at s; or, for a register
+        // in front of the banks, which each PE has of its own, of those that will be there in the next cycle.
         self.operand.next = self.operand_there.val();
         self.operand_bank_0.next = self.psum_bank.val();
         self.operand_addr.next = self.position.val();
@@ -285,10 +282,10 @@ impl Logic for ElementPipe {
             self.operand.next = self.f_operand[r].val();
             self.operand_bank_0.next = self.f_bank[r].val();
             self.operand_addr.next = self.f_position[r].val();
-            self.psum.next = self.f_update[self.stages.val() - 1].val()
-                && self.f_valid[self.stages.val() - 1].val();
-            self.psum_bank_1.next = self.f_bank[self.stages.val() - 1].val();
-            self.psum_read.next = self.f_psum_addr[self.stages.val() - 1].val();
+            self.psum.next = self.f_update[self.psum_stages.val() - 1].val()
+                && self.f_valid[self.psum_stages.val() - 1].val();
+            self.psum_bank_1.next = self.f_bank[self.psum_stages.val() - 1].val();
+            self.psum_read.next = self.f_psum_addr[self.psum_stages.val() - 1].val();
         }
         self.bank_reads_0.next = (self.operand.val() && self.operand_bank_0.val())
             || (self.psum.val() && !self.psum_bank_1.val());
@@ -306,33 +303,25 @@ impl Logic for ElementPipe {
         self.raddr_0.next = self.bank_raddr_0.val();
         self.reads_1.next = self.bank_reads_1.val();
         self.raddr_1.next = self.bank_raddr_1.val();
-        for r in 0..self.registered.val() {
-            self.r_reads_0[r].next = self.bank_reads_0.val();
-            self.r_raddr_0[r].next = self.bank_raddr_0.val();
-            self.r_reads_1[r].next = self.bank_reads_1.val();
-            self.r_raddr_1[r].next = self.bank_raddr_1.val();
-            self.reads_0.next = self.r_reads_0[r].val();
-            self.raddr_0.next = self.r_raddr_0[r].val();
-            self.reads_1.next = self.r_reads_1[r].val();
-            self.raddr_1.next = self.r_raddr_1[r].val();
-        }
 
         self.first.next = self.p2_first.val();
         self.zero.next = self.p2_zero.val();
         self.bank.next = self.p2_bank.val();
-        self.forward.next = self.p3_update.val()
-            && (self.p3_bank.val() == self.p2_bank.val())
-            && (self.p3_psum_addr.val() == self.p2_psum_addr.val());
-        self.forward_last.next = self.p4_update.val()
-            && (self.p4_bank.val() == self.p2_bank.val())
-            && (self.p4_psum_addr.val() == self.p2_psum_addr.val());
+        // Compared a cycle ahead, so that each PE is told by a register.
+        self.forward_q.next = self.p2_update.val()
+            && self.p2_valid.val()
+            && (self.p2_bank.val() == self.p1_bank.val())
+            && (self.p2_psum_addr.val() == self.p1_psum_addr.val());
+        self.forward_last_q.next = self.p3_update.val()
+            && (self.p3_bank.val() == self.p1_bank.val())
+            && (self.p3_psum_addr.val() == self.p1_psum_addr.val());
+        self.forward.next = self.forward_q.val();
+        self.forward_last.next = self.forward_last_q.val();
         for r in 0..self.registered.val() {
-            self.p5_psum_addr[r].next = self.p4_psum_addr.val();
-            self.p5_update[r].next = self.p4_update.val();
-            self.p5_bank[r].next = self.p4_bank.val();
-            self.forward_third[r].next = self.p5_update[r].val()
-                && (self.p5_bank[r].val() == self.p2_bank.val())
-                && (self.p5_psum_addr[r].val() == self.p2_psum_addr.val());
+            self.forward_third_q[r].next = self.p4_update.val()
+                && (self.p4_bank.val() == self.p1_bank.val())
+                && (self.p4_psum_addr.val() == self.p1_psum_addr.val());
+            self.forward_third[r].next = self.forward_third_q[r].val();
         }
         self.accumulate_0.next = self.p3_update.val() && !self.p3_bank.val();
         self.accumulate_1.next = self.p3_update.val() && self.p3_bank.val();

@@ -8,8 +8,8 @@ use crate::hdl::prelude::*;
 ///
 /// ```text
 ///  slot_loaded ─► write slot, write_base ─┐
-///                                         ├─► f_avail ─► room        f_pos < f_avail ─► ready
-///  slot_used, frees ────► read slot ──────┘
+///                                         ├─► f_avail ─► room         f_waiting > 0 ─► ready
+///  slot_used, slot_freed ► read slot ─────┘
 ///  tile_begins ─► the tile's first slot: where each of its passes starts if slots are not released
 /// ```
 ///
@@ -32,14 +32,18 @@ pub struct FeatureRing {
     pub tile_begins: Bit<In>,
     /// The last element of a slot is issued.
     pub slot_used: Bit<In>,
+    /// A slot is free again, by whoever used it.
+    pub slot_freed: Bit<In>,
     /// The slot is the pass's last.
     pub last_of_pass: Bit<In>,
     /// Used slots are free again; otherwise they stay for the tile's next pass.
     pub frees: Bit<In>,
     /// The slot to be used is complete.
     pub ready: Bit<Out>,
-    /// `ready` of the next cycle.
-    pub next_ready: Bit<Out>,
+    /// `ready` of the next cycle, if no slot is used in this one.
+    pub ready_kept: Bit<Out>,
+    /// … if one is.
+    pub ready_used: Bit<Out>,
     /// A slot is free.
     pub room: Bit<Out>,
     /// Beat address of the slot in use: the first one of a tile that begins.
@@ -55,11 +59,13 @@ pub struct FeatureRing {
     beats_q: Reg,
     slots_q: Reg,
     f_avail: Reg,
-    f_pos: Reg,
+    f_waiting: Reg,
+    two_wait: BitReg,
     waits: BitReg,
     full: BitReg,
     fill_slot: Reg,
     fill_base: Reg,
+    fill_last: BitReg,
     read_slot: Reg,
     base: Reg,
     tile_slot: Reg,
@@ -89,10 +95,12 @@ impl FeatureRing {
             slot_loaded: Bit::new(),
             tile_begins: Bit::new(),
             slot_used: Bit::new(),
+            slot_freed: Bit::new(),
             last_of_pass: Bit::new(),
             frees: Bit::new(),
             ready: Bit::new(),
-            next_ready: Bit::new(),
+            ready_kept: Bit::new(),
+            ready_used: Bit::new(),
             room: Bit::new(),
             read_base: Sig::unsigned(ADDR_W),
             ahead_base: Sig::unsigned(ADDR_W),
@@ -102,11 +110,13 @@ impl FeatureRing {
             beats_q: address(),
             slots_q: count(),
             f_avail: count(),
-            f_pos: count(),
+            f_waiting: count(),
+            two_wait: BitReg::new(),
             waits: BitReg::new(),
             full: BitReg::new(),
             fill_slot: count(),
             fill_base: address(),
+            fill_last: BitReg::new(),
             read_slot: count(),
             base: address(),
             tile_slot: count(),
@@ -135,9 +145,11 @@ impl Logic for FeatureRing {
         if self.slot_loaded.val() {
             self.fill_slot.next = self.fill_slot.val() + 1;
             self.fill_base.next = self.fill_base.val() + self.beats_q.val();
-            if self.fill_slot.val() + 1 == self.slots_q.val() {
+            self.fill_last.next = self.fill_slot.val() + 2 == self.slots_q.val();
+            if self.fill_last.val() {
                 self.fill_slot.next = 0.into();
                 self.fill_base.next = 0.into();
+                self.fill_last.next = self.slots_q.val() == 1;
             }
         }
 
@@ -165,12 +177,6 @@ impl Logic for FeatureRing {
                 self.at_last.next = self.tile_at_last.val();
                 self.after_base.next = self.tile_after.val();
             }
-            if !self.frees.val() {
-                self.f_pos.next = self.f_pos.val() + 1;
-                if self.last_of_pass.val() {
-                    self.f_pos.next = 0.into();
-                }
-            }
         }
         if self.tile_begins.val() {
             self.tile_slot.next = self.read_slot.val();
@@ -179,40 +185,58 @@ impl Logic for FeatureRing {
             self.tile_after.next = self.after_base.val();
         }
 
-        // Slots that are full, and in registers whether the slot to be used is one, and whether all are.
-        self.next_ready.next = self.waits.val();
-        if self.slot_used.val() {
-            self.next_ready.next =
-                self.slot_loaded.val() || (self.f_pos.val() + 1 < self.f_avail.val());
-            if self.goes_back.val() {
-                self.next_ready.next = true;
-            }
-        } else if self.slot_loaded.val() {
-            self.next_ready.next = true;
+        // Slots that are full, and those of them that wait to be used: in registers whether one does, whether another one does behind
+        // it, and whether all are full.
+        self.ready_kept.next = self.waits.val() || self.slot_loaded.val();
+        self.ready_used.next =
+            self.slot_loaded.val() || self.goes_back.val() || self.two_wait.val();
+        self.waits.next = self.ready_kept.val();
+        if self.slot_loaded.val() {
+            self.f_waiting.next = self.f_waiting.val() + 1;
+            self.two_wait.next = self.waits.val();
         }
-        if self.slot_loaded.val() && !(self.slot_used.val() && self.frees.val()) {
+        if self.slot_used.val() {
+            self.waits.next = self.ready_used.val();
+            if self.slot_loaded.val() {
+                self.f_waiting.next = self.f_waiting.val();
+                self.two_wait.next = self.two_wait.val();
+            } else {
+                self.f_waiting.next = self.f_waiting.val() - 1;
+                self.two_wait.next = self.f_waiting.val() > 2;
+            }
+            if self.goes_back.val() {
+                self.f_waiting.next = self.f_avail.val();
+                self.two_wait.next = self.f_avail.val() > 1;
+                if self.slot_loaded.val() {
+                    self.f_waiting.next = self.f_avail.val() + 1;
+                    self.two_wait.next = true;
+                }
+            }
+        }
+        if self.slot_loaded.val() && !self.slot_freed.val() {
             self.f_avail.next = self.f_avail.val() + 1;
             self.full.next = self.f_avail.val() + 1 == self.slots_q.val();
         }
-        if !self.slot_loaded.val() && self.slot_used.val() && self.frees.val() {
+        if !self.slot_loaded.val() && self.slot_freed.val() {
             self.f_avail.next = self.f_avail.val() - 1;
             self.full.next = false;
         }
 
         if self.clear.val() {
             self.f_avail.next = 0.into();
-            self.f_pos.next = 0.into();
-            self.next_ready.next = false;
+            self.f_waiting.next = 0.into();
+            self.waits.next = false;
+            self.two_wait.next = false;
             self.full.next = self.slots_q.val() == 0;
             self.fill_slot.next = 0.into();
             self.fill_base.next = 0.into();
+            self.fill_last.next = self.slots_q.val() == 1;
             self.read_slot.next = 0.into();
             self.base.next = 0.into();
             self.at_last.next = self.slots_q.val() == 1;
             self.after_base.next = self.beats_q.val();
         }
 
-        self.waits.next = self.next_ready.val();
         self.ready.next = self.waits.val();
         self.room.next = !self.full.val();
         self.write_base.next = self.fill_base.val();

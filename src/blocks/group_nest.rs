@@ -40,8 +40,6 @@ pub struct GroupNest {
     pub step_tile: Bit<Out>,
     /// The first group of a pass.
     pub in_first_group: Bit<Out>,
-    /// `in_first_group` of the next cycle.
-    pub next_first_group: Bit<Out>,
     /// Within the last channel group of a pass.
     pub in_last_cgroup: Bit<Out>,
     /// Within the last pass.
@@ -75,7 +73,6 @@ impl GroupNest {
             step_pass: Bit::new(),
             step_tile: Bit::new(),
             in_first_group: Bit::new(),
-            next_first_group: Bit::new(),
             in_last_cgroup: Bit::new(),
             in_last_pass: Bit::new(),
             pass: Sig::unsigned(COUNT_W),
@@ -117,16 +114,8 @@ impl Logic for GroupNest {
         self.in_first_group.next = self.at_first.val();
         self.pass.next = self.pass_count.val();
 
-        self.next_first_group.next = self.at_first.val();
         if self.advance.val() {
-            self.next_first_group.next = self.step_pass.val();
-        }
-        if self.load.val() {
-            self.next_first_group.next = true;
-        }
-        self.at_first.next = self.next_first_group.val();
-
-        if self.advance.val() {
+            self.at_first.next = self.step_pass.val();
             self.chunk_count.next = self.chunk_count.val() + 1;
             self.chunk_last.next = self.chunk_count.val() + 2 == self.chunks.val();
             if self.step_cgroup.val() {
@@ -143,6 +132,7 @@ impl Logic for GroupNest {
             }
         }
         if self.load.val() {
+            self.at_first.next = true;
             self.chunk_count.next = 0.into();
             self.cgroup_count.next = 0.into();
             self.pass_count.next = 0.into();

@@ -4,21 +4,21 @@ use super::item_walker::KIND_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 
-/// Two tokens of the list reader, each with its item, between the Hitmap's block RAM and the walker.
+/// Three tokens of the list reader, each with its item, between the Hitmap's block RAM and the walker.
 ///
 /// ```text
-///  reader, Hitmap ── token, item ──► [back] ──► [front] ──► token, item of the walker
-///           ▲ take = token and room                ▲ consume
-///           └── room: back is free ────────────────┘
+///  reader, Hitmap ── token, item ──► [arrived] ──► [third] ──► [back] ──► [front] ──► token, item of the walker
+///           ▲ take = token and room         └─────────┴──────────┴──────────▲ consume
+///           └── room: for three, that which arrives among them ─────────────┘
 /// ```
 ///
 /// What the reader does next no longer depends on what the walker does in the same cycle, and the walker sees registers instead of
 /// a memory. It stands in a set with `issue = "registered"`.
 ///
-/// **Latency** a token that is there in cycle t is the walker's in t+1, if none is before it; one token a cycle.
+/// **Latency** a token that is there in cycle t is the walker's in t+2, if none is before it; one token a cycle.
 /// **Back-pressure** `take` says that the reader's token is taken. **Parameters** widths of an item.
 ///
-/// The test `item_queue_keeps_order` holds it to a queue of two.
+/// The test `item_queue_keeps_order` holds it to a queue of three.
 #[derive(LogicBlock)]
 pub struct ItemQueue {
     /// START, or an error: forget everything.
@@ -75,6 +75,10 @@ pub struct ItemQueue {
     back_valid: BitReg,
     front: Reg,
     back: Reg,
+    third: Reg,
+    arrived: Reg,
+    comes: BitReg,
+    third_valid: BitReg,
     flags: Sig<Local>,
     word: Sig<Local>,
     moves: Bit<Local>,
@@ -144,6 +148,10 @@ impl ItemQueue {
             back_valid: BitReg::new(),
             front: Reg::unsigned(at(7)).without_reset(),
             back: Reg::unsigned(at(7)).without_reset(),
+            third: Reg::unsigned(at(7)).without_reset(),
+            arrived: Reg::unsigned(at(7)).without_reset(),
+            comes: BitReg::new(),
+            third_valid: BitReg::new(),
             flags: Sig::unsigned(FLAGS),
             word: Sig::unsigned(at(7)),
             moves: Bit::new(),
@@ -165,7 +173,7 @@ impl ItemQueue {
             cut_at: flag(3),
             about: About::new(
                 "item_queue",
-                "Queue of two tokens with their items, between the lists of a PE set and the walker.",
+                "Queue of three tokens with their items, between the lists of a PE set and the walker.",
             ),
         }
     }
@@ -199,26 +207,42 @@ impl Logic for ItemQueue {
             | (bit_cast_w(self.kind.val(), self.word_w.val()) << self.kind_at.val())
             | (bit_cast_w(self.flags.val(), self.word_w.val()) << self.flags_at.val());
 
-        // A token goes to the back if the front stays, or is filled from the back.
-        self.take.next = self.token.val() && !self.back_valid.val();
+        // A token that is taken comes a cycle later, from a register that can be the block RAM's own; so a third one is taken only if
+        // there is room when it comes.
+        self.take.next = self.token.val()
+            && !(self.back_valid.val() && (self.third_valid.val() || self.comes.val()));
+        self.comes.next = self.take.val() && !self.clear.val();
+        self.arrived.next = self.word.val();
         self.moves.next = self.consume.val() || !self.front_valid.val();
         if self.moves.val() {
-            self.front.next = self.word.val();
-            self.front_valid.next = self.take.val();
+            self.front.next = self.arrived.val();
+            self.front_valid.next = self.comes.val();
             if self.back_valid.val() {
                 self.front.next = self.back.val();
                 self.front_valid.next = true;
             }
-            self.back_valid.next = false;
-        } else if self.take.val() {
-            self.back_valid.next = true;
+            self.back.next = self.arrived.val();
+            self.back_valid.next = self.back_valid.val() && self.comes.val();
+            if self.third_valid.val() {
+                self.back.next = self.third.val();
+                self.back_valid.next = true;
+            }
+            self.third_valid.next = false;
+        } else {
+            if !self.back_valid.val() {
+                self.back.next = self.arrived.val();
+            }
+            self.back_valid.next = self.back_valid.val() || self.comes.val();
+            self.third_valid.next =
+                self.third_valid.val() || (self.back_valid.val() && self.comes.val());
         }
-        if !self.back_valid.val() {
-            self.back.next = self.word.val();
+        if !self.third_valid.val() {
+            self.third.next = self.arrived.val();
         }
         if self.clear.val() {
             self.front_valid.next = false;
             self.back_valid.next = false;
+            self.third_valid.next = false;
         }
 
         self.front_token.next = self.front_valid.val();

@@ -5,6 +5,7 @@ mod new;
 
 use super::element_table::ElementTable;
 use super::flush_list::FlushList;
+use super::group_elements::GroupElements;
 use super::group_nest::GroupNest;
 use super::lowest_bit::LowestBit;
 use crate::hdl::prelude::*;
@@ -99,9 +100,9 @@ pub struct ItemWalker {
     pub consume: Bit<Out>,
     /// An item is needed and not there.
     pub waits: Bit<Out>,
-    /// `waits` of the next cycle.
+    /// `waits` of the next cycle, if no group ends in this one.
     pub next_waits: Bit<Out>,
-    /// `begins` of the next cycle.
+    /// `begins` of the next cycle, if no group ends in this one; if one does, the next begins with the token.
     pub next_begins: Bit<Out>,
     /// The cycle is the first of a group.
     pub begins: Bit<Out>,
@@ -155,8 +156,6 @@ pub struct ItemWalker {
     pub step_tile: Bit<Out>,
     /// The first group of a pass.
     pub in_first_group: Bit<Out>,
-    /// `in_first_group` of the next cycle.
-    pub next_first_group: Bit<Out>,
     /// Within the last pass.
     pub in_last_pass: Bit<Out>,
     /// Pass of the tile.
@@ -187,15 +186,10 @@ pub struct ItemWalker {
     left: Reg,
     round_last: BitReg,
     nonzero_q: BitReg,
-    group_last: Reg,
     wgrad_q: BitReg,
     zeroes: BitReg,
     walks_all: BitReg,
     redetect_q: BitReg,
-    behind_first: Reg,
-    behind_first_last: Reg,
-    short: BitReg,
-    short_last: BitReg,
     macs: BitReg,
     sums: BitReg,
     keeps: BitReg,
@@ -212,7 +206,7 @@ pub struct ItemWalker {
     overwrites: Bit<Local>,
     takes_whole: Bit<Local>,
     flushes_whole: Bit<Local>,
-    k_last: Sig<Local>,
+    elements: GroupElements,
     rest_now: Sig<Local>,
     single_now: Bit<Local>,
     work: Bit<Local>,
@@ -230,8 +224,6 @@ pub struct ItemWalker {
     flush_loads: Bit<Local>,
     group_ends: Bit<Local>,
     takes: Bit<Local>,
-    all_ones: Const,
-    not_first: Const,
     last_gap: Param,
     hit_kind: Param,
     mau_kind: Param,
@@ -243,23 +235,15 @@ pub struct ItemWalker {
 impl Logic for ItemWalker {
     #[hdl_gen]
     fn update(&mut self) {
-        // Constants of the job, and of the tile, in registers: the elements of a group, those behind its first one, and whether
-        // there are none of these, for most groups and for those that are cut.
+        // Constants of the job, and of the tile, in registers.
         self.wgrad_q.next = self.wgrad.val();
         self.zeroes.next = self.wgrad.val() && self.zero.val();
         self.walks_all.next = !self.elem_skip.val();
         self.redetect_q.next = self.redetect.val();
-        self.k_last.next = self.k_kr_last.val();
-        if self.chunks.val() == 1 {
-            self.k_last.next = self.k_cg_last.val();
-        }
-        self.group_last.next = self.k_last.val();
-        self.behind_first.next =
-            !(self.all_ones.val() << self.group_k.val()) & self.not_first.val();
-        self.behind_first_last.next =
-            !(self.all_ones.val() << self.group_last.val()) & self.not_first.val();
-        self.short.next = self.group_k.val() < 2;
-        self.short_last.next = self.group_last.val() < 2;
+        self.elements.chunks.next = self.chunks.val();
+        self.elements.group_k.next = self.group_k.val();
+        self.elements.k_cg_last.next = self.k_cg_last.val();
+        self.elements.k_kr_last.next = self.k_kr_last.val();
 
         // Groups of the tile.
         self.nest.load.next = self.tile_begins.val();
@@ -271,7 +255,6 @@ impl Logic for ItemWalker {
         self.step_pass.next = self.nest.step_pass.val();
         self.step_tile.next = self.nest.step_tile.val();
         self.in_first_group.next = self.nest.in_first_group.val();
-        self.next_first_group.next = self.nest.next_first_group.val();
         self.in_last_pass.next = self.nest.in_last_pass.val();
         self.pass.next = self.nest.pass.val();
         self.k_now.next = self.group_q.val();
@@ -314,11 +297,11 @@ impl Logic for ItemWalker {
             self.group_ends.val() && (self.redetect_q.val() || self.nest.in_last_pass.val());
 
         // The next cycle.
-        self.rest_now.next = self.behind_first.val();
-        self.single_now.next = self.short.val();
+        self.rest_now.next = self.elements.behind_first.val();
+        self.single_now.next = self.elements.single.val();
         if self.cut_q.val() {
-            self.rest_now.next = self.behind_first_last.val();
-            self.single_now.next = self.short_last.val();
+            self.rest_now.next = self.elements.behind_first_last.val();
+            self.single_now.next = self.elements.single_last.val();
         }
         if self.work.val() {
             self.fresh.next = self.round_last.val();
@@ -391,7 +374,7 @@ impl Logic for ItemWalker {
             self.cut_q.next = self.token_cut.val();
             self.group_q.next = self.group_k.val();
             if self.token_cut.val() {
-                self.group_q.next = self.group_last.val();
+                self.group_q.next = self.elements.k_last.val();
             }
             self.number.next = 0.into();
             self.left.next = 0.into();
@@ -399,13 +382,13 @@ impl Logic for ItemWalker {
             self.at_end.next = true;
             self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().any();
             if self.takes_whole.val() {
-                self.left.next = self.behind_first.val();
-                self.round_last.next = self.short.val();
-                self.at_end.next = self.short.val();
+                self.left.next = self.elements.behind_first.val();
+                self.round_last.next = self.elements.single.val();
+                self.at_end.next = self.elements.single.val();
                 if self.token_cut.val() {
-                    self.left.next = self.behind_first_last.val();
-                    self.round_last.next = self.short_last.val();
-                    self.at_end.next = self.short_last.val();
+                    self.left.next = self.elements.behind_first_last.val();
+                    self.round_last.next = self.elements.single_last.val();
+                    self.at_end.next = self.elements.single_last.val();
                 }
                 self.nonzero_q.next = self.token_macs.val() && self.item_mask.val().get_bit(0);
             } else if self.token_macs.val() {
@@ -468,22 +451,20 @@ impl Logic for ItemWalker {
             self.high.next = false;
         }
 
-        // Whether an item is there in the next cycle, and its group begun: of that the next `go` depends.
+        // Whether an item is there in the next cycle, and its group begun: of that the next `go` depends, and of whether a group ends,
+        // which is known later.
         self.next_valid.next = (self.valid.val() && !self.item_ends.val())
             || self.takes.val()
             || self.flush_loads.val();
         self.next_begun.next = self.begun.val() || self.work.val();
         self.next_items.next = (self.state.val() == WalkerState::Items) && !self.flushes.val();
-        if self.group_ends.val() || self.clear.val() {
-            self.next_begun.next = false;
-            self.next_items.next = true;
-        }
+        self.valid.next = self.next_valid.val();
+        self.begun.next = self.next_begun.val() && !self.group_ends.val();
         if self.clear.val() {
-            self.next_valid.next = false;
+            self.valid.next = false;
+            self.begun.next = false;
             self.at_end.next = false;
         }
-        self.valid.next = self.next_valid.val();
-        self.begun.next = self.next_begun.val();
         self.next_waits.next = self.next_items.val() && !self.next_valid.val();
         self.next_begins.next =
             self.next_items.val() && self.next_valid.val() && !self.next_begun.val();

@@ -97,6 +97,7 @@ pub struct ListReader {
     tile_at_last: BitReg,
     tile_is_empty: BitReg,
     one_chunk: BitReg,
+    rereads: BitReg,
     cut_q: BitReg,
     active: BitReg,
     token_q: BitReg,
@@ -165,6 +166,7 @@ impl ListReader {
             tile_at_last: flag(),
             tile_is_empty: flag(),
             one_chunk: BitReg::new(),
+            rereads: BitReg::new(),
             cut_q: flag(),
             active: BitReg::new(),
             token_q: BitReg::new(),
@@ -196,6 +198,7 @@ impl Logic for ListReader {
         self.nest.cgroups.next = self.cgroups.val();
         self.nest.passes.next = self.passes.val();
         self.one_chunk.next = self.chunks.val() == 1;
+        self.rereads.next = !self.redetect.val();
 
         // The token that is addressed in this cycle. Whether it is its list's last stands in a register.
         self.take.next = self.active.val()
@@ -232,7 +235,7 @@ impl Logic for ListReader {
         // The list behind the current one: the tile's first one again, whose length is kept from its first token on, or the ring's
         // next one, whose length is looked up all the time. When the current list ends, it goes into a register.
         self.rewinds.next =
-            self.nest.step_pass.val() && !self.nest.in_last_pass.val() && !self.redetect.val();
+            self.nest.step_pass.val() && !self.nest.in_last_pass.val() && self.rereads.val();
         self.count_slot.next = self.after_slot.val();
         self.first_left.next = self.tile_left.val();
         self.first_at_last.next = self.tile_at_last.val();

@@ -2,6 +2,7 @@
 
 mod new;
 
+use super::few_runs::FewRuns;
 use super::job_fields::LoopCounts;
 use super::loop_level::LoopLevel;
 use crate::hdl::prelude::*;
@@ -89,10 +90,6 @@ pub struct LoopNest {
     pub group_first: Bit<Out>,
     /// Within the first group of a pass.
     pub in_first_group: Bit<Out>,
-    /// `group_first` of the next cycle.
-    pub next_group_first: Bit<Out>,
-    /// `in_first_group` of the next cycle.
-    pub next_first_group: Bit<Out>,
     /// Within the last pass.
     pub in_last_pass: Bit<Out>,
     /// Element k of the vector.
@@ -113,6 +110,17 @@ pub struct LoopNest {
     k_count: Reg,
     position_count: Reg,
     // Constants of the job or of the tile: how often a level runs, 1, 2, or 0 for more.
+    few_kw: FewRuns,
+    few_kr: FewRuns,
+    few_kr_last: FewRuns,
+    few_cg: FewRuns,
+    few_cg_last: FewRuns,
+    few_chunk: FewRuns,
+    few_cgroup: FewRuns,
+    few_new_image: FewRuns,
+    few_new_row: FewRuns,
+    few_new_col: FewRuns,
+    few_new_pass: FewRuns,
     kw_runs: Reg,
     kr_runs: Reg,
     kr_last_runs: Reg,
@@ -125,10 +133,6 @@ pub struct LoopNest {
     col_runs: Reg,
     first_kr_runs: Reg,
     first_cg_runs: Reg,
-    new_image_runs: Sig<Local>,
-    new_row_runs: Sig<Local>,
-    new_col_runs: Sig<Local>,
-    new_pass_runs: Sig<Local>,
     c_steps: BitReg,
     x_steps: BitReg,
     y_steps: BitReg,
@@ -198,73 +202,43 @@ impl Logic for LoopNest {
         self.vector_first.next = self.at_vector_first.val();
         self.group_first.next = self.at_group_first.val();
         self.in_first_group.next = self.at_first_group.val();
-        self.next_group_first.next = self.at_group_first.val();
-        self.next_first_group.next = self.at_first_group.val();
         if self.advance.val() {
-            self.next_group_first.next = self.chunk_steps.val();
+            self.at_group_first.next = self.chunk_steps.val();
             if self.chunk_steps.val() {
-                self.next_first_group.next = self.pass_steps.val();
+                self.at_first_group.next = self.pass_steps.val();
             }
         }
         if self.load.val() {
-            self.next_group_first.next = true;
-            self.next_first_group.next = true;
+            self.at_group_first.next = true;
+            self.at_first_group.next = true;
         }
-        self.at_group_first.next = self.next_group_first.val();
-        self.at_first_group.next = self.next_first_group.val();
         self.k_index.next = self.k_count.val();
         self.position.next = self.position_count.val();
         self.pass.next = self.pass_level.count.val();
 
         // What is a constant of the job, or of the tile, stands in registers.
-        self.kw_runs.next = 0.into();
-        if self.counts.kw.val() < 3 {
-            self.kw_runs.next = unsigned_cast(self.counts.kw.val());
-        }
-        self.kr_runs.next = 0.into();
-        if self.counts.kr.val() < 3 {
-            self.kr_runs.next = unsigned_cast(self.counts.kr.val());
-        }
-        self.kr_last_runs.next = 0.into();
-        if self.counts.kr_last.val() < 3 {
-            self.kr_last_runs.next = unsigned_cast(self.counts.kr_last.val());
-        }
-        self.cg_runs.next = 0.into();
-        if self.counts.cg.val() < 3 {
-            self.cg_runs.next = unsigned_cast(self.counts.cg.val());
-        }
-        self.cg_last_runs.next = 0.into();
-        if self.counts.cg_last.val() < 3 {
-            self.cg_last_runs.next = unsigned_cast(self.counts.cg_last.val());
-        }
-        self.chunk_runs.next = 0.into();
-        if self.counts.chunks.val() < 3 {
-            self.chunk_runs.next = unsigned_cast(self.counts.chunks.val());
-        }
-        self.cgroup_runs.next = 0.into();
-        if self.counts.cgroups.val() < 3 {
-            self.cgroup_runs.next = unsigned_cast(self.counts.cgroups.val());
-        }
-        self.new_image_runs.next = 0.into();
-        if self.new_images.val() < 3 {
-            self.new_image_runs.next = unsigned_cast(self.new_images.val());
-        }
-        self.new_row_runs.next = 0.into();
-        if self.new_rows.val() < 3 {
-            self.new_row_runs.next = unsigned_cast(self.new_rows.val());
-        }
-        self.new_col_runs.next = 0.into();
-        if self.new_cols.val() < 3 {
-            self.new_col_runs.next = unsigned_cast(self.new_cols.val());
-        }
-        self.new_pass_runs.next = 0.into();
-        if self.new_passes.val() < 3 {
-            self.new_pass_runs.next = unsigned_cast(self.new_passes.val());
-        }
+        self.few_kw.count.next = self.counts.kw.val();
+        self.kw_runs.next = self.few_kw.runs.val();
+        self.few_kr.count.next = self.counts.kr.val();
+        self.kr_runs.next = self.few_kr.runs.val();
+        self.few_kr_last.count.next = self.counts.kr_last.val();
+        self.kr_last_runs.next = self.few_kr_last.runs.val();
+        self.few_cg.count.next = self.counts.cg.val();
+        self.cg_runs.next = self.few_cg.runs.val();
+        self.few_cg_last.count.next = self.counts.cg_last.val();
+        self.cg_last_runs.next = self.few_cg_last.runs.val();
+        self.few_chunk.count.next = self.counts.chunks.val();
+        self.chunk_runs.next = self.few_chunk.runs.val();
+        self.few_cgroup.count.next = self.counts.cgroups.val();
+        self.cgroup_runs.next = self.few_cgroup.runs.val();
+        self.few_new_image.count.next = self.new_images.val();
+        self.few_new_row.count.next = self.new_rows.val();
+        self.few_new_col.count.next = self.new_cols.val();
+        self.few_new_pass.count.next = self.new_passes.val();
         if self.load.val() {
-            self.image_runs.next = self.new_image_runs.val();
-            self.row_runs.next = self.new_row_runs.val();
-            self.col_runs.next = self.new_col_runs.val();
+            self.image_runs.next = self.few_new_image.runs.val();
+            self.row_runs.next = self.few_new_row.runs.val();
+            self.col_runs.next = self.few_new_col.runs.val();
         }
         // Kernel rows and channels of a tile's first group.
         self.first_kr_runs.next = self.kr_runs.val();
@@ -319,7 +293,7 @@ impl Logic for LoopNest {
         self.x.restarts.next = self.y_steps.val();
         self.x.limit.next = self.cols.val();
         self.x.runs.next = self.col_runs.val();
-        self.x.new_runs.next = self.new_col_runs.val();
+        self.x.new_runs.next = self.few_new_col.runs.val();
 
         self.y.load.next = self.load.val();
         self.y.advance.next = self.advance.val();
@@ -327,7 +301,7 @@ impl Logic for LoopNest {
         self.y.restarts.next = self.img_steps.val();
         self.y.limit.next = self.rows.val();
         self.y.runs.next = self.row_runs.val();
-        self.y.new_runs.next = self.new_row_runs.val();
+        self.y.new_runs.next = self.few_new_row.runs.val();
 
         self.img.load.next = self.load.val();
         self.img.advance.next = self.advance.val();
@@ -335,7 +309,7 @@ impl Logic for LoopNest {
         self.img.restarts.next = self.chunk_steps.val();
         self.img.limit.next = self.images.val();
         self.img.runs.next = self.image_runs.val();
-        self.img.new_runs.next = self.new_image_runs.val();
+        self.img.new_runs.next = self.few_new_image.runs.val();
 
         self.chunk.load.next = self.load.val();
         self.chunk.advance.next = self.advance.val();
@@ -359,7 +333,7 @@ impl Logic for LoopNest {
         self.pass_level.restarts.next = false;
         self.pass_level.limit.next = self.passes.val();
         self.pass_level.runs.next = 0.into();
-        self.pass_level.new_runs.next = self.new_pass_runs.val();
+        self.pass_level.new_runs.next = self.few_new_pass.runs.val();
 
         // A level steps when all levels inside of it are at their last count.
         self.next_c_steps.next = self.kc.next_last.val() && self.kr.next_last.val();
@@ -374,16 +348,18 @@ impl Logic for LoopNest {
         self.first_c_steps.next =
             self.kw_runs.val().get_bit(0) && self.first_kr_runs.val().get_bit(0);
         self.first_x_steps.next = self.first_c_steps.val() && self.first_cg_runs.val().get_bit(0);
-        self.first_y_steps.next = self.first_x_steps.val() && self.new_col_runs.val().get_bit(0);
-        self.first_img_steps.next = self.first_y_steps.val() && self.new_row_runs.val().get_bit(0);
+        self.first_y_steps.next =
+            self.first_x_steps.val() && self.few_new_col.runs.val().get_bit(0);
+        self.first_img_steps.next =
+            self.first_y_steps.val() && self.few_new_row.runs.val().get_bit(0);
         self.first_chunk_steps.next =
-            self.first_img_steps.val() && self.new_image_runs.val().get_bit(0);
+            self.first_img_steps.val() && self.few_new_image.runs.val().get_bit(0);
         self.first_cgroup_steps.next =
             self.first_chunk_steps.val() && self.chunk_runs.val().get_bit(0);
         self.first_pass_steps.next =
             self.first_cgroup_steps.val() && self.cgroup_runs.val().get_bit(0);
         self.first_tile_steps.next =
-            self.first_pass_steps.val() && self.new_pass_runs.val().get_bit(0);
+            self.first_pass_steps.val() && self.few_new_pass.runs.val().get_bit(0);
         if self.advance.val() {
             self.kc_alone.next = !self.kc.next_last.val();
             self.kr_alone.next = self.kc.next_last.val() && !self.kr.next_last.val();
@@ -406,10 +382,10 @@ impl Logic for LoopNest {
             self.kr_alone.next =
                 self.kw_runs.val().get_bit(0) && !self.first_kr_runs.val().get_bit(0);
             self.c_alone.next = self.first_c_steps.val() && !self.first_cg_runs.val().get_bit(0);
-            self.x_alone.next = self.first_x_steps.val() && !self.new_col_runs.val().get_bit(0);
-            self.y_alone.next = self.first_y_steps.val() && !self.new_row_runs.val().get_bit(0);
+            self.x_alone.next = self.first_x_steps.val() && !self.few_new_col.runs.val().get_bit(0);
+            self.y_alone.next = self.first_y_steps.val() && !self.few_new_row.runs.val().get_bit(0);
             self.img_alone.next =
-                self.first_img_steps.val() && !self.new_image_runs.val().get_bit(0);
+                self.first_img_steps.val() && !self.few_new_image.runs.val().get_bit(0);
             self.chunk_alone.next =
                 self.first_chunk_steps.val() && !self.chunk_runs.val().get_bit(0);
             self.c_steps.next = self.first_c_steps.val();

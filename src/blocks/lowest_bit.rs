@@ -7,7 +7,8 @@ use crate::hdl::prelude::*;
 /// ```text
 ///  word ──► word & −word ──┬──────────► lowest (one bit, or none)
 ///                          ├─► encode ► number (0 if there is none)
-///                          └─► and not ► rest ──► single: nothing is left
+///                          └─► and not ► rest
+///  word ──► two bits whose numbers differ in a bit ──► single: there are none
 /// ```
 ///
 /// **Latency** 0, combinational. **Back-pressure** none. **Parameters** `width` 1…64 bits.
@@ -66,7 +67,15 @@ impl Logic for LowestBit {
         self.only.next = self.word.val() & (!self.word.val() + 1);
         self.lowest.next = self.only.val();
         self.rest.next = self.word.val() & !self.only.val();
-        self.single.next = !(self.word.val() & !self.only.val()).any();
+        // The numbers of two bits differ somewhere; to see that takes no carry.
+        self.single.next = true;
+        for b in 0..self.bits.val() {
+            if (self.word.val() & self.with_bit[b].val()).any()
+                && (self.word.val() & !self.with_bit[b].val()).any()
+            {
+                self.single.next = false;
+            }
+        }
         // Bit b of the number is set if the lowest bit is one of those whose numbers have it.
         self.number.next = 0.into();
         for b in 0..self.bits.val() {

@@ -20,7 +20,7 @@ use crate::hdl::prelude::*;
 ///
 /// **Latency** `read_data` one cycle after `read_addr`, `stored` two; with `issue = "registered"`, which has a register behind the
 /// words, two and three, and `forward_third` for a word that was written in t−2. A word written in cycle t can be read from t+1 on; who
-/// gives its address in t or t−1 gets it by `forward_last` or `forward`, given with the address. `wide` in t+1. `forward`,
+/// gives its address in t or t−1 gets it by `forward_last` or `forward`, given with the address. `wide` in t+1, registered t+2. `forward`,
 /// `forward_last` and `add` count in the cycle after, and are kept in registers here, so that each PE has its own.
 /// **Back-pressure** none.
 /// **Parameters** `data_w`, `k_max`, `tile`, MCACHE sets and ways of the configuration: widths and depth; `issue`.
@@ -48,7 +48,7 @@ pub struct McacheData {
     pub read_data: Sig<Out>,
     /// The word read, or one written since, two cycles after the address (u+4).
     pub stored: Sig<Out>,
-    /// The word written in the previous cycle does not fit an operand.
+    /// The word written in the previous cycle, registered in the one before, does not fit an operand.
     pub wide: Bit<Out>,
     words: Ram,
     forward_q: BitReg,
@@ -159,8 +159,11 @@ impl Logic for McacheData {
         self.words.write_data.next = self.written.val();
         self.last_written.next = self.written.val();
 
-        // The word fits if all bits above the operand's are copies of its sign.
+        // The word fits if all bits above the operand's are copies of its sign; registered, that is looked at a cycle later.
         self.high.next = self.written.val() >> self.high_at.val();
+        for _r in 0..self.registered.val() {
+            self.high.next = self.last_written.val() >> self.high_at.val();
+        }
         self.wide_q.next = self.high.val().any() && !self.high.val().all();
         self.wide.next = self.wide_q.val();
     }

@@ -19,7 +19,8 @@
 //! | [`loop_level`] | … one level of them |
 //! | [`group_nest`] | the loop counters of groups |
 //! | [`list_reader`] | reads Hitmap lists ahead of their use |
-//! | [`item_queue`] | two items between list and walker |
+//! | [`issue_gate`] | whether a PE set issues, a cycle ahead |
+//! | [`item_queue`] | three items between list and walker |
 //! | [`item_walker`] | what is issued for a list's items |
 //! | [`element_table`] | where the elements of a vector lie |
 //! | [`flush_list`] | entries that a weight gradient flushes |
@@ -39,6 +40,11 @@
 //! | [`detect_front`] | detection side of a PE set: what to detect next |
 //! | [`hitmap`] | lists of the work that detection leaves |
 //! | [`detector`] | which vectors of a group need computing |
+//! | [`detector_load`] | read program, matrix and offsets of a detector, as they are loaded |
+//! | [`group_elements`] | which elements the groups of a job have |
+//! | [`range_check`] | elements that lie out of range |
+//! | [`few_runs`] | whether a loop runs once or twice |
+//! | [`set_turn`] | round robin among the sets |
 //! | [`detector_lane`] | read program of one lane of a detector |
 //! | [`position_walk`] | positions of a tile in order |
 //! | [`drain`] | reads psum banks, sends results |
@@ -60,15 +66,19 @@ pub mod crew;
 pub mod detect_front;
 pub mod detector;
 pub mod detector_lane;
+pub mod detector_load;
 pub mod drain;
 pub mod element_pipe;
 pub mod element_table;
 pub mod feature_buffer;
 pub mod feature_ring;
+pub mod few_runs;
 pub mod flush_list;
+pub mod group_elements;
 pub mod group_nest;
 pub mod hitmap;
 pub mod host;
+pub mod issue_gate;
 pub mod item_queue;
 pub mod item_walker;
 pub mod job_control;
@@ -88,11 +98,13 @@ pub mod pe_set;
 pub mod position_walk;
 pub mod product_limit;
 pub mod psum_banks;
+pub mod range_check;
 pub mod requantizer;
 pub mod reuse_fields;
 pub mod rpq;
 pub mod set_reuse;
 pub mod set_sequencer;
+pub mod set_turn;
 pub mod signature_comparator;
 pub mod tile_queue;
 pub mod weight_ring;

@@ -11,12 +11,12 @@ pub const RAW_W: usize = 64;
 ///
 /// ```text
 ///  value[l] ─┬─► [requantizer] ─► D3 ─┐
-///            ├─► [raw] ─────────► D3 ─┴─► pack ─► [beat] ─► m_axis
+///            ├─► [raw] ─────────► D3 ─┴─► pack ─► [beat] ─► m_axis      (registered: a register in front of [beat])
 ///  word ─────┼──────────────────► D3 ───────▲
 ///            └─► [|sum|] ─► [tree] ─► [maximum] ─► max_abs
 /// ```
 ///
-/// **Latency** what is there in cycle c leaves from c+2, and counts in `max_abs` from c+5 at the latest: before a host can have
+/// **Latency** what is there in cycle c leaves from c+2, with `issue = "registered"` c+3, and counts in `max_abs` from c+5 at the latest: before a host can have
 /// read that the job is done. **Back-pressure** a beat that comes while the one before it waits for `m_axis_tready` stands aside in a second register; while it
 /// does, `enable` is 0, and everything stands still. So `enable` is a register's, whatever the stream does.
 /// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
@@ -45,6 +45,8 @@ pub struct OutputPacker {
     pub value: Vec<Sig<In>>,
     /// The inputs are taken in this cycle.
     pub enable: Bit<Out>,
+    /// The same of a register of its own, for what is addressed far away.
+    pub steps: Bit<Out>,
     /// Results saturated in the beat that was packed in the cycle before.
     pub saturated: Sig<Out>,
     /// Largest magnitude among the sums since START.
@@ -78,9 +80,16 @@ pub struct OutputPacker {
     lane_word: Vec<Sig<Local>>,
     lane_wide: Vec<Sig<Local>>,
     out_word: Sig<Local>,
+    beat: Sig<Local>,
+    beat_last: Bit<Local>,
+    beat_q: Vec<Reg>,
+    arrives_q: Vec<BitReg>,
+    last_q: Vec<BitReg>,
+    lates: Param,
     leaves: Bit<Local>,
     arrives: Bit<Local>,
     aside: BitReg,
+    aside_copy: BitReg,
     aside_last: BitReg,
     aside_data: Reg,
     out_valid: BitReg,
@@ -100,11 +109,14 @@ pub struct OutputPacker {
 impl OutputPacker {
     /// The packer of this configuration.
     pub fn new(config: &Config) -> Self {
-        Self::sized(config.pes, config.bus_w, config.data_w, config.acc_w)
+        let late = config.drain_cycles() > config.row_cycles();
+        Self::sized(config.pes, config.bus_w, config.data_w, config.acc_w, late)
     }
 
-    /// The packer of rows of `columns` sums of `acc` bits, for beats of `bus` bits and operands of `data` bits.
-    pub fn sized(columns: usize, bus: usize, data: usize, acc: usize) -> Self {
+    /// The packer of rows of `columns` sums of `acc` bits, for beats of `bus` bits and operands of `data` bits; with a register behind
+    /// the packed beat if `late`.
+    pub fn sized(columns: usize, bus: usize, data: usize, acc: usize, late: bool) -> Self {
+        let lates = usize::from(late);
         let (raw_lanes, shift_lanes) = ((bus / RAW_W).min(columns), (bus / data).min(columns));
         let value_lanes = raw_lanes.max(shift_lanes);
         let nodes = (value_lanes - 1).min(REGISTERED_NODES);
@@ -120,6 +132,7 @@ impl OutputPacker {
             word: Sig::unsigned(RAW_W),
             value: (0..value_lanes).map(|_| Sig::signed(acc)).collect(),
             enable: Bit::new(),
+            steps: Bit::new(),
             saturated: Sig::unsigned(count_w),
             max_abs: Sig::unsigned(acc),
             m_axis_tvalid: Bit::new(),
@@ -153,9 +166,18 @@ impl OutputPacker {
             lane_word: (0..shift_lanes).map(|_| Sig::unsigned(data)).collect(),
             lane_wide: (0..shift_lanes).map(|_| Sig::unsigned(bus)).collect(),
             out_word: Sig::unsigned(bus),
+            beat: Sig::unsigned(bus),
+            beat_last: Bit::new(),
+            beat_q: (0..lates)
+                .map(|_| Reg::unsigned(bus).without_reset())
+                .collect(),
+            arrives_q: (0..lates).map(|_| BitReg::new()).collect(),
+            last_q: (0..lates).map(|_| BitReg::new()).collect(),
+            lates: Param::new(lates),
             leaves: Bit::new(),
             arrives: Bit::new(),
             aside: BitReg::new(),
+            aside_copy: BitReg::new().kept(),
             aside_last: BitReg::new(),
             aside_data: Reg::unsigned(bus).without_reset(),
             out_valid: BitReg::new(),
@@ -201,6 +223,7 @@ impl Logic for OutputPacker {
     fn update(&mut self) {
         self.moves.next = !self.aside.val();
         self.enable.next = self.moves.val();
+        self.steps.next = !self.aside_copy.val();
 
         // D3: rounding. The mask is a constant of the job, whose registers are written cycles before its first sum.
         self.guard_bit.next = self.one.val();
@@ -281,6 +304,20 @@ impl Logic for OutputPacker {
         if self.d3_header.val() || self.d3_trailer.val() {
             self.out_word.next = unsigned_cast(self.d3_word.val());
         }
+        self.arrives.next = self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+        self.beat.next = self.out_word.val();
+        self.beat_last.next = self.d3_trailer.val();
+        for r in 0..self.lates.val() {
+            if self.moves.val() {
+                self.beat_q[r].next = self.out_word.val();
+                self.arrives_q[r].next =
+                    self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
+                self.last_q[r].next = self.d3_trailer.val();
+            }
+            self.arrives.next = self.arrives_q[r].val();
+            self.beat.next = self.beat_q[r].val();
+            self.beat_last.next = self.last_q[r].val();
+        }
         self.count.next = 0.into();
         for l in 0..self.shift_lanes.val() {
             self.saturated_q[l].next = self.moves.val()
@@ -292,22 +329,23 @@ impl Logic for OutputPacker {
             }
         }
         self.leaves.next = !self.out_valid.val() || self.m_axis_tready.val();
-        self.arrives.next = self.d3_header.val() || self.d3_data.val() || self.d3_trailer.val();
         if self.leaves.val() {
             self.out_valid.next = self.aside.val() || self.arrives.val();
-            self.out_last.next = self.d3_trailer.val();
-            self.out_data.next = self.out_word.val();
+            self.out_last.next = self.beat_last.val();
+            self.out_data.next = self.beat.val();
             if self.aside.val() {
                 self.out_last.next = self.aside_last.val();
                 self.out_data.next = self.aside_data.val();
             }
             self.aside.next = false;
+            self.aside_copy.next = false;
         } else if self.arrives.val() {
             self.aside.next = true;
+            self.aside_copy.next = true;
         }
         if self.moves.val() {
-            self.aside_last.next = self.d3_trailer.val();
-            self.aside_data.next = self.out_word.val();
+            self.aside_last.next = self.beat_last.val();
+            self.aside_data.next = self.beat.val();
         }
 
         if self.start.val() {
@@ -323,8 +361,12 @@ impl Logic for OutputPacker {
             self.d3_header.next = false;
             self.d3_data.next = false;
             self.d3_trailer.next = false;
+            for r in 0..self.lates.val() {
+                self.arrives_q[r].next = false;
+            }
             self.out_valid.next = false;
             self.aside.next = false;
+            self.aside_copy.next = false;
         }
 
         self.saturated.next = self.count.val();

@@ -26,11 +26,12 @@ use crate::hdl::prelude::*;
 /// are given.
 ///
 /// With `issue = "registered"` a register stands behind each memory, and one for the element in front of the multiplier: `x` is given
-/// at u+4, what is marked (u) at u+2, and 3 is added to all other times, but a psum or MCACHE word is addressed at u+4, so it may be
+/// at u+4, what is marked (u) at u+2, and 3 is added to all other times. In front of the psum's adder stands a register as well, so the
+/// times of psums and banks are a cycle later still. A psum or MCACHE word is addressed a cycle earlier, so it may be
 /// stale by the third element before as well. What writes a weight or an operand (`weight_we`, `bank*_load`) is given a cycle before
 /// address and data; a row leaves a cycle later by `drain_data`.
 ///
-/// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5 (`x` in u+4: from u+8). **Back-pressure** none: PEs
+/// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5 (`x` in u+4: from u+9). **Back-pressure** none: PEs
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
 /// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
 /// has `2·data_w + ⌈log2 k_max⌉` bits).
@@ -39,7 +40,7 @@ use crate::hdl::prelude::*;
 /// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u (a factor, as the operand).
 ///
 /// A bank may be read by the accumulation (u+2), as operand (u) or by the drain, one of them a cycle: the set decides
-/// by `bank*_raddr`. The test `pe_multiplies_and_accumulates` drives it through both modes.
+/// by `bank*_reads`; registered it says so a cycle before. The test `pe_multiplies_and_accumulates` drives it through both modes.
 #[derive(LogicBlock)]
 pub struct Pe {
     /// Element, broadcast to all PEs (cycle u+2).
@@ -68,10 +69,16 @@ pub struct Pe {
     pub psum_forward_third: Vec<Bit<In>>,
     /// Bank that accumulates (u+2).
     pub psum_bank: Bit<In>,
-    /// Read address of bank 0.
+    /// Bank 0 is read by the set: an operand or a psum; registered, a cycle later.
+    pub bank0_reads: Bit<In>,
+    /// … that word.
     pub bank0_raddr: Sig<In>,
-    /// Read address of bank 1.
+    /// Bank 1 is read by the set.
+    pub bank1_reads: Bit<In>,
+    /// … that word.
     pub bank1_raddr: Sig<In>,
+    /// What the drain reads in a bank that the set does not.
+    pub drain_raddr: Sig<In>,
     /// Write address of bank 0.
     pub bank0_waddr: Sig<In>,
     /// Write address of bank 1.
@@ -139,6 +146,14 @@ pub struct Pe {
     drain_word: Sig<Local>,
     drain_bank_late: Vec<BitReg>,
     holds: Vec<BitReg>,
+    reads0: Bit<Local>,
+    reads1: Bit<Local>,
+    raddr0: Sig<Local>,
+    raddr1: Sig<Local>,
+    reads0_q: Vec<BitReg>,
+    reads1_q: Vec<BitReg>,
+    raddr0_q: Vec<Reg>,
+    raddr1_q: Vec<Reg>,
     held: Vec<Reg>,
     word0: Sig<Local>,
     word1: Sig<Local>,
@@ -175,6 +190,8 @@ pub struct Pe {
     last_sum: Reg,
     older_sum: Vec<Reg>,
     addend: Sig<Local>,
+    addend_q: Vec<Reg>,
+    added: Sig<Local>,
     loaded: Sig<Local>,
     cache: Vec<McacheData>,
     caches: Param,
@@ -339,8 +356,29 @@ impl Logic for Pe {
         if self.psum_zero_q.val() {
             self.stored.next = 0.into();
         }
-        self.sum.next = self.stored.val() + self.addend.val();
+        self.added.next = self.addend.val();
+        for r in 0..self.lates.val() {
+            self.addend_q[r].next = self.addend.val();
+            self.added.next = self.addend_q[r].val();
+        }
+        self.sum.next = self.stored.val() + self.added.val();
         self.last_sum.next = self.sum.val();
+
+        // What the banks read. While the operand is there, the drain reads the other bank, if any.
+        self.reads0.next = self.bank0_reads.val();
+        self.raddr0.next = self.bank0_raddr.val();
+        self.reads1.next = self.bank1_reads.val();
+        self.raddr1.next = self.bank1_raddr.val();
+        for r in 0..self.lates.val() {
+            self.reads0_q[r].next = self.bank0_reads.val();
+            self.raddr0_q[r].next = self.bank0_raddr.val();
+            self.reads1_q[r].next = self.bank1_reads.val();
+            self.raddr1_q[r].next = self.bank1_raddr.val();
+            self.reads0.next = self.reads0_q[r].val();
+            self.raddr0.next = self.raddr0_q[r].val();
+            self.reads1.next = self.reads1_q[r].val();
+            self.raddr1.next = self.raddr1_q[r].val();
+        }
 
         // An operand is read by its low bits only: above it stands what is cheapest.
         self.loaded.next = (self.sum.val() & self.high_ones.val())
@@ -352,7 +390,10 @@ impl Logic for Pe {
             self.bank0.write_data.next = self.loaded.val();
         }
         self.bank0.read_enable.next = true;
-        self.bank0.read_address.next = self.bank0_raddr.val();
+        self.bank0.read_address.next = self.drain_raddr.val();
+        if self.reads0.val() {
+            self.bank0.read_address.next = self.raddr0.val();
+        }
         self.bank1.write_enable.next = self.accumulate1_q.val() || self.load1.val();
         self.bank1.write_address.next = self.bank1_waddr.val();
         self.bank1.write_data.next = self.sum.val();
@@ -360,7 +401,10 @@ impl Logic for Pe {
             self.bank1.write_data.next = self.loaded.val();
         }
         self.bank1.read_enable.next = true;
-        self.bank1.read_address.next = self.bank1_raddr.val();
+        self.bank1.read_address.next = self.drain_raddr.val();
+        if self.reads1.val() {
+            self.bank1.read_address.next = self.raddr1.val();
+        }
 
         // The row that the drain takes; of what is read registered, while the drain stands still, the row waits, and the banks go on.
         self.drain_word.next = self.word0.val();

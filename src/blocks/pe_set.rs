@@ -20,7 +20,7 @@ use crate::hdl::prelude::*;
 ///  drain ◄── one psum row: bank word `drain_raddr` of every PE, when `drain_take` is 1 a cycle later
 /// ```
 ///
-/// **Latency** an element issued in cycle u is in its psum bank from u+5, with `issue = "registered"` from u+8; a drain address given in cycle d gives the
+/// **Latency** an element issued in cycle u is in its psum bank from u+5, with `issue = "registered"` from u+9; a drain address given in cycle d gives the
 /// row from d+2 on if `drain_take` is 1 in d+1 (registered from d+3, if it is 1 in d+2). **Back-pressure** `room_*` towards the loader; the drain reads a bank that no longer accumulates.
 /// **Parameters** as [`SetSequencer`], [`FeatureBuffer`] and [`Pe`]; `pes` 1 or more.
 ///
@@ -209,8 +209,6 @@ pub struct PeSet {
     pipe: ElementPipe,
     load0: Bit<Local>,
     load1: Bit<Local>,
-    raddr0: Sig<Local>,
-    raddr1: Sig<Local>,
     waddr0: Sig<Local>,
     waddr1: Sig<Local>,
     data: Sig<Local>,
@@ -362,7 +360,7 @@ impl Logic for PeSet {
             self.sequencer.walk_first_group[r].next = self.reuse[r].walk_first_group.val();
             self.sequencer.walk_next_waits[r].next = self.reuse[r].walk_next_waits.val();
             self.sequencer.walk_next_begins[r].next = self.reuse[r].walk_next_begins.val();
-            self.sequencer.walk_next_first[r].next = self.reuse[r].walk_next_first.val();
+            self.sequencer.walk_token[r].next = self.reuse[r].walk_token.val();
             self.sequencer.walk_last_pass[r].next = self.reuse[r].walk_last_pass.val();
             self.sequencer.walk_pass[r].next = self.reuse[r].walk_pass.val();
             self.sequencer.walk_rows_m1[r].next = self.reuse[r].walk_rows_m1.val();
@@ -424,16 +422,6 @@ impl Logic for PeSet {
         if self.load1.val() {
             self.waddr1.next = self.load_row.val();
         }
-        // While the operand is there, the drain reads the other bank, if any.
-        self.raddr0.next = self.drain_raddr.val();
-        if self.pipe.reads_0.val() {
-            self.raddr0.next = self.pipe.raddr_0.val();
-        }
-        self.raddr1.next = self.drain_raddr.val();
-        if self.pipe.reads_1.val() {
-            self.raddr1.next = self.pipe.raddr_1.val();
-        }
-
         // What is loaded, and where: of this cycle, or of the last one.
         self.data.next = self.load_data.val();
         self.weight_waddr.next = self.sequencer.weight_write_addr.val();
@@ -482,8 +470,11 @@ impl Logic for PeSet {
             for r in 0..self.load_stages.val() {
                 self.pe[c].psum_forward_third[r].next = self.pipe.forward_third[r].val();
             }
-            self.pe[c].bank0_raddr.next = self.raddr0.val();
-            self.pe[c].bank1_raddr.next = self.raddr1.val();
+            self.pe[c].bank0_reads.next = self.pipe.reads_0.val();
+            self.pe[c].bank0_raddr.next = self.pipe.raddr_0.val();
+            self.pe[c].bank1_reads.next = self.pipe.reads_1.val();
+            self.pe[c].bank1_raddr.next = self.pipe.raddr_1.val();
+            self.pe[c].drain_raddr.next = self.drain_raddr.val();
             self.pe[c].bank0_waddr.next = self.waddr0.val();
             self.pe[c].bank1_waddr.next = self.waddr1.val();
             self.pe[c].bank0_accumulate.next = self.pipe.accumulate_0.val();

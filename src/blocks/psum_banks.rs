@@ -18,7 +18,7 @@ const WRITE_STAGES: usize = 4;
 /// ```
 ///
 /// **Latency** 1: what an input changes shows in the next cycle; a pass that ends in u asks for the drain from u+5 on,
-/// with `issue = "registered"` from u+8 on, when its last psum is in the RAM. **Back-pressure** none inside: the sequencer begins no pass while
+/// with `issue = "registered"` from u+9 on, when its last psum is in the RAM. **Back-pressure** none inside: the sequencer begins no pass while
 /// `accumulates_busy`, the loader keeps to `room_operand`.
 /// **Parameters** `tile`, `pes` of the configuration: widths; `issue`.
 ///
@@ -53,14 +53,16 @@ pub struct PsumBanks {
     pub accumulates: Bit<Out>,
     /// That bank is not free yet.
     pub accumulates_busy: Bit<Out>,
-    /// `accumulates_busy` of the next cycle.
-    pub next_busy: Bit<Out>,
+    /// `accumulates_busy` of the next cycle, if no pass ends in this one.
+    pub busy_kept: Bit<Out>,
+    /// … if one ends, and the other bank accumulates.
+    pub busy_toggled: Bit<Out>,
     /// No bank waits for the drain or is read by it.
     pub all_free: Bit<Out>,
     /// The operand is there.
     pub operand_ready: Bit<Out>,
-    /// `operand_ready` of the next cycle.
-    pub next_operand: Bit<Out>,
+    /// `operand_ready` of the next cycle, if no tile ends in this one.
+    pub operand_kept: Bit<Out>,
     /// The operand may be written.
     pub room_operand: Bit<Out>,
     /// A bank waits for the drain.
@@ -79,7 +81,8 @@ pub struct PsumBanks {
     busy0: BitReg,
     busy1: BitReg,
     o_full: BitReg,
-    bank_next: Bit<Local>,
+    stays0: Bit<Local>,
+    stays1: Bit<Local>,
     other_busy: Bit<Local>,
     ended: Vec<BitReg>,
     ended_bank: Vec<BitReg>,
@@ -105,7 +108,7 @@ pub struct PsumBanks {
 impl PsumBanks {
     /// The account for a configuration's tiles and PEs.
     pub fn new(config: &Config) -> Self {
-        let stages = WRITE_STAGES + config.issue_cycles();
+        let stages = WRITE_STAGES + config.psum_cycles();
         PsumBanks {
             clear: Bit::new(),
             reset: Bit::new(),
@@ -121,10 +124,11 @@ impl PsumBanks {
             drain_addressed: Bit::new(),
             accumulates: Bit::new(),
             accumulates_busy: Bit::new(),
-            next_busy: Bit::new(),
+            busy_kept: Bit::new(),
+            busy_toggled: Bit::new(),
             all_free: Bit::new(),
             operand_ready: Bit::new(),
-            next_operand: Bit::new(),
+            operand_kept: Bit::new(),
             room_operand: Bit::new(),
             drain_request: Bit::new(),
             drain_bank: Bit::new(),
@@ -136,7 +140,8 @@ impl PsumBanks {
             busy0: BitReg::new(),
             busy1: BitReg::new(),
             o_full: BitReg::new(),
-            bank_next: Bit::new(),
+            stays0: Bit::new(),
+            stays1: Bit::new(),
             other_busy: Bit::new(),
             ended: (0..stages).map(|_| BitReg::new()).collect(),
             ended_bank: (0..stages).map(|_| BitReg::new()).collect(),
@@ -169,7 +174,6 @@ impl Logic for PsumBanks {
     #[hdl_gen]
     fn update(&mut self) {
         // Which bank is which.
-        self.bank_next.next = self.ptr.val() ^ self.pass_ends.val();
         if self.bank0_release.val() {
             self.busy0.next = false;
         }
@@ -192,26 +196,22 @@ impl Logic for PsumBanks {
             self.other_busy.next = self.busy0.val();
         }
         // When a pass ends, the other bank accumulates next; it is not the one that becomes busy.
-        self.next_busy.next =
-            (self.busy0.val() && !self.bank0_release.val() && !self.bank_next.val())
-                || (self.busy1.val() && !self.bank1_release.val() && self.bank_next.val());
-        if self.reset.val() {
-            self.next_busy.next = false;
+        self.stays0.next = self.busy0.val() && !self.bank0_release.val();
+        self.stays1.next = self.busy1.val() && !self.bank1_release.val();
+        self.busy_kept.next = self.stays0.val();
+        self.busy_toggled.next = self.stays1.val();
+        if self.ptr.val() {
+            self.busy_kept.next = self.stays1.val();
+            self.busy_toggled.next = self.stays0.val();
         }
         self.all_free.next = !self.busy0.val() && !self.busy1.val();
 
         // Operand.
-        self.next_operand.next = self.o_full.val();
-        if self.operand_loaded.val() {
-            self.next_operand.next = true;
+        self.operand_kept.next = self.o_full.val() || self.operand_loaded.val();
+        self.o_full.next = self.operand_kept.val();
+        if self.operand_used.val() || self.clear.val() {
+            self.o_full.next = false;
         }
-        if self.operand_used.val() {
-            self.next_operand.next = false;
-        }
-        if self.clear.val() {
-            self.next_operand.next = false;
-        }
-        self.o_full.next = self.next_operand.val();
         self.operand_ready.next = self.o_full.val();
         self.room_operand.next = !self.o_full.val() && !self.other_busy.val();
 

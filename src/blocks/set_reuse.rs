@@ -20,7 +20,7 @@ use crate::hdl::prelude::*;
 ///  sequencer ─── go ──────────┘  └─► cache_pipe ─► control of the PEs' MCACHE data
 /// ```
 ///
-/// **Latency** as of its parts: a record in cycle z+5+d is issued from z+8+d on, behind an item queue from z+9+d on; d is
+/// **Latency** as of its parts: a record in cycle z+5+d is issued from z+8+d on, behind an item queue from z+10+d on; d is
 /// [`Config::decision_cycles`](crate::config::Config::decision_cycles). Outputs marked u describe the issuing
 /// cycle, others a later stage of the same element. **Back-pressure** `room_tile` to the loader; `go` holds the walker.
 /// **Parameters** those of its parts.
@@ -155,12 +155,12 @@ pub struct SetReuse {
     pub walk_step_tile: Bit<Out>,
     /// … the group is the first of the pass.
     pub walk_first_group: Bit<Out>,
-    /// `walk_waits` of the next cycle.
+    /// `walk_waits` of the next cycle, if no group ends in this one.
     pub walk_next_waits: Bit<Out>,
-    /// `walk_begins` of the next cycle.
+    /// `walk_begins` of the next cycle, if no group ends in this one.
     pub walk_next_begins: Bit<Out>,
-    /// `walk_first_group` of the next cycle.
-    pub walk_next_first: Bit<Out>,
+    /// An item stands behind the one that is walked.
+    pub walk_token: Bit<Out>,
     /// … the pass is the tile's last.
     pub walk_last_pass: Bit<Out>,
     /// … number of the pass.
@@ -326,6 +326,7 @@ impl Logic for SetReuse {
         self.walker.element_bank.next = unsigned_cast(self.read_data.val() >> self.bank_at.val());
         self.walker.element_addr.next = unsigned_cast(self.read_data.val() >> self.addr_at.val());
         self.walker.token.next = self.reader.token.val();
+        self.walk_token.next = self.reader.token.val();
         self.walker.token_empty.next = self.reader.empty.val();
         self.walker.token_last.next = self.reader.last.val();
         self.walker.token_cut.next = self.reader.cut.val();
@@ -352,6 +353,7 @@ impl Logic for SetReuse {
             self.queue[r].consume.next = self.walker.consume.val();
             self.reader.consume.next = self.queue[r].take.val();
             self.walker.token.next = self.queue[r].front_token.val();
+            self.walk_token.next = self.queue[r].front_token.val();
             self.walker.token_empty.next = self.queue[r].front_empty.val();
             self.walker.token_last.next = self.queue[r].front_last.val();
             self.walker.token_cut.next = self.queue[r].front_cut.val();
@@ -390,7 +392,6 @@ impl Logic for SetReuse {
         self.walk_first_group.next = self.walker.in_first_group.val();
         self.walk_next_waits.next = self.walker.next_waits.val();
         self.walk_next_begins.next = self.walker.next_begins.val();
-        self.walk_next_first.next = self.walker.next_first_group.val();
         self.walk_last_pass.next = self.walker.in_last_pass.val();
         self.bank.next = self.walker.bank.val();
         self.addr.next = self.walker.addr.val();

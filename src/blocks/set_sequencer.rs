@@ -3,10 +3,12 @@
 mod new;
 
 use super::feature_ring::FeatureRing;
+use super::issue_gate::IssueGate;
 use super::job_fields::{LoopCounts, PatchSteps};
 use super::loop_nest::LoopNest;
 use super::patch_agu::PatchAgu;
 use super::psum_banks::PsumBanks;
+use super::range_check::RangeCheck;
 use super::tile_queue::TileQueue;
 use super::weight_ring::WeightRing;
 use crate::hdl::prelude::*;
@@ -97,12 +99,12 @@ pub struct SetSequencer {
     pub walk_step_tile: Vec<Bit<In>>,
     /// Walker: the group is the first of the pass.
     pub walk_first_group: Vec<Bit<In>>,
-    /// With reuse: `walk_waits` of the next cycle.
+    /// Walker: `walk_waits` of the next cycle, if no group ends in this one.
     pub walk_next_waits: Vec<Bit<In>>,
-    /// With reuse: `walk_begins` of the next cycle.
+    /// Walker: `walk_begins` of the next cycle, if no group ends in this one.
     pub walk_next_begins: Vec<Bit<In>>,
-    /// With reuse: `walk_first_group` of the next cycle.
-    pub walk_next_first: Vec<Bit<In>>,
+    /// Walker: an item stands behind the one that is walked.
+    pub walk_token: Vec<Bit<In>>,
     /// Walker: the pass is the tile's last.
     pub walk_last_pass: Vec<Bit<In>>,
     /// Walker: number of the pass.
@@ -173,7 +175,7 @@ pub struct SetSequencer {
     pub stall_detect: Bit<Out>,
     /// No tile, no drain outstanding.
     pub idle: Bit<Out>,
-    /// The element issued in the cycle before lies beyond the feature buffer or the psum bank.
+    /// The element issued two cycles before lies beyond the feature buffer or the psum bank.
     pub range_error: Bit<Out>,
     /// A bank waits for the drain.
     pub drain_request: Bit<Out>,
@@ -194,9 +196,7 @@ pub struct SetSequencer {
     weights: WeightRing,
     banks: PsumBanks,
     running: BitReg,
-    may_issue: BitReg,
-    may_walk: Vec<BitReg>,
-    next_issue: Bit<Local>,
+    gate: IssueGate,
     reuse_q: Vec<BitReg>,
     wgrad_q: BitReg,
     stream_q: BitReg,
@@ -208,13 +208,11 @@ pub struct SetSequencer {
     input_ready: Bit<Local>,
     stall_input: Bit<Local>,
     next_running: Bit<Local>,
-    next_operand: Bit<Local>,
     advance: Bit<Local>,
     group_ends: Bit<Local>,
     slot_ends: Bit<Local>,
     pass_ends: Bit<Local>,
     tile_ends: Bit<Local>,
-    steps_pass: Bit<Local>,
     in_first_group: Bit<Local>,
     in_last_pass: Bit<Local>,
     pass_number: Sig<Local>,
@@ -227,11 +225,9 @@ pub struct SetSequencer {
     reuse_count: Param,
     group_base: Reg,
     psum_index: Sig<Local>,
-    beyond: BitReg,
+    range: RangeCheck,
     pes_in_pass: Sig<Local>,
     lane_w: Param,
-    feature_words: Param,
-    tile_size: Param,
     pes: Param,
     about: About,
 }
@@ -267,7 +263,6 @@ impl Logic for SetSequencer {
         self.reuses.next = false;
         self.begins.next = self.nest.group_first.val();
         self.input_ready.next = self.features.ready.val();
-        self.steps_pass.next = self.nest.step_pass.val();
         self.in_first_group.next = self.nest.in_first_group.val();
         self.in_last_pass.next = self.nest.in_last_pass.val();
         self.pass_number.next = self.nest.pass.val();
@@ -282,7 +277,6 @@ impl Logic for SetSequencer {
                 self.reuses.next = true;
                 self.begins.next = self.walk_begins[r].val() || self.walk_waits[r].val();
                 self.input_ready.next = !self.walk_waits[r].val();
-                self.steps_pass.next = self.walk_step_pass[r].val();
                 self.in_first_group.next = self.walk_first_group[r].val();
                 self.in_last_pass.next = self.walk_last_pass[r].val();
                 self.pass_number.next = self.walk_pass[r].val();
@@ -312,7 +306,7 @@ impl Logic for SetSequencer {
         }
         self.stall_features.next = self.stall_input.val() && !self.reuses.val();
         self.stall_detect.next = self.stall_input.val() && self.reuses.val();
-        self.advance.next = self.may_issue.val();
+        self.advance.next = self.gate.may_issue.val();
         self.group_ends.next = self.advance.val() && self.nest.step_chunk.val();
         self.slot_ends.next = self.advance.val() && self.nest.step_cgroup.val();
         self.pass_ends.next = self.advance.val() && self.nest.step_pass.val();
@@ -327,7 +321,7 @@ impl Logic for SetSequencer {
             }
             self.tile_zero[r].next = self.tiles.zero.val();
             // The walker does nothing without `go`, nor the nest without `advance`.
-            self.go[r].next = self.may_walk[r].val();
+            self.go[r].next = self.gate.may_walk[r].val();
             self.group_ends.next = self.group_ends.val() || self.walk_ends[r].val();
             self.slot_ends.next =
                 self.slot_ends.val() || (self.walk_ends[r].val() && self.walk_step_cgroup[r].val());
@@ -351,25 +345,33 @@ impl Logic for SetSequencer {
         self.take.next = self.tiles.next_pending.val() && !self.next_running.val();
 
         // Whether an element issues in the next cycle, of the nest or of the walker: all that steps with it is enabled by a register.
-        self.next_operand.next = self.weights.next_ready.val();
-        if self.wgrad.val() {
-            self.next_operand.next = self.banks.next_operand.val();
-        }
-        self.next_issue.next = self.next_running.val()
-            && (!self.nest.next_group_first.val()
-                || (self.features.next_ready.val()
-                    && self.next_operand.val()
-                    && !(self.nest.next_first_group.val() && self.banks.next_busy.val())));
-        self.may_issue.next = self.next_issue.val();
+        self.gate.clear.next = self.clear.val();
+        self.gate.running.next = self.running.val();
+        self.gate.take.next = self.take.val();
+        self.gate.drain.next = self.tiles.drain.val();
+        self.gate.wgrad.next = self.wgrad_q.val();
+        self.gate.features_kept.next = self.features.ready_kept.val();
+        self.gate.features_used.next = self.features.ready_used.val();
+        self.gate.weights_kept.next = self.weights.ready_kept.val();
+        self.gate.weights_used.next = self.weights.ready_used.val();
+        self.gate.operand_kept.next = self.banks.operand_kept.val();
+        self.gate.busy_kept.next = self.banks.busy_kept.val();
+        self.gate.busy_toggled.next = self.banks.busy_toggled.val();
+        self.gate.group_first.next = self.nest.group_first.val();
+        self.gate.first_group.next = self.nest.in_first_group.val();
+        self.gate.step_chunk.next = self.nest.step_chunk.val();
+        self.gate.step_cgroup.next = self.nest.step_cgroup.val();
+        self.gate.step_pass.next = self.nest.step_pass.val();
+        self.gate.step_tile.next = self.nest.step_tile.val();
         for r in 0..self.reuse_count.val() {
-            self.may_issue.next = self.next_issue.val() && !self.reuse[r].val();
-            // The walker needs a list instead of features.
-            self.may_walk[r].next = self.reuse[r].val()
-                && self.next_running.val()
-                && !self.walk_next_waits[r].val()
-                && (!self.walk_next_begins[r].val()
-                    || (self.next_operand.val()
-                        && !(self.walk_next_first[r].val() && self.banks.next_busy.val())));
+            self.gate.reuse[r].next = self.reuse_q[r].val();
+            self.gate.walk_ends[r].next = self.walk_ends[r].val();
+            self.gate.walk_token[r].next = self.walk_token[r].val();
+            self.gate.walk_next_waits[r].next = self.walk_next_waits[r].val();
+            self.gate.walk_next_begins[r].next = self.walk_next_begins[r].val();
+            self.gate.walk_first_group[r].next = self.walk_first_group[r].val();
+            self.gate.walk_step_pass[r].next = self.walk_step_pass[r].val();
+            self.gate.walk_step_tile[r].next = self.walk_step_tile[r].val();
         }
 
         // Feature ring: a resident slot stays until the tile's last pass.
@@ -378,9 +380,12 @@ impl Logic for SetSequencer {
         self.features.ring_slots.next = self.ring_slots.val();
         self.features.slot_loaded.next = self.slot_loaded.val();
         self.features.tile_begins.next = self.take.val();
-        self.features.slot_used.next = self.slot_ends.val();
-        self.features.last_of_pass.next = self.steps_pass.val();
-        self.features.frees.next = self.stream_q.val() || self.in_last_pass.val();
+        // The walker's slots are addressed by the detection front: only the nest uses them one by one.
+        self.features.slot_used.next = self.advance.val() && self.nest.step_cgroup.val();
+        self.features.slot_freed.next =
+            self.slot_ends.val() && (self.stream_q.val() || self.in_last_pass.val());
+        self.features.last_of_pass.next = self.nest.step_pass.val();
+        self.features.frees.next = self.stream_q.val() || self.nest.in_last_pass.val();
         self.room_features.next = self.features.room.val();
         self.slot_write_base.next = self.features.write_base.val();
 
@@ -495,13 +500,11 @@ impl Logic for SetSequencer {
         self.pes_now.next = self.pes_in_pass.val();
         self.no_tile.next = !self.running.val() && !self.tiles.pending_valid.val();
         self.idle.next = self.no_tile.val() && self.banks.all_free.val();
-        // Nobody waits for it: a cycle later.
-        self.beyond.next = (self.advance.val()
-            && self.agu.in_image.val()
-            && (self.agu.addr.val() >= self.feature_words.val()))
-            || (self.issue.val()
-                && ((self.psum_index.val() >= self.tile_size.val())
-                    || (self.place.val() >= self.tile_size.val())));
-        self.range_error.next = self.beyond.val();
+        self.range.reads.next = self.advance.val() && self.agu.in_image.val();
+        self.range.addr.next = self.agu.addr.val();
+        self.range.issue.next = self.issue.val();
+        self.range.psum.next = self.psum_index.val();
+        self.range.place.next = self.place.val();
+        self.range_error.next = self.range.range_error.val();
     }
 }

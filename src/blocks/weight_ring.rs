@@ -37,8 +37,10 @@ pub struct WeightRing {
     pub group_rows_m1: Sig<In>,
     /// A complete group waits.
     pub ready: Bit<Out>,
-    /// `ready` of the next cycle.
-    pub next_ready: Bit<Out>,
+    /// `ready` of the next cycle, if no group is used in this one.
+    pub ready_kept: Bit<Out>,
+    /// … if one is.
+    pub ready_used: Bit<Out>,
     /// A word is free.
     pub room: Bit<Out>,
     /// Address of the element's weight.
@@ -68,7 +70,8 @@ impl WeightRing {
             group_rows: Sig::unsigned(COUNT_W),
             group_rows_m1: Sig::unsigned(COUNT_W),
             ready: Bit::new(),
-            next_ready: Bit::new(),
+            ready_kept: Bit::new(),
+            ready_used: Bit::new(),
             room: Bit::new(),
             read_addr: Sig::unsigned(config.weight_w()),
             write_addr: Sig::unsigned(config.weight_w()),
@@ -106,28 +109,30 @@ impl Logic for WeightRing {
         }
 
         // Groups. Whether one waits, and whether another one behind it, stands in registers.
-        self.next_ready.next = self.one_waits.val();
+        self.ready_kept.next = self.one_waits.val() || self.group_loaded.val();
+        self.ready_used.next = self.two_wait.val() || self.group_loaded.val();
+        self.one_waits.next = self.ready_kept.val();
+        if self.group_used.val() {
+            self.one_waits.next = self.ready_used.val();
+        }
         if self.group_loaded.val() && !self.group_used.val() {
             self.w_groups.next = self.w_groups.val() + 1;
-            self.next_ready.next = true;
             self.two_wait.next = self.one_waits.val();
         }
         if !self.group_loaded.val() && self.group_used.val() {
             self.w_groups.next = self.w_groups.val() - 1;
-            self.next_ready.next = self.two_wait.val();
             self.two_wait.next = self.w_groups.val() > 2;
         }
 
         if self.clear.val() {
             self.w_groups.next = 0.into();
-            self.next_ready.next = false;
+            self.one_waits.next = false;
             self.two_wait.next = false;
             self.w_used.next = 0.into();
             self.w_base.next = 0.into();
             self.w_write.next = 0.into();
         }
 
-        self.one_waits.next = self.next_ready.val();
         self.ready.next = self.one_waits.val();
         self.room.next = self.w_used.val() < self.weight_words.val();
         self.read_addr.next = self.w_base.val() + unsigned_cast(self.element.val());

@@ -104,7 +104,7 @@ pub enum Issue {
     /// The element is addressed in the cycle in which it issues, and multiplied two cycles later.
     #[default]
     Direct,
-    /// Registers in front of the feature buffer and behind every block RAM, in the detectors and in the drain, and a queue of two
+    /// Registers in front of the feature buffer and behind every block RAM, in the detectors and in the drain, and a queue of three
     /// items in front of the walker: for the clock of slow devices.
     Registered,
 }

@@ -40,11 +40,19 @@ impl Mcache {
 }
 
 impl Config {
-    /// Cycles that an element takes longer from its issue to the multipliers, and so to its psum and MCACHE word.
+    /// Cycles that an element takes longer from its issue to the multipliers, and so to its MCACHE word.
     pub fn issue_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
             Issue::Registered => 3,
+        }
+    }
+
+    /// Cycles that an element takes longer from its issue to its psum: what is added to it waits in a register.
+    pub fn psum_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => self.issue_cycles() + 1,
         }
     }
 
@@ -68,7 +76,7 @@ impl Config {
     pub fn flush_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
-            Issue::Registered => self.issue_cycles() + 1,
+            Issue::Registered => self.issue_cycles() + 2,
         }
     }
 
@@ -76,7 +84,7 @@ impl Config {
     pub fn item_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
-            Issue::Registered => 1,
+            Issue::Registered => 2,
         }
     }
 
@@ -84,15 +92,24 @@ impl Config {
     pub fn detect_read_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 2,
-            Issue::Registered => 4,
+            Issue::Registered => 5,
         }
     }
 
-    /// Cycles that a row takes longer from its PEs to the drain, and so a job to its end.
-    pub fn drain_cycles(&self) -> usize {
+    /// Cycles that a row takes longer from its PEs to the drain.
+    pub fn row_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
             Issue::Registered => 1,
+        }
+    }
+
+    /// Cycles that a beat takes longer from the PEs to the output stream, and so a job to its end: a row waits in a register on its
+    /// way to the drain ([`Config::row_cycles`]), a beat in one when it is rounded and packed.
+    pub fn drain_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => self.row_cycles() + 1,
         }
     }
 
@@ -113,10 +130,19 @@ impl Config {
         }
     }
 
+    /// Cycles that a decision takes longer from the MCACHE to the Hitmap.
+    pub fn record_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
     /// Cycles that the decision on a vector takes longer: `d` of `docs/reuse.md`, "Cycles".
     pub fn decision_cycles(&self) -> usize {
         let slower_read = self.detect_read_cycles() - 2;
-        self.mcache.tag_cycles() + self.element_cycles() + self.signature_cycles() + slower_read
+        let slower_decision = self.mcache.tag_cycles() + self.record_cycles();
+        self.element_cycles() + self.signature_cycles() + slower_read + slower_decision
     }
 
     /// PEs of all sets.

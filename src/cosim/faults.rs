@@ -77,8 +77,8 @@ pub const FAULTS: [Fault; 11] = [
     Fault {
         name: "pointer: feature ring one slot too long",
         file: "feature_ring.v",
-        from: "if ((fill_slot + 16'd1) == slots_q) begin",
-        to: "if (fill_slot == slots_q) begin",
+        from: "fill_last <= (fill_slot + 16'd2) == slots_q;",
+        to: "fill_last <= (fill_slot + 16'd1) == slots_q;",
     },
     Fault {
         name: "timing: drain requested a cycle early",
@@ -123,7 +123,7 @@ pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "MCACHE: zero vectors skipped whatever the job says",
         file: "detector.v",
-        from: "assign mcache_zero = all_zero && zero_skip;",
+        from: "assign mcache_zero = all_zero && skips_zero;",
         to: "assign mcache_zero = all_zero;",
     },
     Fault {

@@ -5,6 +5,7 @@ use crate::gate::Gate;
 use mercury::blocks::detect_front::DetectFront;
 use mercury::blocks::detector::Detector;
 use mercury::blocks::detector_lane::DetectorLane;
+use mercury::blocks::detector_load::DetectorLoad;
 use mercury::blocks::feature_buffer::FeatureBuffer;
 use mercury::blocks::hitmap::Hitmap;
 use mercury::blocks::mcache::Mcache;
@@ -171,6 +172,15 @@ fn programs(rng: &mut ChaCha8Rng, inputs: &mut Inputs) {
         let beat = read_beat(rng);
         inputs.insert("load_data".into(), Value::unsigned(64, beat.into()));
     }
+}
+
+/// Beats of a segment, numbered from 0.
+#[test]
+fn detector_load() {
+    Gate::new("detector_load_gate")
+        .cycles(4000)
+        .stimulus(|rng, _, inputs| small(rng, inputs, &["load_index"], 0..=40))
+        .check(DetectorLoad::new(&tiny()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::gate::Gate;
 use mercury::blocks::cache_pipe::CachePipe;
 use mercury::blocks::element_table::ElementTable;
 use mercury::blocks::flush_list::FlushList;
+use mercury::blocks::group_elements::GroupElements;
 use mercury::blocks::group_nest::GroupNest;
 use mercury::blocks::item_queue::ItemQueue;
 use mercury::blocks::item_walker::ItemWalker;
@@ -18,6 +19,16 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 const LOOPS: [&str; 3] = ["chunks", "cgroups", "passes"];
+
+#[test]
+fn group_elements() {
+    Gate::new("group_elements_gate")
+        .stimulus(|rng, _, inputs| {
+            small(rng, inputs, &["chunks"], 1..=2);
+            small(rng, inputs, &["group_k", "k_cg_last", "k_kr_last"], 0..=10);
+        })
+        .check(GroupElements::new(&tiny()));
+}
 
 #[test]
 fn group_nest() {

@@ -4,10 +4,11 @@ use crate::{rng, set, sim, tiny};
 use mercury::blocks::mcache_data::McacheData;
 use mercury::blocks::pe::Pe;
 use mercury::blocks::requantizer::Requantizer;
-use mercury::config::Config;
+use mercury::config::{Config, Issue};
 use mercury::hdl::Sim;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use std::collections::VecDeque;
 
 /// What one issued element asks of the PE.
 #[derive(Clone, Copy, Debug)]
@@ -22,60 +23,115 @@ struct Element {
     psum: usize,
 }
 
-/// A PE and the control of the elements in flight: `flight[s]` was issued s + 1 cycles ago.
+/// A PE and the control of the elements in flight: `flight[s]` is issued, or was s cycles ago.
 struct Bench {
     sim: Sim<Pe>,
+    config: Config,
     wgrad: bool,
     bank: usize,
-    flight: [Option<Element>; 4],
+    flight: VecDeque<Option<Element>>,
 }
 
+/// Cycles from an issue to the last of its psum with any configuration, and more.
+const FLIGHT: usize = 12;
+
 impl Bench {
+    fn registered(&self) -> usize {
+        usize::from(self.config.issue == Issue::Registered)
+    }
+
     /// One cycle: control of every stage, `issued` being the element of stage u.
     fn cycle(&mut self, issued: Option<Element>) {
-        let (sim, bank) = (&mut self.sim, self.bank);
-        let other = 1 - bank;
-        // The banks' read addresses: the accumulating one in u+2, the operand one in u.
+        self.flight.push_front(issued);
+        self.flight.truncate(FLIGHT);
+        let (registered, bank, other) = (self.registered(), self.bank, 1 - self.bank);
+        let multiplies = 2 + self.config.issue_cycles();
+        let adds = 2 + self.config.psum_cycles();
+        let (sim, flight) = (&mut self.sim, &self.flight);
+        let updates = |age: usize| flight[age].filter(|e| e.update).map(|e| e.psum);
+        // The banks' read addresses: the operand one with the factor, the accumulating one for the sum; registered a cycle before.
         let mut read = [0; 2];
-        if let Some(e) = issued {
+        if let Some(e) = flight[self.config.factor_cycles()] {
             set(&mut sim.weight_raddr, e.factor as i128);
+        }
+        if let Some(e) = flight[self.config.factor_cycles() - registered] {
             read[other] = e.factor;
         }
-        let updates = |e: Option<Element>| e.filter(|e| e.update).map(|e| e.psum);
-        sim.psum_bank.next = bank == 1;
-        if let Some(e) = self.flight[1] {
+        if let Some(e) = flight[multiplies - registered] {
             set(&mut sim.x, e.x);
+        }
+        if let Some(e) = flight[multiplies] {
             sim.vector_first.next = e.first;
-            sim.psum_zero.next = e.zero;
-            sim.psum_forward.next = updates(self.flight[2]) == Some(e.psum);
-            sim.psum_forward_last.next = updates(self.flight[3]) == Some(e.psum);
+        }
+        if let Some(e) = flight[adds - 2 * registered] {
             read[bank] = e.psum;
+        }
+        sim.psum_bank.next = bank == 1;
+        if let Some(e) = flight[adds] {
+            sim.psum_zero.next = e.zero;
+            sim.psum_forward.next = updates(adds + 1) == Some(e.psum);
+            sim.psum_forward_last.next = updates(adds + 2) == Some(e.psum);
+            for flag in &mut sim.psum_forward_third {
+                flag.next = updates(adds + 3) == Some(e.psum);
+            }
         }
         sim.use_operand.next = self.wgrad;
         sim.operand_bank.next = other == 1;
-        sim.bank0_accumulate.next = false;
-        sim.bank1_accumulate.next = false;
-        if let Some(e) = self.flight[2] {
-            sim.bank0_accumulate.next = e.update && bank == 0;
-            sim.bank1_accumulate.next = e.update && bank == 1;
-        }
-        if let Some(e) = self.flight[3] {
+        sim.bank0_accumulate.next = bank == 0 && updates(adds + 1).is_some();
+        sim.bank1_accumulate.next = bank == 1 && updates(adds + 1).is_some();
+        if let Some(e) = flight[adds + 2] {
             set(&mut sim.bank0_waddr, e.psum as i128);
             set(&mut sim.bank1_waddr, e.psum as i128);
         }
+        sim.bank0_reads.next = true;
+        sim.bank1_reads.next = true;
         set(&mut sim.bank0_raddr, read[0] as i128);
         set(&mut sim.bank1_raddr, read[1] as i128);
         sim.clock();
-        self.flight.rotate_right(1);
-        self.flight[0] = issued;
+    }
+
+    /// Weights, or the operand in the bank that does not accumulate.
+    fn load(&mut self, factors: &[i64]) {
+        let (registered, last) = (self.registered(), factors.len() - 1);
+        let enable = |sim: &mut Sim<Pe>, on: bool| {
+            sim.weight_we.next = on && !self.wgrad;
+            sim.bank0_load.next = on && self.wgrad && self.bank == 1;
+            sim.bank1_load.next = on && self.wgrad && self.bank == 0;
+        };
+        // Registered, a write is enabled a cycle before its address and data.
+        enable(&mut self.sim, true);
+        for _ in 0..registered {
+            self.sim.clock();
+        }
+        for (address, factor) in factors.iter().enumerate() {
+            let sim = &mut self.sim;
+            enable(sim, registered == 0 || address < last);
+            set(&mut sim.load_data, *factor);
+            if self.wgrad {
+                set(&mut sim.bank0_waddr, address as i128);
+                set(&mut sim.bank1_waddr, address as i128);
+            } else {
+                set(&mut sim.weight_waddr, address as i128);
+            }
+            sim.clock();
+        }
+        enable(&mut self.sim, false);
     }
 
     /// Row `address` of a bank, as the drain reads it.
     fn drained(&mut self, bank: usize, address: usize) -> i64 {
-        set(&mut self.sim.bank0_raddr, address as i128);
-        set(&mut self.sim.bank1_raddr, address as i128);
+        self.sim.bank0_reads.next = false;
+        self.sim.bank1_reads.next = false;
+        self.sim.clock();
+        set(&mut self.sim.drain_raddr, address as i128);
         self.sim.drain_bank.next = bank == 1;
         self.sim.clock();
+        // Registered, the word before it is taken as well: a drain that stands still holds what it has not taken.
+        for _ in 0..self.registered() {
+            self.sim.drain_bank.next = bank == 0;
+            self.sim.drain_take.next = true;
+            self.sim.clock();
+        }
         // Taken in the cycle in which it is there; from then on the reader's address does not matter.
         self.sim.drain_take.next = true;
         self.sim.clock();
@@ -126,15 +182,20 @@ fn elements(rng: &mut ChaCha8Rng, config: &Config, wgrad: bool, seen: &mut [bool
 #[test]
 fn pe_multiplies_and_accumulates() {
     let mut forwarded = [0; 2];
-    for seed in 0..12u64 {
+    for seed in 0..24u64 {
         let (wgrad, bank) = (seed & 1 != 0, (seed >> 1 & 1) as usize);
         let config = Config {
             data_w: if seed & 4 != 0 { 8 } else { 16 },
+            issue: if seed & 8 != 0 {
+                Issue::Registered
+            } else {
+                Issue::Direct
+            },
             ..tiny()
         };
         println!(
-            "seed {seed}: wgrad {wgrad}, bank {bank}, {} bits",
-            config.data_w
+            "seed {seed}: wgrad {wgrad}, bank {bank}, {} bits, {:?}",
+            config.data_w, config.issue
         );
         let mut rng = rng(seed);
         let half = 1i64 << (config.data_w - 1);
@@ -142,10 +203,10 @@ fn pe_multiplies_and_accumulates() {
             sim: sim(Pe::new(&config)),
             wgrad,
             bank,
-            flight: [None; 4],
+            flight: vec![None; FLIGHT].into(),
+            config: config.clone(),
         };
 
-        // Weights, or the operand in the bank that does not accumulate.
         let count = if wgrad {
             config.tile
         } else {
@@ -153,23 +214,7 @@ fn pe_multiplies_and_accumulates() {
         };
         let mut factors: Vec<i64> = (0..count).map(|_| rng.random_range(-half..half)).collect();
         factors[0] = -half;
-        for (address, factor) in factors.iter().enumerate() {
-            let sim = &mut bench.sim;
-            set(&mut sim.load_data, *factor);
-            sim.weight_we.next = !wgrad;
-            sim.bank0_load.next = wgrad && bank == 1;
-            sim.bank1_load.next = wgrad && bank == 0;
-            if wgrad {
-                set(&mut sim.bank0_waddr, address as i128);
-                set(&mut sim.bank1_waddr, address as i128);
-            } else {
-                set(&mut sim.weight_waddr, address as i128);
-            }
-            sim.clock();
-        }
-        bench.sim.weight_we.next = false;
-        bench.sim.bank0_load.next = false;
-        bench.sim.bank1_load.next = false;
+        bench.load(&factors);
 
         let mut seen = [false; 3];
         let elements = elements(&mut rng, &config, wgrad, &mut seen);
@@ -196,10 +241,10 @@ fn pe_multiplies_and_accumulates() {
                 u32::from(!gap && e.update && before == Some(e.psum) && !e.zero);
             before = e.update.then_some(e.psum);
         }
-        for _ in 0..4 {
+        // Issued in u, so in the bank from u+5, registered from u+9: no further cycle.
+        for _ in 0..4 + config.psum_cycles() {
             bench.cycle(None);
         }
-        // Issued in u, so in the bank from u+5: no further cycle.
         bench.sim.bank0_accumulate.next = false;
         bench.sim.bank1_accumulate.next = false;
         for (address, psum) in psums.iter().enumerate().filter(|(a, _)| seen[*a]) {
@@ -288,11 +333,12 @@ fn requantizer_rounds_half_to_even() {
     }
 }
 
-#[test]
-fn mcache_data_adds_and_forwards() {
-    let config = tiny();
+/// Drives the words for 5,000 cycles; returns how often a word was forwarded from one, two and three cycles before, and how often a
+/// sum fitted an operand, and not.
+fn drive_mcache_data(config: &Config) -> ([u32; 3], [u32; 2]) {
+    let registered = usize::from(config.issue == Issue::Registered);
     let entries = config.mcache.entries();
-    let mut sim = sim(McacheData::new(&config));
+    let mut sim = sim(McacheData::new(config));
     let mut rng = rng(3);
     let wraps = |sum: i128| {
         let above = 128 - config.mcache_data_w();
@@ -300,55 +346,77 @@ fn mcache_data_adds_and_forwards() {
     };
     let operand = 1i128 << (config.data_w - 1);
     let mut words = vec![0i128; entries];
-    // The entries whose addresses were given one and two cycles ago, each with what is done to it (add, write).
-    let mut read: [Option<(usize, bool, bool)>; 2] = [None; 2];
-    let mut written: Option<(usize, i128)> = None;
-    // What the RAM gave one cycle after the address.
-    let mut raw = None;
-    let (mut forwarded, mut wide) = ([0; 2], [0; 2]);
+    // The entries whose addresses were given 0, 1, 2 … cycles ago, each with what is done to it: add, write. The word is chosen, and the
+    // sum written, `chosen` cycles after its address.
+    let mut read: VecDeque<(usize, bool, bool)> = vec![(0, false, false); 8].into();
+    let chosen = 2 + registered;
+    // The words written 0, 1 … cycles ago, and what the RAM held when an address was given 0, 1 … cycles ago, if it counts.
+    let mut written: VecDeque<Option<i128>> = vec![None; 4].into();
+    let mut raw: VecDeque<Option<i128>> = vec![None; 4].into();
+    let (mut forwarded, mut wide) = ([0; 3], [0; 2]);
     for cycle in 0..5000 {
+        let at = format!("{:?}, cycle {cycle}", config.issue);
         let vector_sum = match rng.random_range(0..3) {
             0 => rng.random_range(-2..=2),
             1 => rng.random_range(-operand - 1..=operand),
             _ => rng.random_range(-(operand * operand)..=operand * operand),
         };
-        // The entry that was read two cycles before is the one that the result goes to.
-        let (entry, add, write) = read[1].unwrap_or_default();
-        let next = rng.random_range(0..entries);
-        let writes = |r: Option<(usize, bool, bool)>| r.is_some_and(|(e, _, w)| w && e == next);
-        let (forward, forward_last) = (writes(read[0]), writes(read[1]));
-        sim.forward.next = forward;
-        sim.forward_last.next = forward_last;
-        sim.add.next = read[0].is_some_and(|(_, add, _)| add);
+        read.push_front((rng.random_range(0..entries), rng.random(), rng.random()));
+        read.truncate(8);
+        // Flags are given a cycle before the word is chosen: what the entries one, two and three before it write is not in it.
+        let given = chosen - 2;
+        let stale = [1, 2, 3].map(|n| {
+            let (entry, _, write) = read[given + n];
+            write && entry == read[given].0
+        });
+        sim.forward.next = stale[0];
+        sim.forward_last.next = stale[1];
+        for flag in &mut sim.forward_third {
+            flag.next = stale[2];
+        }
+        let (entry, add, write) = read[chosen];
+        sim.add.next = read[chosen - 1].1;
         sim.write.next = write;
         set(&mut sim.vector_sum, vector_sum);
         set(&mut sim.write_addr, entry as i128);
-        set(&mut sim.read_addr, next as i128);
+        set(&mut sim.read_addr, read[0].0 as i128);
         sim.settle();
-        if let Some((_, value)) = written {
+        if let Some(value) = written[registered] {
             let fits = (-operand..operand).contains(&value);
-            assert_eq!(sim.wide.val(), !fits, "cycle {cycle}: {value}");
+            assert_eq!(sim.wide.val(), !fits, "{at}: {value}");
             wide[usize::from(fits)] += 1;
         }
-        if read[1].is_some() {
-            assert_eq!(sim.stored.val(), words[entry] as i64, "cycle {cycle}");
+        if cycle > chosen {
+            assert_eq!(sim.stored.val(), words[entry] as i64, "{at}");
         }
-        if let Some(raw) = raw {
-            assert_eq!(sim.read_data.val(), raw as i64, "cycle {cycle}");
+        if let Some(raw) = raw[registered] {
+            assert_eq!(sim.read_data.val(), raw as i64, "{at}");
         }
-        raw = (!forward_last).then_some(words[next]);
-        forwarded[0] += u32::from(forward);
-        forwarded[1] += u32::from(forward_last);
-        written = None;
+        // A word that is read while it is written is not used.
+        let collides = write && entry == read[0].0;
+        raw.push_front((!collides).then_some(words[read[0].0]));
+        raw.truncate(4);
+        for (count, stale) in forwarded.iter_mut().zip(stale) {
+            *count += u32::from(stale);
+        }
+        written.push_front(None);
+        written.truncate(4);
         if write {
             words[entry] = wraps(vector_sum + if add { words[entry] } else { 0 });
-            written = Some((entry, words[entry]));
+            written[0] = Some(words[entry]);
         }
-        read = [Some((next, rng.random(), rng.random())), read[0]];
         sim.clock();
     }
-    assert!(
-        forwarded.iter().chain(&wide).all(|n| *n > 100),
-        "{forwarded:?} {wide:?}"
-    );
+    (forwarded, wide)
+}
+
+#[test]
+fn mcache_data_adds_and_forwards() {
+    for issue in [Issue::Direct, Issue::Registered] {
+        let (forwarded, wide) = drive_mcache_data(&Config { issue, ..tiny() });
+        assert!(
+            forwarded.iter().chain(&wide).all(|n| *n > 100),
+            "{issue:?}: {forwarded:?} {wide:?}"
+        );
+    }
 }

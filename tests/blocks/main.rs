@@ -4,6 +4,7 @@
 
 mod addresses;
 mod compute;
+mod control;
 mod design;
 mod detection;
 mod drain;

@@ -75,6 +75,7 @@ fn feature_tiles(seed: u64, ring_slots: u64, slot_beats: u64, streams: bool) {
         let ready = number.is_some_and(|n| n < loaded);
         let used = ready && rng.random_ratio(1, 3);
         sim.slot_used.next = used;
+        sim.slot_freed.next = used && (streams || tile.as_ref().is_some_and(Tile::last_pass));
         let at = tile.as_ref();
         sim.last_of_pass.next = at.is_some_and(Tile::last_of_pass);
         sim.frees.next = streams || at.is_some_and(Tile::last_pass);

@@ -132,7 +132,7 @@ impl TcDrain {
                 .collect(),
             data_q: BitReg::new(),
             trailer_q: BitReg::new(),
-            packer: OutputPacker::sized(columns, config.bus_w, config.data_w, acc),
+            packer: OutputPacker::sized(columns, config.bus_w, config.data_w, acc, false),
             columns: Param::new(columns),
             last_part: Param::new(parts - 1),
             raw_lanes: Param::new(config.raw_per_beat()),

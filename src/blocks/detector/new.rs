@@ -2,13 +2,13 @@
 
 use super::{Detector, RECORD_STAGES};
 use crate::blocks::detector_lane::DetectorLane;
+use crate::blocks::detector_load::DetectorLoad;
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::mcache::{Mcache, STATE_W};
 use crate::blocks::patch_agu::ADDR_W;
 use crate::blocks::position_walk::PositionWalk;
-use crate::blocks::rpq::{
-    K_COUNT_W, MODE_W, OFFSET_W, PROJECTIONS_W, Rpq, SIG_BITS_W, SIG_SHIFT_W, code,
-};
+use crate::blocks::rpq::{K_COUNT_W, MODE_W, PROJECTIONS_W, Rpq, SIG_BITS_W, SIG_SHIFT_W, code};
+use crate::blocks::set_turn::SetTurn;
 use crate::config::{Config, index_width};
 use crate::hdl::prelude::*;
 use crate::reuse::Mode;
@@ -24,7 +24,6 @@ impl Detector {
         let set_w = index_width(sets);
         let bank_w = config.bank_w();
         let step_w = address_width(config.k_max);
-        let lane_w = index_width(config.l);
         let each =
             |width: usize| -> Vec<Sig<In>> { (0..sets).map(|_| Sig::unsigned(width)).collect() };
         let bits = || -> Vec<Bit<In>> { (0..sets).map(|_| Bit::new()).collect() };
@@ -32,6 +31,12 @@ impl Detector {
         let job_addr = || Sig::unsigned(ADDR_W);
         let flag = || BitReg::new().without_reset();
         let set_reg = || Reg::unsigned(set_w).without_reset();
+        let late = || 0..config.record_cycles();
+        let late_word = |width| {
+            late()
+                .map(|_| Reg::unsigned(width).without_reset())
+                .collect()
+        };
         let mask = || Reg::unsigned(config.k_max).without_reset();
         let addr_at = config.tile_w();
         let bank_at = addr_at + config.feature_w();
@@ -101,20 +106,11 @@ impl Detector {
             walk: PositionWalk::new(config),
             rpq: Rpq::new(config),
             mcache: Mcache::new(config),
-            offset: (0..config.p_max)
-                .map(|_| Reg::unsigned(OFFSET_W).without_reset())
-                .collect(),
-            load_lane: Reg::unsigned(lane_w).without_reset(),
-            load_step: Reg::unsigned(K_COUNT_W).without_reset(),
-            lane_now: Sig::unsigned(lane_w),
-            step_now: Sig::unsigned(K_COUNT_W),
+            load: DetectorLoad::new(config),
+            turn: SetTurn::new(sets),
             running: BitReg::new(),
             active: set_reg(),
             served: Reg::unsigned(set_w).reset_to(sets as u32 - 1),
-            found_after: Bit::new(),
-            found_any: Bit::new(),
-            after: Sig::unsigned(set_w),
-            any: Sig::unsigned(set_w),
             set: Sig::unsigned(set_w),
             ready: BitReg::new(),
             begins: Bit::new(),
@@ -151,11 +147,14 @@ impl Detector {
                 .map(|_| Reg::unsigned(info_w).without_reset())
                 .collect(),
             record: Sig::unsigned(info_w),
+            decided_q: late().map(|_| BitReg::new()).collect(),
+            state_q: late_word(STATE_W),
+            entry_q: late_word(config.mcache.entry_w()),
+            tag_q: late_word(config.sig_w),
+            record_cycles: Param::new(config.record_cycles()),
             sets: Param::new(sets),
             last_set: Param::new(sets - 1),
             lanes: Param::new(config.l),
-            last_lane: Param::new(config.l - 1),
-            k_max: Param::new(config.k_max),
             k_count_w: Param::new(K_COUNT_W),
             p_max: Param::new(config.p_max),
             feature_words: Param::new(config.feature_words),
@@ -181,6 +180,21 @@ impl Detector {
             last_group_at: Param::new(flags_at + 3),
             zero_at: Param::new(flags_at + 4),
             zero_mode: code(Mode::Zero),
+            looks_up: BitReg::new().without_reset(),
+            skips_zero: BitReg::new().without_reset(),
+            present_q: (0..config.l * config.record_cycles())
+                .map(|_| BitReg::new())
+                .collect(),
+            bank_q: (0..config.l * config.record_cycles())
+                .map(|_| Reg::unsigned(bank_w).without_reset())
+                .collect(),
+            present: (0..config.l).map(|_| Bit::new()).collect(),
+            bank_now: (0..config.l).map(|_| Sig::unsigned(bank_w)).collect(),
+            addr_now: (0..config.l).map(|_| Sig::unsigned(ADDR_W)).collect(),
+            reads: (0..config.l).map(|_| BitReg::new()).collect(),
+            addr_q: (0..config.l)
+                .map(|_| Reg::unsigned(ADDR_W).without_reset())
+                .collect(),
             about: About::new(
                 "detector",
                 "Detector: reads the vectors of a group of one of its PE sets, a few elements a cycle, and decides for \

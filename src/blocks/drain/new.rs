@@ -5,6 +5,7 @@ use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::lsb_of;
 use crate::blocks::output_packer::{OutputPacker, RAW_W, raw_lanes, shift_lanes, value_lanes};
 use crate::blocks::requantizer::SHIFT_W;
+use crate::blocks::set_turn::SetTurn;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 use crate::regmap::{OUT_HEADER, OUT_TRAILER, OutKind};
@@ -22,7 +23,7 @@ impl Drain {
         let shift_words = (shift_beats - 1) * shift_step + shift_lanes;
         let raw_words = (raw_beats - 1) * raw_step + raw_lanes;
         let words = raw_words.max(shift_words).max(pes);
-        let lates = config.drain_cycles();
+        let lates = config.row_cycles();
         let bits = || (0..sets).map(|_| Bit::new()).collect::<Vec<_>>();
         let sigs = |w: usize| (0..sets).map(|_| Sig::unsigned(w)).collect::<Vec<_>>();
         let beat_w = config.drain_beat_w();
@@ -60,11 +61,7 @@ impl Drain {
             enable: Bit::new(),
             state: Reg::new(),
             served: Reg::unsigned(config.set_w()),
-            found_after: Bit::new(),
-            found_any: Bit::new(),
-            after: Sig::unsigned(config.set_w()),
-            any: Sig::unsigned(config.set_w()),
-            pick: Sig::unsigned(config.set_w()),
+            turn: SetTurn::new(sets),
             set: Reg::unsigned(config.set_w()).without_reset(),
             bank: BitReg::new().without_reset(),
             rows_m1: Reg::unsigned(config.tile_w()).without_reset(),

@@ -4,6 +4,7 @@ use super::kinds::GAP;
 use super::{CLEAR, GROUP_K_W, HIT, ItemWalker, KIND_W, MAU, MNU};
 use crate::blocks::element_table::ElementTable;
 use crate::blocks::flush_list::FlushList;
+use crate::blocks::group_elements::GroupElements;
 use crate::blocks::group_nest::GroupNest;
 use crate::blocks::loop_nest::COUNT_W;
 use crate::blocks::lowest_bit::LowestBit;
@@ -84,7 +85,6 @@ impl ItemWalker {
             step_pass: Bit::new(),
             step_tile: Bit::new(),
             in_first_group: Bit::new(),
-            next_first_group: Bit::new(),
             in_last_pass: Bit::new(),
             pass: Sig::unsigned(COUNT_W),
             nest: GroupNest::new(),
@@ -113,15 +113,10 @@ impl ItemWalker {
             left: pipe(config.k_max),
             round_last: flag(),
             nonzero_q: flag(),
-            group_last: pipe(GROUP_K_W),
             wgrad_q: BitReg::new(),
             zeroes: BitReg::new(),
             walks_all: BitReg::new(),
             redetect_q: BitReg::new(),
-            behind_first: pipe(config.k_max),
-            behind_first_last: pipe(config.k_max),
-            short: BitReg::new(),
-            short_last: BitReg::new(),
             macs: flag(),
             sums: flag(),
             keeps: flag(),
@@ -138,7 +133,7 @@ impl ItemWalker {
             overwrites: Bit::new(),
             takes_whole: Bit::new(),
             flushes_whole: Bit::new(),
-            k_last: Sig::unsigned(GROUP_K_W),
+            elements: GroupElements::new(config),
             rest_now: Sig::unsigned(config.k_max),
             single_now: Bit::new(),
             work: Bit::new(),
@@ -156,8 +151,6 @@ impl ItemWalker {
             flush_loads: Bit::new(),
             group_ends: Bit::new(),
             takes: Bit::new(),
-            all_ones: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 1)),
-            not_first: Const::new(Value::unsigned(config.k_max, (1u128 << config.k_max) - 2)),
             last_gap: Param::new(gap - 1),
             hit_kind: Param::new(HIT),
             mau_kind: Param::new(MAU),

@@ -1,6 +1,7 @@
 //! Construction of the loop nest: the width of every signal.
 
 use super::{COUNT_W, LoopNest};
+use crate::blocks::few_runs::FewRuns;
 use crate::blocks::job_fields::LoopCounts;
 use crate::blocks::loop_level::{LoopLevel, RUNS_W};
 use crate::hdl::prelude::*;
@@ -42,8 +43,6 @@ impl LoopNest {
             vector_first: Bit::new(),
             group_first: Bit::new(),
             in_first_group: Bit::new(),
-            next_group_first: Bit::new(),
-            next_first_group: Bit::new(),
             in_last_pass: Bit::new(),
             k_index: output(),
             position: output(),
@@ -59,6 +58,17 @@ impl LoopNest {
             pass_level: LoopLevel::new(),
             k_count: Reg::unsigned(COUNT_W),
             position_count: Reg::unsigned(COUNT_W),
+            few_kw: FewRuns::new(),
+            few_kr: FewRuns::new(),
+            few_kr_last: FewRuns::new(),
+            few_cg: FewRuns::new(),
+            few_cg_last: FewRuns::new(),
+            few_chunk: FewRuns::new(),
+            few_cgroup: FewRuns::new(),
+            few_new_image: FewRuns::new(),
+            few_new_row: FewRuns::new(),
+            few_new_col: FewRuns::new(),
+            few_new_pass: FewRuns::new(),
             kw_runs: runs(),
             kr_runs: runs(),
             kr_last_runs: runs(),
@@ -71,10 +81,6 @@ impl LoopNest {
             col_runs: runs(),
             first_kr_runs: runs(),
             first_cg_runs: runs(),
-            new_image_runs: Sig::unsigned(RUNS_W),
-            new_row_runs: Sig::unsigned(RUNS_W),
-            new_col_runs: Sig::unsigned(RUNS_W),
-            new_pass_runs: Sig::unsigned(RUNS_W),
             c_steps: BitReg::new(),
             x_steps: BitReg::new(),
             y_steps: BitReg::new(),

@@ -24,6 +24,12 @@ impl Pe {
         let late_flag = || (0..lates).map(|_| own()).collect();
         let own_flag = || (0..caches).map(|_| own()).collect();
         let late_cache_flag = || (0..caches * lates).map(|_| own()).collect();
+        let tile_local = || Sig::unsigned(config.tile_w());
+        let late_addr = || {
+            (0..lates)
+                .map(|_| Reg::unsigned(config.tile_w()).without_reset().kept())
+                .collect()
+        };
         let late_word = |width| {
             (0..lates)
                 .map(|_| Reg::signed(width).without_reset())
@@ -43,8 +49,11 @@ impl Pe {
             psum_forward_last: Bit::new(),
             psum_forward_third: (0..lates).map(|_| Bit::new()).collect(),
             psum_bank: Bit::new(),
+            bank0_reads: Bit::new(),
             bank0_raddr: tile_addr(),
+            bank1_reads: Bit::new(),
             bank1_raddr: tile_addr(),
+            drain_raddr: tile_addr(),
             bank0_waddr: tile_addr(),
             bank1_waddr: tile_addr(),
             bank0_accumulate: Bit::new(),
@@ -90,6 +99,14 @@ impl Pe {
             drain_word: Sig::signed(acc),
             drain_bank_late: late_flag(),
             holds: late_flag(),
+            reads0: Bit::new(),
+            reads1: Bit::new(),
+            raddr0: tile_local(),
+            raddr1: tile_local(),
+            reads0_q: late_flag(),
+            reads1_q: late_flag(),
+            raddr0_q: late_addr(),
+            raddr1_q: late_addr(),
             held: late_word(acc),
             word0: Sig::signed(acc),
             word1: Sig::signed(acc),
@@ -128,6 +145,8 @@ impl Pe {
             last_sum: Reg::signed(acc).without_reset(),
             older_sum: late_word(acc),
             addend: Sig::signed(acc),
+            addend_q: late_word(acc),
+            added: Sig::signed(acc),
             loaded: Sig::signed(acc),
             cache: (0..caches).map(|_| McacheData::new(config)).collect(),
             caches: Param::new(caches),

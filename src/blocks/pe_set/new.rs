@@ -132,8 +132,6 @@ impl PeSet {
             pipe: ElementPipe::new(config),
             load0: Bit::new(),
             load1: Bit::new(),
-            raddr0: Sig::unsigned(config.tile_w()),
-            raddr1: Sig::unsigned(config.tile_w()),
             waddr0: Sig::unsigned(config.tile_w()),
             waddr1: Sig::unsigned(config.tile_w()),
             data: Sig::unsigned(config.bus_w),

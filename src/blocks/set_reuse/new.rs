@@ -92,7 +92,7 @@ impl SetReuse {
             walk_first_group: Bit::new(),
             walk_next_waits: Bit::new(),
             walk_next_begins: Bit::new(),
-            walk_next_first: Bit::new(),
+            walk_token: Bit::new(),
             walk_last_pass: Bit::new(),
             walk_pass: Sig::unsigned(COUNT_W),
             walk_rows_m1: Sig::unsigned(config.tile_w()),

@@ -2,11 +2,13 @@
 
 use super::SetSequencer;
 use crate::blocks::feature_ring::FeatureRing;
+use crate::blocks::issue_gate::IssueGate;
 use crate::blocks::item_walker::GROUP_K_W;
 use crate::blocks::job_fields::{LoopCounts, PatchSteps};
 use crate::blocks::loop_nest::{COUNT_W, LoopNest};
 use crate::blocks::patch_agu::{ADDR_W, PatchAgu};
 use crate::blocks::psum_banks::PsumBanks;
+use crate::blocks::range_check::RangeCheck;
 use crate::blocks::tile_queue::{TileQueue, tile_beat_w};
 use crate::blocks::weight_ring::WeightRing;
 use crate::config::Config;
@@ -54,7 +56,7 @@ impl SetSequencer {
             walk_first_group: walk(),
             walk_next_waits: walk(),
             walk_next_begins: walk(),
-            walk_next_first: walk(),
+            walk_token: walk(),
             walk_last_pass: walk(),
             walk_pass: walks(COUNT_W),
             walk_rows_m1: walks(config.tile_w()),
@@ -104,9 +106,7 @@ impl SetSequencer {
             weights: WeightRing::new(config),
             banks: PsumBanks::new(config),
             running: BitReg::new(),
-            may_issue: BitReg::new(),
-            may_walk: (0..reuse_count).map(|_| BitReg::new()).collect(),
-            next_issue: Bit::new(),
+            gate: IssueGate::new(config.reuse),
             reuse_q: (0..reuse_count).map(|_| BitReg::new()).collect(),
             wgrad_q: BitReg::new(),
             stream_q: BitReg::new(),
@@ -118,13 +118,11 @@ impl SetSequencer {
             input_ready: Bit::new(),
             stall_input: Bit::new(),
             next_running: Bit::new(),
-            next_operand: Bit::new(),
             advance: Bit::new(),
             group_ends: Bit::new(),
             slot_ends: Bit::new(),
             pass_ends: Bit::new(),
             tile_ends: Bit::new(),
-            steps_pass: Bit::new(),
             in_first_group: Bit::new(),
             in_last_pass: Bit::new(),
             pass_number: Sig::unsigned(COUNT_W),
@@ -137,11 +135,9 @@ impl SetSequencer {
             reuse_count: Param::new(reuse_count),
             group_base: Reg::unsigned(COUNT_W),
             psum_index: Sig::unsigned(COUNT_W),
-            beyond: BitReg::new(),
+            range: RangeCheck::new(config),
             pes_in_pass: Sig::unsigned(config.pe_count_w()),
             lane_w: Param::new(config.lanes().ilog2() as usize),
-            feature_words: Param::new(config.feature_words),
-            tile_size: Param::new(config.tile),
             pes: Param::new(config.pes),
             about: About::new(
                 "set_sequencer",

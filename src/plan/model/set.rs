@@ -192,7 +192,7 @@ impl Model<'_> {
             });
         }
         if drain {
-            let latency = REQUEST_LATENCY + config.issue_cycles() as u64;
+            let latency = REQUEST_LATENCY + config.psum_cycles() as u64;
             self.at(now - 1 + latency, Event::Request(number, bank));
         }
     }

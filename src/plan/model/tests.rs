@@ -341,7 +341,7 @@ pub(super) fn naive(job: &Job, config: &Config, work: &[Vec<GroupWork>]) -> Opti
                 let width = if regs.shift_mode { config.data_w } else { 64 };
                 next.beats[set.ptr] = (all * (pes * width).div_ceil(config.bus_w)) as u64;
                 later.push((
-                    cycle + 5 + config.issue_cycles() as u64,
+                    cycle + 5 + config.psum_cycles() as u64,
                     Later::Request(number, set.ptr),
                 ));
             }
