@@ -17,7 +17,7 @@ const RECORD_STAGES: usize = 5;
 ///
 /// ```text
 ///  request[s] ─► cyclic choice ─► grant[s] (a) … done[s] (z)
-///  group of s ─► position_walk ─► L detector_lanes ─► read_addr[b] ─► the sets' feature buffers, 2 cycles
+///  group of s ─► position_walk ─► L detector_lanes ─► read_addr[b] ─► the sets' feature buffers, 2 cycles (registered 5)
 ///                                      │   ▲                                  │
 ///                 non-zero mask ◄──────┼───┴──────────────────────────────────┘ read_x[s·L + b] (z+2)
 ///                                      └─► rpq (z+3, z+4) ─► mcache ─► record (z+5+d)
@@ -105,7 +105,7 @@ pub struct Detector {
     pub read_addr: Vec<Sig<Out>>,
     /// Word of bank b of set s at s·L + b, two cycles after its address.
     pub read_x: Vec<Sig<In>>,
-    /// A record (z+5 for the last position, with tags in block RAM z+6).
+    /// A record (z+5+d for the last position).
     pub record_valid: Bit<Out>,
     /// Set, among those served.
     pub record_set: Sig<Out>,

@@ -13,8 +13,8 @@ use crate::hdl::prelude::*;
 ///  tile_begins ─► the tile's first slot: where each of its passes starts if slots are not released
 /// ```
 ///
-/// **Latency** 1: what an input changes shows in the next cycle; only `start_base` depends on the inputs of its own
-/// cycle. **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
+/// **Latency** 1: what an input changes shows in the next cycle; only `goes_back`, `ready_kept` and `ready_used` depend on the
+/// inputs of their own cycle. **Back-pressure** none inside: the loader keeps to `room`, the sequencer to `ready`.
 /// **Parameters** none; size and number of slots are job registers, which stand from the cycle before `clear` on.
 ///
 /// The test `feature_ring_numbers_its_slots` counts slots without end and reduces the numbers.

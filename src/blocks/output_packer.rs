@@ -19,7 +19,7 @@ pub const RAW_W: usize = 64;
 /// **Latency** what is there in cycle c leaves from c+2, with `issue = "registered"` c+3, and counts in `max_abs` from c+5 at the latest: before a host can have
 /// read that the job is done. **Back-pressure** a beat that comes while the one before it waits for `m_axis_tready` stands aside in a second register; while it
 /// does, `enable` is 0, and everything stands still. So `enable` is a register's, whatever the stream does.
-/// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths.
+/// **Parameters** `pes`, `bus_w`, `data_w`, `acc_w`: lanes and widths; `issue`: the register behind a packed beat.
 ///
 /// The test `drain_sends_every_row_in_order` drives it inside of the drain; `output_packer` in `tests/block_gate.rs`
 /// compares its Verilog with it.

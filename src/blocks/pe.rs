@@ -34,7 +34,7 @@ use crate::hdl::prelude::*;
 /// **Latency** an element whose `x` is given in cycle u+2 is in the psum bank from u+5 (`x` in u+4: from u+9). **Back-pressure** none: PEs
 /// never stall, the set does not issue; the elements of a vector come in consecutive cycles.
 /// **Parameters** `data_w` 8 or 16, `acc_w`, `weight_words` and `tile` powers of two, `k_max` (the vector accumulator
-/// has `2·data_w + ⌈log2 k_max⌉` bits).
+/// has `2·data_w + ⌈log2 k_max⌉` bits); `issue`.
 ///
 /// With reuse ([`Config::reuse`](crate::config::Config::reuse)) a PE also has the MCACHE data of its filter, [`McacheData`], written from the vector sum
 /// in u+4 and read in u+2 (the result reused: it takes the place of the vector sum) or in u (a factor, as the operand).
