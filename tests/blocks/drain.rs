@@ -2,6 +2,7 @@
 
 use crate::{rng, set, sim, tiny};
 use mercury::blocks::drain::Drain;
+use mercury::blocks::output_packer::OutputPacker;
 use mercury::config::{Config, Issue};
 use mercury::hdl::Sim;
 use rand::RngExt;
@@ -343,4 +344,26 @@ fn drain_sends_every_row_in_order() {
         }
     }
     assert!(saturated > 100, "{saturated} results saturated");
+}
+
+/// A beat on its way through the packer, in any stage, does not leave after an abort.
+#[test]
+fn output_packer_drops_every_stage_on_abort() {
+    for late in [false, true] {
+        let latency = 2 + usize::from(late);
+        for abort_at in 0..=latency + 1 {
+            let mut sim = sim(OutputPacker::sized(4, 64, 16, 48, late));
+            let mut valid = vec![];
+            for cycle in 0..12 {
+                sim.header.next = cycle == 0;
+                sim.abort_job.next = cycle == abort_at;
+                sim.m_axis_tready.next = false;
+                sim.settle();
+                valid.push(sim.m_axis_tvalid.val());
+                sim.clock();
+            }
+            let expected: Vec<bool> = (0..12).map(|c| c >= latency && c <= abort_at).collect();
+            assert_eq!(valid, expected, "late {late}, abort in {abort_at}");
+        }
+    }
 }
