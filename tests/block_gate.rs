@@ -433,7 +433,12 @@ fn set_noise(rng: &mut ChaCha8Rng, kept: &mut Inputs, cycle: u64, inputs: &mut I
     rare(
         rng,
         inputs,
-        &["load_last", "load_slot_end", "load_selected"],
+        &[
+            "load_last",
+            "load_selected",
+            "slot_loaded",
+            "weights_loaded",
+        ],
         2,
     );
 }

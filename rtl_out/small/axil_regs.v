@@ -180,7 +180,8 @@ module axil_regs (
     wire [31:0] statistic_high_14;
     wire [31:0] statistic_high_15;
     wire [31:0] statistic_high_16;
-    reg  bad_shape;
+    reg  no_loops;
+    reg  bad_sizes;
     wire reuse_fields_bad_job;
     wire ring_room_above;
     wire [47:0] statistic_high_0_shifted;
@@ -269,7 +270,7 @@ module axil_regs (
     assign start = control && s_axil_wdata[0] && !s_axil_wdata[1] && !closed;
     assign abort_job = control && s_axil_wdata[1];
     assign clear_error = control && s_axil_wdata[2];
-    assign bad_job = reuse_fields_bad_job || ring_room_above || bad_shape;
+    assign bad_job = reuse_fields_bad_job || ring_room_above || no_loops || bad_sizes;
     assign wgrad = job_0[0];
     assign stream_features = job_0[1];
     assign shift_mode = job_0[2];
@@ -735,7 +736,8 @@ module axil_regs (
             closed <= 1'b0;
             write_done <= 1'b0;
             read_done <= 1'b0;
-            bad_shape <= 1'b0;
+            no_loops <= 1'b0;
+            bad_sizes <= 1'b0;
         end else begin
             closed <= next_busy;
             if ((write_word == 7'd13) && !closed) begin
@@ -860,7 +862,8 @@ module axil_regs (
             if (read) begin
                 read_done <= 1'b1;
             end
-            bad_shape <= (job_1 > 32'd47) || (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
+            no_loops <= (cgroups == 16'd0) || (chunks == 16'd0) || (cg == 16'd0) || (cg_last == 16'd0) || (kr == 16'd0) || (kr_last == 16'd0) || (kw == 16'd0);
+            bad_sizes <= (job_1 > 32'd47) || (slot_beats == 16'd0) || (ring_slots == 16'd0);
         end
     end
 

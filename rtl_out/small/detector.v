@@ -40,9 +40,9 @@ module detector (
     input  wire zero_0,
     output wire grant_0,
     output wire done_0,
-    output reg  [10:0] read_addr_0,
-    output reg  [10:0] read_addr_1,
-    output reg  [10:0] read_addr_2,
+    output wire [10:0] read_addr_0,
+    output wire [10:0] read_addr_1,
+    output wire [10:0] read_addr_2,
     input  wire signed [15:0] read_x_0,
     input  wire signed [15:0] read_x_1,
     input  wire signed [15:0] read_x_2,
@@ -72,6 +72,8 @@ module detector (
     wire begins;
     wire [15:0] in_rows_now;
     wire [15:0] in_cols_now;
+    reg  [15:0] in_rows_q;
+    reg  [15:0] in_cols_q;
     wire [7:0] k_now;
     reg  [7:0] k_q;
     wire [7:0] steps_now;
@@ -82,14 +84,8 @@ module detector (
     reg  [3:0] next_step;
     reg  last_step;
     wire group_ends;
-    reg  beyond_0;
-    reg  beyond_1;
-    reg  beyond_2;
-    reg  beyond_3;
-    reg  collides_q;
+    reg  beyond_tile;
     reg  out_of_range;
-    reg  taken;
-    reg  collides;
     reg  p_step_0;
     reg  p_step_1;
     reg  p_first_0;
@@ -115,39 +111,37 @@ module detector (
     wire [34:0] record;
     reg  looks_up;
     reg  skips_zero;
-    reg  reads_0;
-    reg  reads_1;
-    reg  reads_2;
-    reg  [15:0] addr_q_0;
-    reg  [15:0] addr_q_1;
-    reg  [15:0] addr_q_2;
-    wire present_0;
-    wire present_1;
-    wire present_2;
-    wire [1:0] bank_now_0;
-    wire [1:0] bank_now_1;
-    wire [1:0] bank_now_2;
-    wire [15:0] addr_now_0;
-    wire [15:0] addr_now_1;
-    wire [15:0] addr_now_2;
     wire lane_0_present;
     wire lane_0_reads;
+    wire [1:0] lane_0_bank;
+    wire [15:0] lane_0_addr;
     wire signed [15:0] lane_0_x;
     wire lane_0_x_any;
     wire [3:0] lane_0_x_k;
     wire [39:0] lane_0_column;
     wire lane_1_present;
     wire lane_1_reads;
+    wire [1:0] lane_1_bank;
+    wire [15:0] lane_1_addr;
     wire signed [15:0] lane_1_x;
     wire lane_1_x_any;
     wire [3:0] lane_1_x_k;
     wire [39:0] lane_1_column;
     wire lane_2_present;
     wire lane_2_reads;
+    wire [1:0] lane_2_bank;
+    wire [15:0] lane_2_addr;
     wire signed [15:0] lane_2_x;
     wire lane_2_x_any;
     wire [3:0] lane_2_x_k;
     wire [39:0] lane_2_column;
+    wire banks_present_0;
+    wire banks_present_1;
+    wire banks_present_2;
+    wire banks_reads_0;
+    wire banks_reads_1;
+    wire banks_reads_2;
+    wire banks_bad;
     wire walk_advance;
     wire [15:0] walk_position;
     wire [1:0] walk_bank;
@@ -207,13 +201,13 @@ module detector (
         .base_addr(walk_addr),
         .base_row(walk_row),
         .base_col(walk_col),
-        .in_rows(in_rows_now),
-        .in_cols(in_cols_now),
+        .in_rows(in_rows_q),
+        .in_cols(in_cols_q),
         .wrap_addr(wrap_addr),
         .present(lane_0_present),
         .reads(lane_0_reads),
-        .bank(bank_now_0),
-        .addr(addr_now_0),
+        .bank(lane_0_bank),
+        .addr(lane_0_addr),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -235,13 +229,13 @@ module detector (
         .base_addr(walk_addr),
         .base_row(walk_row),
         .base_col(walk_col),
-        .in_rows(in_rows_now),
-        .in_cols(in_cols_now),
+        .in_rows(in_rows_q),
+        .in_cols(in_cols_q),
         .wrap_addr(wrap_addr),
         .present(lane_1_present),
         .reads(lane_1_reads),
-        .bank(bank_now_1),
-        .addr(addr_now_1),
+        .bank(lane_1_bank),
+        .addr(lane_1_addr),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -263,13 +257,13 @@ module detector (
         .base_addr(walk_addr),
         .base_row(walk_row),
         .base_col(walk_col),
-        .in_rows(in_rows_now),
-        .in_cols(in_cols_now),
+        .in_rows(in_rows_q),
+        .in_cols(in_cols_q),
         .wrap_addr(wrap_addr),
         .present(lane_2_present),
         .reads(lane_2_reads),
-        .bank(bank_now_2),
-        .addr(addr_now_2),
+        .bank(lane_2_bank),
+        .addr(lane_2_addr),
         .word_0(read_x_0),
         .word_1(read_x_1),
         .word_2(read_x_2),
@@ -277,6 +271,27 @@ module detector (
         .x_any(lane_2_x_any),
         .x_k(lane_2_x_k),
         .column(lane_2_column)
+    );
+
+    bank_choice banks (
+        .clk(clk),
+        .rst_n(rst_n),
+        .present_0(banks_present_0),
+        .present_1(banks_present_1),
+        .present_2(banks_present_2),
+        .reads_0(banks_reads_0),
+        .reads_1(banks_reads_1),
+        .reads_2(banks_reads_2),
+        .bank_0(lane_0_bank),
+        .bank_1(lane_1_bank),
+        .bank_2(lane_2_bank),
+        .addr_0(lane_0_addr),
+        .addr_1(lane_1_addr),
+        .addr_2(lane_2_addr),
+        .read_addr_0(read_addr_0),
+        .read_addr_1(read_addr_1),
+        .read_addr_2(read_addr_2),
+        .bad(banks_bad)
     );
 
     position_walk walk (
@@ -442,9 +457,12 @@ module detector (
     assign adds_last = p_last_1;
     assign info_now = {27'd0, walk_position[7:0]} | ({24'd0, walk_addr[10:0]} << 8) | ({33'd0, walk_bank} << 19) | ({34'd0, active} << 21) | ({27'd0, k_q} << 22);
     assign record = info_4;
-    assign present_0 = running && lane_0_present;
-    assign present_1 = running && lane_1_present;
-    assign present_2 = running && lane_2_present;
+    assign banks_present_0 = running && lane_0_present;
+    assign banks_present_1 = running && lane_1_present;
+    assign banks_present_2 = running && lane_2_present;
+    assign banks_reads_0 = p_step_0 && lane_0_reads;
+    assign banks_reads_1 = p_step_0 && lane_1_reads;
+    assign banks_reads_2 = p_step_0 && lane_2_reads;
     assign walk_advance = running && last_step;
     assign mcache_zero = all_zero && skips_zero;
 
@@ -459,77 +477,6 @@ module detector (
         next_step = 4'd0;
         if (running && !last_step) begin
             next_step = step + 4'd1;
-        end
-    end
-
-    always @(*) begin
-        collides = 1'b0;
-        read_addr_0 = addr_now_0[10:0];
-        taken = 1'b0;
-        if (present_0 && (bank_now_0 == 2'd0)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_0 = addr_now_0[10:0];
-        end
-        if (present_1 && (bank_now_1 == 2'd0)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_0 = addr_now_1[10:0];
-        end
-        if (present_2 && (bank_now_2 == 2'd0)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            read_addr_0 = addr_now_2[10:0];
-        end
-        read_addr_1 = addr_now_0[10:0];
-        taken = 1'b0;
-        if (present_0 && (bank_now_0 == 2'd1)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_1 = addr_now_0[10:0];
-        end
-        if (present_1 && (bank_now_1 == 2'd1)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_1 = addr_now_1[10:0];
-        end
-        if (present_2 && (bank_now_2 == 2'd1)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            read_addr_1 = addr_now_2[10:0];
-        end
-        read_addr_2 = addr_now_0[10:0];
-        taken = 1'b0;
-        if (present_0 && (bank_now_0 == 2'd2)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_2 = addr_now_0[10:0];
-        end
-        if (present_1 && (bank_now_1 == 2'd2)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_2 = addr_now_1[10:0];
-        end
-        if (present_2 && (bank_now_2 == 2'd2)) begin
-            if (taken) begin
-                collides = 1'b1;
-            end
-            taken = 1'b1;
-            read_addr_2 = addr_now_2[10:0];
         end
     end
 
@@ -555,17 +502,10 @@ module detector (
             served <= 1'b0;
             ready <= 1'b0;
             last_step <= 1'b0;
-            beyond_0 <= 1'b0;
-            beyond_1 <= 1'b0;
-            beyond_2 <= 1'b0;
-            beyond_3 <= 1'b0;
-            collides_q <= 1'b0;
+            beyond_tile <= 1'b0;
             out_of_range <= 1'b0;
             p_step_0 <= 1'b0;
             p_step_1 <= 1'b0;
-            reads_0 <= 1'b0;
-            reads_1 <= 1'b0;
-            reads_2 <= 1'b0;
         end else begin
             ready <= mcache_ready;
             if (begins) begin
@@ -579,24 +519,8 @@ module detector (
             if (group_ends) begin
                 running <= 1'b0;
             end
-            beyond_3 <= running && (walk_position >= 16'd256);
-            out_of_range <= beyond_3 || collides_q;
-            reads_0 <= running && lane_0_reads;
-            beyond_0 <= reads_0 && (addr_q_0 >= 16'd2048);
-            if (beyond_0) begin
-                out_of_range <= 1'b1;
-            end
-            reads_1 <= running && lane_1_reads;
-            beyond_1 <= reads_1 && (addr_q_1 >= 16'd2048);
-            if (beyond_1) begin
-                out_of_range <= 1'b1;
-            end
-            reads_2 <= running && lane_2_reads;
-            beyond_2 <= reads_2 && (addr_q_2 >= 16'd2048);
-            if (beyond_2) begin
-                out_of_range <= 1'b1;
-            end
-            collides_q <= collides;
+            beyond_tile <= running && (walk_position >= 16'd256);
+            out_of_range <= beyond_tile || banks_bad;
             p_step_0 <= running && !clear;
             p_step_1 <= p_step_0 && !clear;
             if (clear) begin
@@ -608,6 +532,8 @@ module detector (
 
     initial begin
         active = 1'b0;
+        in_rows_q = 16'd0;
+        in_cols_q = 16'd0;
         k_q = 8'd0;
         step = 4'd0;
         p_first_0 = 1'b0;
@@ -627,9 +553,6 @@ module detector (
         info_4 = 35'd0;
         looks_up = 1'b0;
         skips_zero = 1'b0;
-        addr_q_0 = 16'd0;
-        addr_q_1 = 16'd0;
-        addr_q_2 = 16'd0;
     end
 
     always @(posedge clk) begin
@@ -637,10 +560,9 @@ module detector (
             active <= set;
         end
         k_q <= k_now;
+        in_rows_q <= in_rows_now;
+        in_cols_q <= in_cols_now;
         step <= next_step;
-        addr_q_0 <= addr_now_0;
-        addr_q_1 <= addr_now_1;
-        addr_q_2 <= addr_now_2;
         p_first_0 <= !(|step);
         p_last_0 <= last_step;
         p_set_0 <= active;

@@ -46,12 +46,14 @@ module detector_lane (
     wire [15:0] col;
     wire has_element;
     wire in_image;
+    reg  has_q;
+    reg  [15:0] row_q;
+    reg  [15:0] col_q;
     reg  [1:0] bank_now;
     reg  signed [15:0] element;
     reg  [3:0] p_step_0;
     reg  [3:0] p_step_1;
     reg  p_reads_0;
-    reg  p_reads_1;
     reg  [1:0] p_bank_0;
     reg  [1:0] p_bank_1;
     reg  [3:0] p_k_0;
@@ -102,7 +104,7 @@ module detector_lane (
     assign row = base_row + {8'd0, off_row};
     assign col = base_col + {8'd0, off_col};
     assign has_element = read_word[38] && ({4'd0, off_k} < k);
-    assign in_image = has_element && (row < in_rows) && (col < in_cols);
+    assign in_image = has_q && (row_q < in_rows) && (col_q < in_cols);
     assign program_write_data = {load_data[15], program_word[37:0]};
 
     always @(*) begin
@@ -116,7 +118,7 @@ module detector_lane (
 
     always @(*) begin
         element = 16'sd0;
-        if (p_reads_1) begin
+        if (p_reads_0) begin
             element = word_0;
             if (p_bank_1 == 2'd1) begin
                 element = word_1;
@@ -129,10 +131,12 @@ module detector_lane (
 
     initial begin
         read_word = 39'd0;
+        has_q = 1'b0;
+        row_q = 16'd0;
+        col_q = 16'd0;
         p_step_0 = 4'd0;
         p_step_1 = 4'd0;
         p_reads_0 = 1'b0;
-        p_reads_1 = 1'b0;
         p_bank_0 = 2'd0;
         p_bank_1 = 2'd0;
         p_k_0 = 4'd0;
@@ -143,11 +147,13 @@ module detector_lane (
     always @(posedge clk) begin
         p_step_0 <= next_step;
         read_word <= program_read_data;
+        has_q <= has_element;
+        row_q <= row;
+        col_q <= col;
         p_reads_0 <= in_image;
         p_bank_0 <= bank_now;
         p_k_0 <= off_k;
         p_step_1 <= p_step_0;
-        p_reads_1 <= p_reads_0;
         p_bank_1 <= p_bank_0;
         p_k_1 <= p_k_0;
         column_q <= matrix_read_data;

@@ -44,6 +44,7 @@ module detector_load (
     reg  matrix_q;
     reg  offsets_q;
     reg  [15:0] index_q;
+    reg  at_first;
     reg  [63:0] data_q;
     reg  [1:0] next_lane;
     reg  [7:0] next_step;
@@ -110,7 +111,7 @@ module detector_load (
     always @(*) begin
         lane_now = next_lane;
         step_now = next_step;
-        if (!(|index_q)) begin
+        if (at_first) begin
             lane_now = 2'd0;
             step_now = 8'd0;
         end
@@ -142,6 +143,7 @@ module detector_load (
 
     initial begin
         index_q = 16'd0;
+        at_first = 1'b0;
         data_q = 64'd0;
         next_lane = 2'd0;
         next_step = 8'd0;
@@ -171,6 +173,7 @@ module detector_load (
 
     always @(posedge clk) begin
         index_q <= load_index;
+        at_first <= !(|load_index);
         data_q <= load_data;
         if (reads_q || matrix_q) begin
             next_lane <= lane_now + 2'd1;

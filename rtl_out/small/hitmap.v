@@ -23,6 +23,8 @@ module hitmap (
     input  wire record_last,
     output wire list_done,
     output wire [8:0] list_items,
+    output wire list_at_last,
+    output wire list_is_empty,
     output wire range_error,
     input  wire [11:0] read_addr,
     output wire [1:0] item_kind,
@@ -33,7 +35,9 @@ module hitmap (
     output wire [10:0] item_addr,
     output wire [15:0] item_mask,
     input  wire [7:0] count_slot,
-    output wire [8:0] item_count
+    output wire [8:0] item_count,
+    output wire count_at_last,
+    output wire count_is_empty
 );
     reg  [7:0] slot;
     reg  [11:0] base;
@@ -44,32 +48,37 @@ module hitmap (
     reg  has_item;
     reg  [1:0] kind;
     reg  [8:0] count_now;
+    wire at_last;
+    wire is_empty;
     wire [46:0] word;
     wire [46:0] read_word;
     wire lists_write_enable;
     wire [11:0] lists_write_address;
     wire [46:0] lists_write_data;
     wire counts_write_enable;
+    wire [10:0] counts_write_data;
+    wire [10:0] counts_read_data;
     reg  touched_write_data;
     wire touched_read_data;
+    wire [10:0] counts_write_data_extended;
+    wire [10:0] counts_write_data_value;
 
-    ram_w47_d4096 lists (
+    list_memory lists (
         .clk(clk),
         .write_enable(lists_write_enable),
         .write_address(lists_write_address),
         .write_data(lists_write_data),
-        .read_enable(1'b1),
         .read_address(read_addr),
         .read_data(read_word)
     );
 
-    lut_ram_w9_d256 counts (
+    lut_ram_w11_d256 counts (
         .clk(clk),
         .write_enable(counts_write_enable),
         .write_address(slot),
-        .write_data(count_now),
+        .write_data(counts_write_data),
         .read_address(count_slot),
-        .read_data(item_count)
+        .read_data(counts_read_data)
     );
 
     lut_ram_w1_d256 touched (
@@ -81,8 +90,12 @@ module hitmap (
         .read_data(touched_read_data)
     );
 
+    assign counts_write_data_extended = {2'd0, count_now};
+    assign counts_write_data_value = {counts_write_data_extended[10:10], at_last, counts_write_data_extended[8:0]};
     assign list_done = record_valid && record_last;
     assign list_items = count_now;
+    assign list_at_last = at_last;
+    assign list_is_empty = is_empty;
     assign range_error = record_valid && ({8'd0, record_position} >= list_positions);
     assign item_kind = read_word[45:44];
     assign item_first = read_word[46];
@@ -91,13 +104,19 @@ module hitmap (
     assign item_bank = read_word[28:27];
     assign item_addr = read_word[26:16];
     assign item_mask = read_word[15:0];
+    assign item_count = counts_read_data[8:0];
+    assign count_at_last = counts_read_data[9];
+    assign count_is_empty = counts_read_data[10];
     assign touched_before = !record_first_group && touched_q;
     assign works = record_state != 2'd0;
+    assign at_last = !(|items) || (!(|(items >> 1)) && !has_item);
+    assign is_empty = !(|items) && !has_item;
     assign word = {31'd0, record_mask} | ({36'd0, record_addr} << 16) | ({45'd0, record_bank} << 27) | ({40'd0, record_entry} << 29) | ({39'd0, record_position} << 36) | ({45'd0, kind} << 44);
     assign lists_write_enable = record_valid && has_item;
     assign lists_write_address = base + {3'd0, items};
     assign lists_write_data = {(record_zero && !touched_before), word[45:0]};
     assign counts_write_enable = record_valid && record_last;
+    assign counts_write_data = {is_empty, counts_write_data_value[9:0]};
 
     always @(*) begin
         touched_write_data = 1'b0;
@@ -162,5 +181,5 @@ module hitmap (
     end
 
     // Bits that are not needed here.
-    wire unused = &{1'b0, word[46]};
+    wire unused = &{1'b0, word[46], counts_write_data_extended[9], counts_write_data_value[10]};
 endmodule

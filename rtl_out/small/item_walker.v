@@ -113,6 +113,8 @@ module item_walker (
     wire next_valid;
     wire next_begun;
     wire overwrites;
+    wire begins_over;
+    wire token_overwrites;
     wire takes_whole;
     wire flushes_whole;
     reg  [15:0] rest_now;
@@ -279,8 +281,10 @@ module item_walker (
     assign next_valid = (valid && !item_ends) || takes || flush_loads;
     assign next_begun = begun || work;
     assign overwrites = zeroes && macs && !overwritten;
-    assign takes_whole = (token_empty && zeroes) || (token_macs && (walks_all || (zeroes && !next_overwritten)));
-    assign flushes_whole = walks_all || (zeroes && !next_overwritten);
+    assign begins_over = !(overwritten || (valid && macs));
+    assign token_overwrites = zeroes && (begins_over || (valid && ends_group));
+    assign takes_whole = (token_empty && zeroes) || (token_macs && (walks_all || token_overwrites));
+    assign flushes_whole = walks_all || (zeroes && begins_over);
     assign work = valid && go;
     assign again = flushing && !high && wide_q;
     assign item_ends = go && at_end;

@@ -16,9 +16,13 @@ module list_reader (
     input  wire list_done,
     input  wire [7:0] list_last_position,
     input  wire [8:0] list_items,
+    input  wire list_at_last,
+    input  wire list_is_empty,
     input  wire released,
     input  wire consume,
     input  wire [8:0] item_count,
+    input  wire count_at_last,
+    input  wire count_is_empty,
     output wire [7:0] count_slot,
     output reg  [11:0] read_addr,
     output wire token,
@@ -273,8 +277,8 @@ module list_reader (
         end
         if (ends) begin
             left <= item_count;
-            at_last <= !(|(item_count >> 1));
-            is_empty <= !(|item_count);
+            at_last <= count_at_last;
+            is_empty <= count_is_empty;
             if (rewinds) begin
                 left <= first_left;
                 at_last <= first_at_last;
@@ -286,8 +290,8 @@ module list_reader (
         end
         if (arrives) begin
             left <= list_items;
-            at_last <= !(|(list_items >> 1));
-            is_empty <= !(|list_items);
+            at_last <= list_at_last;
+            is_empty <= list_is_empty;
         end
     end
 

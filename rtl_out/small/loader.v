@@ -36,13 +36,19 @@ module loader (
     output wire load_offsets,
     output wire [15:0] load_index,
     output wire load_last,
-    output wire load_slot_end,
     output wire [1:0] load_bank,
     output wire [8:0] load_beat,
     output wire [7:0] load_row,
     output wire load_row_beat,
-    output wire load_row_last,
     output wire [63:0] load_data,
+    output wire slot_loaded_0,
+    output wire slot_loaded_1,
+    output wire weight_row_written_0,
+    output wire weight_row_written_1,
+    output wire weights_loaded_0,
+    output wire weights_loaded_1,
+    output wire operand_loaded_0,
+    output wire operand_loaded_1,
     output wire weight_row_accepted_0,
     output wire weight_row_accepted_1,
     output wire accepted,
@@ -105,7 +111,14 @@ module loader (
     reg  w_matrix;
     reg  w_offsets;
     reg  w_last;
-    reg  w_slot_end;
+    reg  w_slots_0;
+    reg  w_slots_1;
+    reg  w_rows_0;
+    reg  w_rows_1;
+    reg  w_groups_0;
+    reg  w_groups_1;
+    reg  w_operands_0;
+    reg  w_operands_1;
     reg  [1:0] w_bank;
     reg  [5:0] index;
     reg  w_header;
@@ -130,13 +143,19 @@ module loader (
     assign load_offsets = w_offsets;
     assign load_index = {10'd0, index};
     assign load_last = w_last;
-    assign load_slot_end = w_slot_end;
     assign load_bank = w_bank;
     assign load_beat = beat;
     assign load_row = row;
     assign load_row_beat = w_row_beat;
-    assign load_row_last = w_row_last;
     assign load_data = w_data;
+    assign slot_loaded_0 = w_slots_0;
+    assign slot_loaded_1 = w_slots_1;
+    assign weight_row_written_0 = w_rows_0;
+    assign weight_row_written_1 = w_rows_1;
+    assign weights_loaded_0 = w_groups_0;
+    assign weights_loaded_1 = w_groups_1;
+    assign operand_loaded_0 = w_operands_0;
+    assign operand_loaded_1 = w_operands_1;
     assign weight_row_accepted_0 = s_axis_tvalid && row_fits && mask_0;
     assign weight_row_accepted_1 = s_axis_tvalid && row_fits && mask_1;
     assign accepted = take;
@@ -259,6 +278,14 @@ module loader (
     always @(posedge clk) begin
         if (!rst_n) begin
             state <= LOADER_STATE_IDLE;
+            w_slots_0 <= 1'b0;
+            w_slots_1 <= 1'b0;
+            w_rows_0 <= 1'b0;
+            w_rows_1 <= 1'b0;
+            w_groups_0 <= 1'b0;
+            w_groups_1 <= 1'b0;
+            w_operands_0 <= 1'b0;
+            w_operands_1 <= 1'b0;
             w_header <= 1'b0;
             w_payload <= 1'b0;
             w_selected_0 <= 1'b0;
@@ -317,7 +344,15 @@ module loader (
             w_header <= takes_header;
             w_payload <= takes_payload;
             w_selected_0 <= writes && mask_0;
+            w_slots_0 <= writes && asks_features_0 && slot_end && last;
+            w_rows_0 <= writes && asks_weights_0 && row_last;
+            w_groups_0 <= writes && asks_weights_0 && last;
+            w_operands_0 <= writes && asks_operand_0 && last;
             w_selected_1 <= writes && mask_1;
+            w_slots_1 <= writes && asks_features_1 && slot_end && last;
+            w_rows_1 <= writes && asks_weights_1 && row_last;
+            w_groups_1 <= writes && asks_weights_1 && last;
+            w_operands_1 <= writes && asks_operand_1 && last;
         end
     end
 
@@ -355,7 +390,6 @@ module loader (
         w_matrix = 1'b0;
         w_offsets = 1'b0;
         w_last = 1'b0;
-        w_slot_end = 1'b0;
         w_bank = 2'd0;
         index = 6'd0;
         w_row_beat = 1'b0;
@@ -416,7 +450,6 @@ module loader (
         w_matrix <= is_matrix;
         w_offsets <= is_offsets;
         w_last <= last;
-        w_slot_end <= slot_end;
         w_bank <= bank;
         w_row_beat <= row_beat;
         w_row_last <= row_last;

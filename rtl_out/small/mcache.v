@@ -20,7 +20,6 @@ module mcache (
 );
     localparam [7:0] FIRST_WAY = 8'd1;
 
-    reg  [3:0] index;
     wire [3:0] soon_index;
     wire [47:0] soon_signature;
     wire [47:0] compared;
@@ -179,20 +178,28 @@ module mcache (
         .hit_way(comparator_hit_way)
     );
 
+    cache_index fold (
+        .clear(clear),
+        .valid(valid),
+        .last(last),
+        .zero(zero),
+        .signature(signature),
+        .index(soon_index),
+        .looked_up(soon_signature),
+        .valid_out(valid_now),
+        .last_out(last_now),
+        .zero_out(zero_now)
+    );
+
     assign ready = emptied;
     assign decided = decided_out;
     assign state = state_out;
     assign entry = entry_out;
     assign tag = tag_out;
-    assign soon_index = index;
-    assign soon_signature = signature;
     assign compared = signature_now;
     assign unread = held;
-    assign valid_now = valid;
-    assign last_now = last;
-    assign zero_now = zero;
-    assign signature_now = signature;
-    assign index_now = index;
+    assign signature_now = soon_signature;
+    assign index_now = soon_index;
     assign empties = ended || !emptied;
     assign read_index = index_now;
     assign filled = read_filled;
@@ -209,22 +216,6 @@ module mcache (
     assign lut_tags_5_write_enable = valid_now && !held[5] && held[4];
     assign lut_tags_6_write_enable = valid_now && !held[6] && held[5];
     assign lut_tags_7_write_enable = valid_now && !held[7] && held[6];
-
-    always @(*) begin
-        index = 4'd0;
-        index = index ^ signature[3:0];
-        index = index ^ signature[7:4];
-        index = index ^ signature[11:8];
-        index = index ^ signature[15:12];
-        index = index ^ signature[19:16];
-        index = index ^ signature[23:20];
-        index = index ^ signature[27:24];
-        index = index ^ signature[31:28];
-        index = index ^ signature[35:32];
-        index = index ^ signature[39:36];
-        index = index ^ signature[43:40];
-        index = index ^ signature[47:44];
-    end
 
     always @(*) begin
         read_filled = 4'd0;
@@ -295,7 +286,4 @@ module mcache (
             end
         end
     end
-
-    // Bits that are not needed here.
-    wire unused = &{1'b0, soon_index, soon_signature};
 endmodule

@@ -134,12 +134,18 @@ module mercury_small (
     wire loader_load_offsets;
     wire [15:0] loader_load_index;
     wire loader_load_last;
-    wire loader_load_slot_end;
     wire [1:0] loader_load_bank;
     wire [8:0] loader_load_beat;
     wire [7:0] loader_load_row;
     wire loader_load_row_beat;
-    wire loader_load_row_last;
+    wire loader_slot_loaded_0;
+    wire loader_slot_loaded_1;
+    wire loader_weight_row_written_0;
+    wire loader_weight_row_written_1;
+    wire loader_weights_loaded_0;
+    wire loader_weights_loaded_1;
+    wire loader_operand_loaded_0;
+    wire loader_operand_loaded_1;
     wire loader_weight_row_accepted_0;
     wire loader_weight_row_accepted_1;
     wire loader_accepted;
@@ -499,13 +505,19 @@ module mercury_small (
         .load_offsets(loader_load_offsets),
         .load_index(loader_load_index),
         .load_last(loader_load_last),
-        .load_slot_end(loader_load_slot_end),
         .load_bank(loader_load_bank),
         .load_beat(loader_load_beat),
         .load_row(loader_load_row),
         .load_row_beat(loader_load_row_beat),
-        .load_row_last(loader_load_row_last),
         .load_data(program_data),
+        .slot_loaded_0(loader_slot_loaded_0),
+        .slot_loaded_1(loader_slot_loaded_1),
+        .weight_row_written_0(loader_weight_row_written_0),
+        .weight_row_written_1(loader_weight_row_written_1),
+        .weights_loaded_0(loader_weights_loaded_0),
+        .weights_loaded_1(loader_weights_loaded_1),
+        .operand_loaded_0(loader_operand_loaded_0),
+        .operand_loaded_1(loader_operand_loaded_1),
         .weight_row_accepted_0(loader_weight_row_accepted_0),
         .weight_row_accepted_1(loader_weight_row_accepted_1),
         .accepted(loader_accepted),
@@ -552,13 +564,15 @@ module mercury_small (
         .load_weights(loader_load_weights),
         .load_operand(loader_load_operand),
         .load_last(loader_load_last),
-        .load_slot_end(loader_load_slot_end),
         .load_bank(loader_load_bank),
         .load_beat(loader_load_beat),
         .load_row(loader_load_row),
         .load_row_beat(loader_load_row_beat),
-        .load_row_last(loader_load_row_last),
         .load_data(program_data),
+        .slot_loaded(loader_slot_loaded_0),
+        .weight_row_written(loader_weight_row_written_0),
+        .weights_loaded(loader_weights_loaded_0),
+        .operand_loaded(loader_operand_loaded_0),
         .weight_row_accepted(loader_weight_row_accepted_0),
         .room_tile(set_0_room_tile),
         .room_features(set_0_room_features),
@@ -681,13 +695,15 @@ module mercury_small (
         .load_weights(loader_load_weights),
         .load_operand(loader_load_operand),
         .load_last(loader_load_last),
-        .load_slot_end(loader_load_slot_end),
         .load_bank(loader_load_bank),
         .load_beat(loader_load_beat),
         .load_row(loader_load_row),
         .load_row_beat(loader_load_row_beat),
-        .load_row_last(loader_load_row_last),
         .load_data(program_data),
+        .slot_loaded(loader_slot_loaded_1),
+        .weight_row_written(loader_weight_row_written_1),
+        .weights_loaded(loader_weights_loaded_1),
+        .operand_loaded(loader_operand_loaded_1),
         .weight_row_accepted(loader_weight_row_accepted_1),
         .room_tile(set_1_room_tile),
         .room_features(set_1_room_features),

@@ -35,6 +35,10 @@ module output_packer (
     reg  d3_trailer;
     reg  [63:0] d3_word;
     reg  signed [47:0] d3_value_0;
+    (* keep *) reg  [5:0] lane_shift_0;
+    (* keep *) reg  [5:0] lane_shift_1;
+    (* keep *) reg  [5:0] lane_shift_2;
+    (* keep *) reg  [5:0] lane_shift_3;
     reg  [47:0] guard_bit;
     reg  [47:0] sticky_mask;
     reg  saturated_q_0;
@@ -93,7 +97,7 @@ module output_packer (
         .clk(clk),
         .enable(moves),
         .value(value_0),
-        .shift(shift),
+        .shift(lane_shift_0),
         .sticky_mask(sticky_mask),
         .operand(lane_0_operand),
         .saturated(lane_0_saturated)
@@ -103,7 +107,7 @@ module output_packer (
         .clk(clk),
         .enable(moves),
         .value(value_1),
-        .shift(shift),
+        .shift(lane_shift_1),
         .sticky_mask(sticky_mask),
         .operand(lane_1_operand),
         .saturated(lane_1_saturated)
@@ -113,7 +117,7 @@ module output_packer (
         .clk(clk),
         .enable(moves),
         .value(value_2),
-        .shift(shift),
+        .shift(lane_shift_2),
         .sticky_mask(sticky_mask),
         .operand(lane_2_operand),
         .saturated(lane_2_saturated)
@@ -123,7 +127,7 @@ module output_packer (
         .clk(clk),
         .enable(moves),
         .value(value_3),
-        .shift(shift),
+        .shift(lane_shift_3),
         .sticky_mask(sticky_mask),
         .operand(lane_3_operand),
         .saturated(lane_3_saturated)
@@ -294,6 +298,10 @@ module output_packer (
     initial begin
         d3_word = 64'd0;
         d3_value_0 = 48'sd0;
+        lane_shift_0 = 6'd0;
+        lane_shift_1 = 6'd0;
+        lane_shift_2 = 6'd0;
+        lane_shift_3 = 6'd0;
         guard_bit = 48'd0;
         sticky_mask = 48'd0;
         aside_data = 64'd0;
@@ -306,6 +314,10 @@ module output_packer (
             guard_bit <= ONE << (shift - 6'd1);
         end
         sticky_mask <= guard_bit - 48'd1;
+        lane_shift_0 <= shift;
+        lane_shift_1 <= shift;
+        lane_shift_2 <= shift;
+        lane_shift_3 <= shift;
         if (moves) begin
             d3_word <= word;
             d3_value_0 <= value_0;

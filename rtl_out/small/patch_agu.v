@@ -94,6 +94,18 @@ module patch_agu (
     reg  [2:0] bank_sum_1;
     reg  [2:0] bank_sum_2;
     reg  [2:0] bank_sum_3;
+    wire [2:0] next_sum_0;
+    wire [2:0] next_sum_1;
+    wire [2:0] next_sum_2;
+    wire [2:0] next_sum_3;
+    reg  wraps_0;
+    reg  wraps_1;
+    reg  wraps_2;
+    reg  wraps_3;
+    wire next_wraps_0;
+    wire next_wraps_1;
+    wire next_wraps_2;
+    wire next_wraps_3;
     reg  [1:0] to_bank_0;
     reg  [1:0] to_bank_1;
     reg  [1:0] to_bank_2;
@@ -127,6 +139,14 @@ module patch_agu (
     assign bank_base_1 = bank_y;
     assign bank_base_2 = bank_c;
     assign bank_base_3 = bank_now;
+    assign next_sum_0 = {1'd0, next_bank};
+    assign next_sum_1 = {1'd0, next_bank};
+    assign next_sum_2 = {1'd0, next_bank};
+    assign next_sum_3 = {1'd0, next_bank};
+    assign next_wraps_0 = (next_sum_0 + {1'd0, bank_inc_0}) >= 3'd3;
+    assign next_wraps_1 = (next_sum_1 + {1'd0, bank_inc_1}) >= 3'd3;
+    assign next_wraps_2 = (next_sum_2 + {1'd0, bank_inc_2}) >= 3'd3;
+    assign next_wraps_3 = (next_sum_3 + {1'd0, bank_inc_3}) >= 3'd3;
 
     always @(*) begin
         bank_sum_0 = {1'd0, bank_base_0};
@@ -136,7 +156,7 @@ module patch_agu (
     always @(*) begin
         to_bank_0 = bank_sum_0[1:0];
         to_addr_0 = addr_base_0 + addr_inc_0;
-        if (bank_sum_0 >= 3'd3) begin
+        if (wraps_0) begin
             to_bank_0 = to_bank_0_difference[1:0];
             to_addr_0 = addr_base_0 + wrap_inc_0;
         end
@@ -150,7 +170,7 @@ module patch_agu (
     always @(*) begin
         to_bank_1 = bank_sum_1[1:0];
         to_addr_1 = addr_base_1 + addr_inc_1;
-        if (bank_sum_1 >= 3'd3) begin
+        if (wraps_1) begin
             to_bank_1 = to_bank_1_difference[1:0];
             to_addr_1 = addr_base_1 + wrap_inc_1;
         end
@@ -164,7 +184,7 @@ module patch_agu (
     always @(*) begin
         to_bank_2 = bank_sum_2[1:0];
         to_addr_2 = addr_base_2 + addr_inc_2;
-        if (bank_sum_2 >= 3'd3) begin
+        if (wraps_2) begin
             to_bank_2 = to_bank_2_difference[1:0];
             to_addr_2 = addr_base_2 + wrap_inc_2;
         end
@@ -178,7 +198,7 @@ module patch_agu (
     always @(*) begin
         to_bank_3 = bank_sum_3[1:0];
         to_addr_3 = addr_base_3 + addr_inc_3;
-        if (bank_sum_3 >= 3'd3) begin
+        if (wraps_3) begin
             to_bank_3 = to_bank_3_difference[1:0];
             to_addr_3 = addr_base_3 + wrap_inc_3;
         end
@@ -257,10 +277,15 @@ module patch_agu (
             row_now <= 16'd0;
             col_x <= 16'd0;
             col_now <= 16'd0;
+            wraps_0 <= 1'b0;
+            wraps_1 <= 1'b0;
+            wraps_2 <= 1'b0;
+            wraps_3 <= 1'b0;
         end else begin
             if (load || advance) begin
                 addr_now <= next_addr;
                 bank_now <= next_bank;
+                wraps_3 <= next_wraps_3;
                 row_now <= next_row;
                 col_now <= next_col;
                 if (restart || step_kr) begin
@@ -269,6 +294,7 @@ module patch_agu (
                 if (restart || step_c) begin
                     addr_c <= next_addr;
                     bank_c <= next_bank;
+                    wraps_2 <= next_wraps_2;
                 end
                 if (restart || step_x) begin
                     addr_x <= next_addr;
@@ -277,6 +303,7 @@ module patch_agu (
                 if (restart || step_y) begin
                     addr_y <= next_addr;
                     bank_y <= next_bank;
+                    wraps_1 <= next_wraps_1;
                     row_y <= next_row;
                 end
                 if (restart || step_img) begin
@@ -285,6 +312,7 @@ module patch_agu (
                 if (restart || step_chunk) begin
                     addr_chunk <= next_addr;
                     bank_chunk <= next_bank;
+                    wraps_0 <= next_wraps_0;
                     row_chunk <= next_row;
                 end
             end

@@ -40,13 +40,15 @@ module pe_set (
     input  wire load_weights,
     input  wire load_operand,
     input  wire load_last,
-    input  wire load_slot_end,
     input  wire [1:0] load_bank,
     input  wire [8:0] load_beat,
     input  wire [7:0] load_row,
     input  wire load_row_beat,
-    input  wire load_row_last,
     input  wire [63:0] load_data,
+    input  wire slot_loaded,
+    input  wire weight_row_written,
+    input  wire weights_loaded,
+    input  wire operand_loaded,
     input  wire weight_row_accepted,
     output reg  room_tile,
     output wire room_features,
@@ -135,7 +137,6 @@ module pe_set (
     reg  wide;
     wire operand_write;
     wire row_we;
-    wire slot_loaded;
     wire [15:0] feature_beat;
     wire load0;
     wire load1;
@@ -144,9 +145,6 @@ module pe_set (
     wire [63:0] data;
     wire [7:0] weight_waddr;
     wire sequencer_tile_write;
-    wire sequencer_weights_loaded;
-    wire sequencer_weight_row_written;
-    wire sequencer_operand_loaded;
     wire sequencer_tile_begins_0;
     wire [15:0] sequencer_tile_passes_0;
     wire sequencer_tile_zero_0;
@@ -284,10 +282,10 @@ module pe_set (
         .tile_data(load_data),
         .tile_last(load_last),
         .slot_loaded(slot_loaded),
-        .weights_loaded(sequencer_weights_loaded),
+        .weights_loaded(weights_loaded),
         .weight_row_accepted(weight_row_accepted),
-        .weight_row_written(sequencer_weight_row_written),
-        .operand_loaded(sequencer_operand_loaded),
+        .weight_row_written(weight_row_written),
+        .operand_loaded(operand_loaded),
         .bank0_release(bank0_release),
         .bank1_release(bank1_release),
         .drain_addressed(drain_addressed),
@@ -695,15 +693,11 @@ module pe_set (
 
     assign operand_write = load_selected && load_operand;
     assign row_we = load_selected && load_weights;
-    assign slot_loaded = load_selected && load_features && load_last && load_slot_end;
     assign feature_beat = sequencer_slot_write_base + {7'd0, load_beat};
     assign load0 = operand_write && !sequencer_operand_write_bank;
     assign load1 = operand_write && sequencer_operand_write_bank;
     assign data = load_data;
     assign sequencer_tile_write = load_selected && load_tile;
-    assign sequencer_weights_loaded = row_we && load_last;
-    assign sequencer_weight_row_written = row_we && load_row_last;
-    assign sequencer_operand_loaded = operand_write && load_last;
     assign reuse_0_tile_write = load_selected && load_tile && reuse_q_0;
     assign reuse_0_read_write = load_selected && load_reads;
     assign features_write = load_selected && load_features;

@@ -35,6 +35,12 @@ module reuse_fields (
     output wire [7:0] list_slots,
     output reg  bad_job
 );
+    reg  reuses;
+    reg  bad_mode;
+    reg  no_elements;
+    reg  no_steps;
+    reg  no_lists;
+    reg  too_much;
     reg  bad_shape;
     wire [3:0] mode_bits;
     wire redetect_bit;
@@ -75,9 +81,21 @@ module reuse_fields (
 
     always @(posedge clk) begin
         if (!rst_n) begin
+            reuses <= 1'b0;
+            bad_mode <= 1'b0;
+            no_elements <= 1'b0;
+            no_steps <= 1'b0;
+            no_lists <= 1'b0;
+            too_much <= 1'b0;
             bad_shape <= 1'b0;
         end else begin
-            bad_shape <= (mode_bits > 4'd4) || ((|mode_bits) && ((group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0) || (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0) || (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || (list_positions == 16'd0) || (list_slots == 8'd0) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit)));
+            reuses <= |mode_bits;
+            bad_mode <= mode_bits > 4'd4;
+            no_elements <= (group_k == 8'd0) || (k_cg_last == 8'd0) || (k_kr_last == 8'd0);
+            no_steps <= (steps == 8'd0) || (steps_cg_last == 8'd0) || (steps_kr_last == 8'd0);
+            no_lists <= (list_positions == 16'd0) || (list_slots == 8'd0);
+            too_much <= (projections == 8'd0) || (projections > 8'd20) || (sig_bits == 4'd0) || (sig_bits > 4'd4) || ((chunks > 16'd1) && (cg != 16'd1)) || (stream_features && !redetect_bit);
+            bad_shape <= bad_mode || (reuses && (no_elements || no_steps || no_lists || too_much));
         end
     end
 

@@ -130,6 +130,8 @@ module set_reuse (
 );
     wire hitmap_list_done;
     wire [8:0] hitmap_list_items;
+    wire hitmap_list_at_last;
+    wire hitmap_list_is_empty;
     wire [1:0] hitmap_item_kind;
     wire hitmap_item_first;
     wire [7:0] hitmap_item_position;
@@ -138,6 +140,8 @@ module set_reuse (
     wire [10:0] hitmap_item_addr;
     wire [15:0] hitmap_item_mask;
     wire [8:0] hitmap_item_count;
+    wire hitmap_count_at_last;
+    wire hitmap_count_is_empty;
     wire [7:0] reader_count_slot;
     wire [11:0] reader_read_addr;
     wire reader_empty;
@@ -225,6 +229,8 @@ module set_reuse (
         .record_last(record_last),
         .list_done(hitmap_list_done),
         .list_items(hitmap_list_items),
+        .list_at_last(hitmap_list_at_last),
+        .list_is_empty(hitmap_list_is_empty),
         .range_error(range_error),
         .read_addr(reader_read_addr),
         .item_kind(hitmap_item_kind),
@@ -235,7 +241,9 @@ module set_reuse (
         .item_addr(hitmap_item_addr),
         .item_mask(hitmap_item_mask),
         .count_slot(reader_count_slot),
-        .item_count(hitmap_item_count)
+        .item_count(hitmap_item_count),
+        .count_at_last(hitmap_count_at_last),
+        .count_is_empty(hitmap_count_is_empty)
     );
 
     list_reader reader (
@@ -252,9 +260,13 @@ module set_reuse (
         .list_done(hitmap_list_done),
         .list_last_position(record_position),
         .list_items(hitmap_list_items),
+        .list_at_last(hitmap_list_at_last),
+        .list_is_empty(hitmap_list_is_empty),
         .released(walker_released),
         .consume(walker_consume),
         .item_count(hitmap_item_count),
+        .count_at_last(hitmap_count_at_last),
+        .count_is_empty(hitmap_count_is_empty),
         .count_slot(reader_count_slot),
         .read_addr(reader_read_addr),
         .token(walk_token),

@@ -18,7 +18,8 @@ set_sequencer.v
 group_nest.v
 detect_front.v
 ram_w47_d4096.v
-lut_ram_w9_d256.v
+list_memory.v
+lut_ram_w11_d256.v
 lut_ram_w1_d256.v
 hitmap.v
 lut_ram_w8_d256.v
@@ -50,11 +51,13 @@ drain.v
 lut_ram_w39_d16.v
 lut_ram_w40_d16.v
 detector_lane.v
+bank_choice.v
 position_walk.v
 rpq.v
 lut_ram_w48_d16.v
 lut_ram_w8_d16.v
 signature_comparator.v
+cache_index.v
 mcache.v
 detector_load.v
 set_turn_2.v

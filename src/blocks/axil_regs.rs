@@ -52,7 +52,8 @@ pub struct AxilRegs {
     rpq_index: Param,
     lists_index: Param,
     mode_index: Param,
-    bad_shape: BitReg,
+    no_loops: BitReg,
+    bad_sizes: BitReg,
     ring_room: ProductLimit,
     max_shift: Param,
     wgrad_index: Param,
@@ -194,16 +195,18 @@ impl Logic for AxilRegs {
         // A write and START are two cycles apart at least: the answer is there in time.
         self.ring_room.a.next = self.ring_slots.val();
         self.ring_room.b.next = self.slot_beats.val();
-        self.bad_job.next =
-            self.reuse_fields.bad_job.val() || self.ring_room.above.val() || self.bad_shape.val();
-        self.bad_shape.next = (self.slave.job[self.shift_index.val()].val() > self.max_shift.val())
-            || (self.counts.cgroups.val() == 0)
+        self.bad_job.next = self.reuse_fields.bad_job.val()
+            || self.ring_room.above.val()
+            || self.no_loops.val()
+            || self.bad_sizes.val();
+        self.no_loops.next = (self.counts.cgroups.val() == 0)
             || (self.counts.chunks.val() == 0)
             || (self.counts.cg.val() == 0)
             || (self.counts.cg_last.val() == 0)
             || (self.counts.kr.val() == 0)
             || (self.counts.kr_last.val() == 0)
-            || (self.counts.kw.val() == 0)
+            || (self.counts.kw.val() == 0);
+        self.bad_sizes.next = (self.slave.job[self.shift_index.val()].val() > self.max_shift.val())
             || (self.slot_beats.val() == 0)
             || (self.ring_slots.val() == 0);
     }

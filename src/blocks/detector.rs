@@ -2,6 +2,7 @@
 
 mod new;
 
+use super::bank_choice::BankChoice;
 use super::detector_lane::DetectorLane;
 use super::detector_load::DetectorLoad;
 use super::mcache::Mcache;
@@ -140,6 +141,7 @@ pub struct Detector {
     /// An element beyond the feature buffer, two of a step in one bank, or a position beyond the tile.
     pub range_error: Bit<Out>,
     lane: Vec<DetectorLane>,
+    banks: BankChoice,
     walk: PositionWalk,
     rpq: Rpq,
     mcache: Mcache,
@@ -155,6 +157,8 @@ pub struct Detector {
     // Group of that set.
     in_rows_now: Sig<Local>,
     in_cols_now: Sig<Local>,
+    in_rows_q: Reg,
+    in_cols_q: Reg,
     k_now: Sig<Local>,
     k_q: Reg,
     steps_now: Sig<Local>,
@@ -166,11 +170,8 @@ pub struct Detector {
     next_step: Sig<Local>,
     last_step: BitReg,
     group_ends: Bit<Local>,
-    beyond: Vec<BitReg>,
-    collides_q: BitReg,
+    beyond_tile: BitReg,
     out_of_range: BitReg,
-    taken: Bit<Local>,
-    collides: Bit<Local>,
     // While its words are read, and a register stands behind the element: a step.
     p_step: Vec<BitReg>,
     p_first: Vec<BitReg>,
@@ -199,7 +200,6 @@ pub struct Detector {
     lanes: Param,
     k_count_w: Param,
     p_max: Param,
-    feature_words: Param,
     tile: Param,
     stages: Param,
     read_cycles: Param,
@@ -223,13 +223,6 @@ pub struct Detector {
     zero_mode: Param,
     looks_up: BitReg,
     skips_zero: BitReg,
-    reads: Vec<BitReg>,
-    addr_q: Vec<Reg>,
-    present_q: Vec<BitReg>,
-    bank_q: Vec<Reg>,
-    present: Vec<Bit<Local>>,
-    bank_now: Vec<Sig<Local>>,
-    addr_now: Vec<Sig<Local>>,
     about: About,
 }
 
@@ -297,8 +290,10 @@ impl Logic for Detector {
             }
         }
 
-        // The group's elements stand in a register when its first step is issued.
+        // The group's elements stand in a register when its first step is issued; rows and columns are compared a cycle later.
         self.k_q.next = self.k_now.val();
+        self.in_rows_q.next = self.in_rows_now.val();
+        self.in_cols_q.next = self.in_cols_now.val();
 
         // Steps. Whether one is the vector's last stands in a register.
         self.group_ends.next = self.running.val() && self.last_step.val() && self.walk.last.val();
@@ -328,11 +323,9 @@ impl Logic for Detector {
         }
         self.busy.next = self.running.val();
 
-        // Cycle z: addresses. In every bank at most one lane reads.
-        // What is out of range is gathered in three cycles: nobody waits for it.
-        self.beyond[self.lanes.val()].next =
-            self.running.val() && (self.walk.position.val() >= self.tile.val());
-        self.out_of_range.next = self.beyond[self.lanes.val()].val() || self.collides_q.val();
+        // Cycle z: addresses. What is out of range is gathered in three cycles: nobody waits for it.
+        self.beyond_tile.next = self.running.val() && (self.walk.position.val() >= self.tile.val());
+        self.out_of_range.next = self.beyond_tile.val() || self.banks.bad.val();
         for l in 0..self.lanes.val() {
             self.lane[l].load_reads.next = self.load.lane_reads[l].val();
             self.lane[l].load_matrix.next = self.load.lane_matrix[l].val();
@@ -344,42 +337,15 @@ impl Logic for Detector {
             self.lane[l].base_addr.next = self.walk.addr.val();
             self.lane[l].base_row.next = self.walk.row.val();
             self.lane[l].base_col.next = self.walk.col.val();
-            self.lane[l].in_rows.next = self.in_rows_now.val();
-            self.lane[l].in_cols.next = self.in_cols_now.val();
+            self.lane[l].in_rows.next = self.in_rows_q.val();
+            self.lane[l].in_cols.next = self.in_cols_q.val();
             self.lane[l].wrap_addr.next = self.wrap_addr.val();
-            self.reads[l].next = self.running.val() && self.lane[l].reads.val();
-            self.addr_q[l].next = self.lane[l].addr.val();
-            self.present[l].next = self.running.val() && self.lane[l].present.val();
-            self.bank_now[l].next = self.lane[l].bank.val();
-            self.addr_now[l].next = self.lane[l].addr.val();
-            for r in 0..self.record_cycles.val() {
-                self.present_q[l + r].next = self.running.val() && self.lane[l].present.val();
-                self.bank_q[l + r].next = self.lane[l].bank.val();
-                self.present[l].next = self.present_q[l + r].val();
-                self.bank_now[l].next = self.bank_q[l + r].val();
-                self.addr_now[l].next = self.addr_q[l].val();
-            }
-            self.beyond[l].next =
-                self.reads[l].val() && (self.addr_q[l].val() >= self.feature_words.val());
-            if self.beyond[l].val() {
-                self.out_of_range.next = true;
-            }
+            self.banks.present[l].next = self.running.val() && self.lane[l].present.val();
+            self.banks.reads[l].next = self.p_step[0].val() && self.lane[l].reads.val();
+            self.banks.bank[l].next = self.lane[l].bank.val();
+            self.banks.addr[l].next = self.lane[l].addr.val();
+            self.read_addr[l].next = self.banks.read_addr[l].val();
         }
-        self.collides.next = false;
-        for b in 0..self.lanes.val() {
-            self.read_addr[b].next = unsigned_cast(self.addr_now[0].val());
-            self.taken.next = false;
-            for l in 0..self.lanes.val() {
-                if self.present[l].val() && (self.bank_now[l].val() == b) {
-                    if self.taken.val() {
-                        self.collides.next = true;
-                    }
-                    self.taken.next = true;
-                    self.read_addr[b].next = unsigned_cast(self.addr_now[l].val());
-                }
-            }
-        }
-        self.collides_q.next = self.collides.val();
         self.range_error.next = self.out_of_range.val();
         self.p_step[0].next = self.running.val() && !self.clear.val();
         self.p_first[0].next = !self.step.val().any();

@@ -16,10 +16,11 @@ const REACH_W: usize = 8;
 ///  next_step ─► [READS RAM] ─► register ─► + position's first element ─► bank, addr, reads    (z)
 ///    │                                                                └──── 2 registers ───┐
 ///    └─ 2 registers ─► [MATRIX RAM] ─► register ─► column                                  │  (z+2, or z+5)
-///                                           words of the banks ───────────► bank mux ─► and ─► x
+///                     row, col ─► 1 register ─► in the image? ─► reads ─► registers ─► and ─► x
+///                                           words of the banks ───────────► bank mux ───▲
 /// ```
 ///
-/// **Latency** address outputs describe the `next_step` of the cycle before, called the step; `x`, `x_k`, `x_any` and `column` that of two cycles
+/// **Latency** `present`, `bank` and `addr` describe the `next_step` of the cycle before, called the step; `reads` that of two cycles before; `x`, `x_k`, `x_any` and `column` that of two cycles
 /// before, with `issue = "registered"` of five: the words come two cycles later, and a register stands behind the element. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`; `issue`.
 ///
 /// An element counts if the program has one for this step and k is below `k`; it is read if it lies inside of the
@@ -47,15 +48,15 @@ pub struct DetectorLane {
     pub base_row: Sig<In>,
     /// … input column.
     pub base_col: Sig<In>,
-    /// Input rows sent.
+    /// Input rows sent, of the step before.
     pub in_rows: Sig<In>,
-    /// Input columns sent.
+    /// Input columns sent, of the step before.
     pub in_cols: Sig<In>,
     /// Words per bank wrap.
     pub wrap_addr: Sig<In>,
     /// The lane has an element in this step.
     pub present: Bit<Out>,
-    /// It is inside of the image.
+    /// The element of the step before is there, and inside of the image.
     pub reads: Bit<Out>,
     /// Its bank.
     pub bank: Sig<Out>,
@@ -89,9 +90,12 @@ pub struct DetectorLane {
     col: Sig<Local>,
     has_element: Bit<Local>,
     in_image: Bit<Local>,
+    has_q: BitReg,
+    row_q: Reg,
+    col_q: Reg,
     bank_now: Sig<Local>,
     element: Sig<Local>,
-    // While its word is read: the step, whether it is read, bank, number.
+    // While its word is read: the step, bank, number, and from the second cycle on whether it is read.
     p_step: Vec<Reg>,
     p_reads: Vec<BitReg>,
     p_bank: Vec<Reg>,
@@ -173,12 +177,15 @@ impl DetectorLane {
             col: Sig::unsigned(ADDR_W),
             has_element: Bit::new(),
             in_image: Bit::new(),
+            has_q: flag(),
+            row_q: Reg::unsigned(ADDR_W).without_reset(),
+            col_q: Reg::unsigned(ADDR_W).without_reset(),
             bank_now: Sig::unsigned(bank_w),
             element: Sig::signed(config.data_w),
             p_step: read()
                 .map(|_| Reg::unsigned(address_width(config.k_max)).without_reset())
                 .collect(),
-            p_reads: read().map(|_| flag()).collect(),
+            p_reads: read().skip(1).map(|_| flag()).collect(),
             p_bank: read()
                 .map(|_| Reg::unsigned(bank_w).without_reset())
                 .collect(),
@@ -268,11 +275,15 @@ impl Logic for DetectorLane {
         self.col.next = self.base_col.val() + unsigned_cast(self.off_col.val());
         self.has_element.next = self.read_word.val().get_bit(self.valid_at.val())
             && (unsigned_cast(self.off_k.val()) < self.k.val());
-        // A negative coordinate is a large unsigned number: one comparison covers both edges.
-        self.in_image.next = self.has_element.val()
-            && (self.row.val() < self.in_rows.val())
-            && (self.col.val() < self.in_cols.val());
         self.present.next = self.has_element.val();
+
+        // Cycle z + 1: inside of the image? A negative coordinate is a large unsigned number: one comparison covers both edges.
+        self.has_q.next = self.has_element.val();
+        self.row_q.next = self.row.val();
+        self.col_q.next = self.col.val();
+        self.in_image.next = self.has_q.val()
+            && (self.row_q.val() < self.in_rows.val())
+            && (self.col_q.val() < self.in_cols.val());
         self.reads.next = self.in_image.val();
 
         // The word is read, and the column of R beside it.
@@ -281,16 +292,18 @@ impl Logic for DetectorLane {
         self.p_k[0].next = self.off_k.val();
         for i in 1..self.read_cycles.val() {
             self.p_step[i].next = self.p_step[i - 1].val();
-            self.p_reads[i].next = self.p_reads[i - 1].val();
             self.p_bank[i].next = self.p_bank[i - 1].val();
             self.p_k[i].next = self.p_k[i - 1].val();
+        }
+        for i in 2..self.read_cycles.val() {
+            self.p_reads[i - 1].next = self.p_reads[i - 2].val();
         }
         self.matrix.read_address.next = self.p_step[self.read_cycles.val() - 1].val();
         self.column_q.next = self.matrix.read_data.val();
 
         // The element, of the cycle in which the words are there, or a register.
         self.element.next = 0.into();
-        if self.p_reads[self.read_cycles.val() - 1].val() {
+        if self.p_reads[self.read_cycles.val() - 2].val() {
             self.element.next = self.word[0].val();
             for b in 1..self.banks.val() {
                 if self.p_bank[self.read_cycles.val() - 1].val() == b {

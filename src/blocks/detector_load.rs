@@ -42,6 +42,7 @@ pub struct DetectorLoad {
     matrix_q: BitReg,
     offsets_q: BitReg,
     index_q: Reg,
+    at_first: BitReg,
     data_q: Reg,
     next_lane: Reg,
     next_step: Reg,
@@ -79,6 +80,7 @@ impl DetectorLoad {
             matrix_q: BitReg::new(),
             offsets_q: BitReg::new(),
             index_q: Reg::unsigned(COUNT_W).without_reset(),
+            at_first: BitReg::new().without_reset(),
             data_q: Reg::unsigned(64).without_reset(),
             next_lane: Reg::unsigned(lane_w).without_reset(),
             next_step: Reg::unsigned(K_COUNT_W).without_reset(),
@@ -112,12 +114,13 @@ impl Logic for DetectorLoad {
         self.matrix_q.next = self.load_matrix.val();
         self.offsets_q.next = self.load_offsets.val();
         self.index_q.next = self.load_index.val();
+        self.at_first.next = !self.load_index.val().any();
         self.data_q.next = self.load_data.val();
 
         // Beat t·L + lane; counted along, as L is no power of two.
         self.lane_now.next = self.next_lane.val();
         self.step_now.next = self.next_step.val();
-        if !self.index_q.val().any() {
+        if self.at_first.val() {
             self.lane_now.next = 0.into();
             self.step_now.next = 0.into();
         }

@@ -1,5 +1,6 @@
 //! The Hitmap lists of one PE set: what detection found, as the work that remains.
 
+use super::list_memory::ListMemory;
 use super::loop_nest::COUNT_W;
 use super::mcache::STATE_W;
 use crate::config::{Config, index_width};
@@ -25,7 +26,7 @@ pub const LIST_SLOT_W: usize = 8;
 /// Turns detector records into list items and keeps the lists of several groups.
 ///
 /// ```text
-///  record (z+5) ─► touched bits ─► item? kind, first ─► [list RAM] ─► item at read_addr, one cycle later
+///  record (z+5) ─► touched bits ─► item? kind, first ─► [list_memory] ─► item at read_addr, one cycle later, or two
 ///                                      │                ring of LIST_SLOTS lists of LIST_POSITIONS words
 ///                                      └─► items so far ─ last ─► [counts] ─► item_count of list count_slot
 /// ```
@@ -34,7 +35,7 @@ pub const LIST_SLOT_W: usize = 8;
 /// of the pass touched the position. `first` marks a position's first item in such a pass.
 /// **Latency** a record in cycle z+5 can be read from z+6; `list_done` comes with the last record, so that the list
 /// counts as available from z+6. **Back-pressure** none: whoever lets detection begin knows that a list is free.
-/// **Parameters** `tile` 2…4096, `lists` 1…128 (words: lists · tile), `k_max`, `mcache`, `l`, `feature_words`.
+/// **Parameters** `tile` 2…4096, `lists` 1…128 (words: lists · tile), `k_max`, `mcache`, `l`, `feature_words`, `issue`.
 /// A word that is written is not read in the same cycle.
 ///
 /// The test `hitmap_lists_what_remains_to_be_done` compares every list with the table of `docs/reuse.md`, "Items of a
@@ -76,11 +77,15 @@ pub struct Hitmap {
     pub list_done: Bit<Out>,
     /// Its items.
     pub list_items: Sig<Out>,
+    /// … at most one.
+    pub list_at_last: Bit<Out>,
+    /// … none.
+    pub list_is_empty: Bit<Out>,
     /// A list is longer than LIST_POSITIONS.
     pub range_error: Bit<Out>,
     /// Word of the list memory to read.
     pub read_addr: Sig<In>,
-    /// The item there, one cycle later: kind (0 HIT, 1 MAU, 2 MNU, 3 CLEAR).
+    /// The item there, one cycle later, with `issue = "registered"` two: kind (0 HIT, 1 MAU, 2 MNU, 3 CLEAR).
     pub item_kind: Sig<Out>,
     /// … the first of its position in the pass.
     pub item_first: Bit<Out>,
@@ -98,7 +103,11 @@ pub struct Hitmap {
     pub count_slot: Sig<In>,
     /// Items of that list.
     pub item_count: Sig<Out>,
-    lists: Ram,
+    /// … at most one.
+    pub count_at_last: Bit<Out>,
+    /// … none.
+    pub count_is_empty: Bit<Out>,
+    lists: ListMemory,
     counts: LutRam,
     touched: LutRam,
     slot: Reg,
@@ -110,6 +119,8 @@ pub struct Hitmap {
     has_item: Bit<Local>,
     kind: Sig<Local>,
     count_now: Sig<Local>,
+    at_last: Bit<Local>,
+    is_empty: Bit<Local>,
     word: Sig<Local>,
     read_word: Sig<Local>,
     mask_at: Param,
@@ -122,6 +133,9 @@ pub struct Hitmap {
     item_w: Param,
     list_w: Param,
     slot_w: Param,
+    count_w: Param,
+    at_last_at: Param,
+    is_empty_at: Param,
     clear_code: Param,
     hit_state: Param,
     mau_state: Param,
@@ -145,6 +159,7 @@ impl Hitmap {
         assert_eq!(first_at + 1, config.item_w(), "fields of an item");
         let slots = config.list_words().min(1 << LIST_SLOT_W);
         let state = |s: State| Param::new(s.code().into());
+        let at_last_at = config.tile_count_w();
         let code = |k: ItemKind| Param::new(k as usize);
         Hitmap {
             clear: Bit::new(),
@@ -164,6 +179,8 @@ impl Hitmap {
             record_last: Bit::new(),
             list_done: Bit::new(),
             list_items: Sig::unsigned(config.tile_count_w()),
+            list_at_last: Bit::new(),
+            list_is_empty: Bit::new(),
             range_error: Bit::new(),
             read_addr: Sig::unsigned(config.list_w()),
             item_kind: Sig::unsigned(STATE_W),
@@ -175,8 +192,10 @@ impl Hitmap {
             item_mask: Sig::unsigned(config.k_max),
             count_slot: Sig::unsigned(LIST_SLOT_W),
             item_count: Sig::unsigned(config.tile_count_w()),
-            lists: Ram::unsigned(config.item_w(), config.list_words()).ignoring_collisions(),
-            counts: LutRam::unsigned(config.tile_count_w(), slots),
+            count_at_last: Bit::new(),
+            count_is_empty: Bit::new(),
+            lists: ListMemory::new(config),
+            counts: LutRam::unsigned(at_last_at + 2, slots),
             touched: LutRam::unsigned(1, config.tile),
             slot: Reg::unsigned(index_width(slots)),
             base: Reg::unsigned(config.list_w()),
@@ -187,6 +206,8 @@ impl Hitmap {
             has_item: Bit::new(),
             kind: Sig::unsigned(STATE_W),
             count_now: Sig::unsigned(config.tile_count_w()),
+            at_last: Bit::new(),
+            is_empty: Bit::new(),
             word: Sig::unsigned(config.item_w()),
             read_word: Sig::unsigned(config.item_w()),
             mask_at: Param::new(mask_at),
@@ -199,6 +220,9 @@ impl Hitmap {
             item_w: Param::new(config.item_w()),
             list_w: Param::new(config.list_w()),
             slot_w: Param::new(LIST_SLOT_W),
+            count_w: Param::new(at_last_at + 2),
+            at_last_at: Param::new(at_last_at),
+            is_empty_at: Param::new(at_last_at + 1),
             clear_code: code(ItemKind::Clear),
             hit_state: state(State::Hit),
             mau_state: state(State::Mau),
@@ -262,7 +286,13 @@ impl Logic for Hitmap {
         }
         self.counts.write_enable.next = self.record_valid.val() && self.record_last.val();
         self.counts.write_address.next = self.slot.val();
-        self.counts.write_data.next = self.count_now.val();
+        // Whether a list has one item or none stands beside its length: who reads it has no time to see.
+        self.is_empty.next = !self.items.val().any() && !self.has_item.val();
+        self.at_last.next =
+            !self.items.val().any() || (!(self.items.val() >> 1).any() && !self.has_item.val());
+        self.counts.write_data.next = bit_cast_w(self.count_now.val(), self.count_w.val())
+            .replace_bit(self.at_last_at.val(), self.at_last.val())
+            .replace_bit(self.is_empty_at.val(), self.is_empty.val());
         if self.record_valid.val() {
             self.items.next = self.count_now.val();
             if self.record_last.val() {
@@ -281,12 +311,13 @@ impl Logic for Hitmap {
             self.items.next = 0.into();
         }
         self.list_items.next = self.count_now.val();
+        self.list_at_last.next = self.at_last.val();
+        self.list_is_empty.next = self.is_empty.val();
         self.list_done.next = self.record_valid.val() && self.record_last.val();
         self.range_error.next = self.record_valid.val()
             && (unsigned_cast(self.record_position.val()) >= self.list_positions.val());
 
         // Reading.
-        self.lists.read_enable.next = true;
         self.lists.read_address.next = self.read_addr.val();
         self.read_word.next = self.lists.read_data.val();
         self.item_kind.next = unsigned_cast(self.read_word.val() >> self.kind_at.val());
@@ -297,6 +328,8 @@ impl Logic for Hitmap {
         self.item_addr.next = unsigned_cast(self.read_word.val() >> self.addr_at.val());
         self.item_mask.next = unsigned_cast(self.read_word.val() >> self.mask_at.val());
         self.counts.read_address.next = unsigned_cast(self.count_slot.val());
-        self.item_count.next = self.counts.read_data.val();
+        self.item_count.next = unsigned_cast(self.counts.read_data.val());
+        self.count_at_last.next = self.counts.read_data.val().get_bit(self.at_last_at.val());
+        self.count_is_empty.next = self.counts.read_data.val().get_bit(self.is_empty_at.val());
     }
 }

@@ -4,12 +4,12 @@ use super::item_walker::KIND_W;
 use crate::config::Config;
 use crate::hdl::prelude::*;
 
-/// Three tokens of the list reader, each with its item, between the Hitmap's block RAM and the walker.
+/// Three tokens of the list reader, each with its item, between the Hitmap's memory and the walker.
 ///
 /// ```text
-///  reader, Hitmap ── token, item ──► [arrived] ──► [third] ──► [back] ──► [front] ──► token, item of the walker
-///           ▲ take = token and room         └─────────┴──────────┴──────────▲ consume
-///           └── room: for three, that which arrives among them ─────────────┘
+///  reader ── token, flags ──► [comes] ─┬─► [third] ──► [back] ──► [front] ──► token, item of the walker
+///  Hitmap ── item, a cycle later ──────┘      └──────────┴───────────▲ consume
+///           room: for three, that which comes among them ────────────┘
 /// ```
 ///
 /// What the reader does next no longer depends on what the walker does in the same cycle, and the walker sees registers instead of
@@ -31,19 +31,19 @@ pub struct ItemQueue {
     pub last: Bit<In>,
     /// Reader: its group has the elements of the last channel group, or chunk.
     pub cut: Bit<In>,
-    /// Hitmap: kind.
+    /// Hitmap, in the cycle after its token was taken: kind.
     pub kind: Sig<In>,
-    /// Hitmap: the position's first of the pass.
+    /// … the position's first of the pass.
     pub first: Bit<In>,
-    /// Hitmap: position.
+    /// … position.
     pub position: Sig<In>,
-    /// Hitmap: entry.
+    /// … entry.
     pub entry: Sig<In>,
-    /// Hitmap: bank of the first element.
+    /// … bank of the first element.
     pub bank: Sig<In>,
-    /// Hitmap: word of the first element.
+    /// … word of the first element.
     pub addr: Sig<In>,
-    /// Hitmap: elements that are not 0.
+    /// … elements that are not 0.
     pub mask: Sig<In>,
     /// Walker: its token is taken.
     pub consume: Bit<In>,
@@ -76,9 +76,9 @@ pub struct ItemQueue {
     front: Reg,
     back: Reg,
     third: Reg,
-    arrived: Reg,
     comes: BitReg,
     third_valid: BitReg,
+    token_flags: Reg,
     flags: Sig<Local>,
     word: Sig<Local>,
     moves: Bit<Local>,
@@ -90,7 +90,6 @@ pub struct ItemQueue {
     position_at: Param,
     kind_at: Param,
     flags_at: Param,
-    first_flag: Param,
     empty_flag: Param,
     last_flag: Param,
     cut_flag: Param,
@@ -101,8 +100,8 @@ pub struct ItemQueue {
     about: About,
 }
 
-/// Flags of a token: first, empty, last, cut.
-const FLAGS: usize = 4;
+/// Flags of a token: empty, last, cut.
+const FLAGS: usize = 3;
 
 impl ItemQueue {
     /// The queue for items of this configuration.
@@ -114,7 +113,7 @@ impl ItemQueue {
             config.mcache.entry_w(),
             config.tile_w(),
             KIND_W,
-            FLAGS,
+            FLAGS + 1,
         ];
         let at = |field: usize| widths[..field].iter().sum::<usize>();
         let flag = |number: usize| Param::new(at(6) + number);
@@ -149,9 +148,9 @@ impl ItemQueue {
             front: Reg::unsigned(at(7)).without_reset(),
             back: Reg::unsigned(at(7)).without_reset(),
             third: Reg::unsigned(at(7)).without_reset(),
-            arrived: Reg::unsigned(at(7)).without_reset(),
             comes: BitReg::new(),
             third_valid: BitReg::new(),
+            token_flags: Reg::unsigned(FLAGS).without_reset(),
             flags: Sig::unsigned(FLAGS),
             word: Sig::unsigned(at(7)),
             moves: Bit::new(),
@@ -163,14 +162,13 @@ impl ItemQueue {
             position_at: Param::new(at(4)),
             kind_at: Param::new(at(5)),
             flags_at: Param::new(at(6)),
-            first_flag: Param::new(0),
-            empty_flag: Param::new(1),
-            last_flag: Param::new(2),
-            cut_flag: Param::new(3),
-            first_at: flag(0),
-            empty_at: flag(1),
-            last_at: flag(2),
-            cut_at: flag(3),
+            empty_flag: Param::new(0),
+            last_flag: Param::new(1),
+            cut_flag: Param::new(2),
+            empty_at: flag(0),
+            last_at: flag(1),
+            cut_at: flag(2),
+            first_at: flag(FLAGS),
             about: About::new(
                 "item_queue",
                 "Queue of three tokens with their items, between the lists of a PE set and the walker.",
@@ -183,10 +181,6 @@ impl Logic for ItemQueue {
     #[hdl_gen]
     fn update(&mut self) {
         self.flags.next = 0.into();
-        self.flags.next = self
-            .flags
-            .val()
-            .replace_bit(self.first_flag.val(), self.first.val());
         self.flags.next = self
             .flags
             .val()
@@ -205,23 +199,26 @@ impl Logic for ItemQueue {
             | (bit_cast_w(self.entry.val(), self.word_w.val()) << self.entry_at.val())
             | (bit_cast_w(self.position.val(), self.word_w.val()) << self.position_at.val())
             | (bit_cast_w(self.kind.val(), self.word_w.val()) << self.kind_at.val())
-            | (bit_cast_w(self.flags.val(), self.word_w.val()) << self.flags_at.val());
+            | (bit_cast_w(self.token_flags.val(), self.word_w.val()) << self.flags_at.val());
+        self.word.next = self
+            .word
+            .val()
+            .replace_bit(self.first_at.val(), self.first.val());
 
-        // A token that is taken comes a cycle later, from a register that can be the block RAM's own; so a third one is taken only if
-        // there is room when it comes.
+        // The item of a token that is taken comes a cycle later; so a third one is taken only if there is room when it comes.
         self.take.next = self.token.val()
             && !(self.back_valid.val() && (self.third_valid.val() || self.comes.val()));
         self.comes.next = self.take.val() && !self.clear.val();
-        self.arrived.next = self.word.val();
+        self.token_flags.next = self.flags.val();
         self.moves.next = self.consume.val() || !self.front_valid.val();
         if self.moves.val() {
-            self.front.next = self.arrived.val();
+            self.front.next = self.word.val();
             self.front_valid.next = self.comes.val();
             if self.back_valid.val() {
                 self.front.next = self.back.val();
                 self.front_valid.next = true;
             }
-            self.back.next = self.arrived.val();
+            self.back.next = self.word.val();
             self.back_valid.next = self.back_valid.val() && self.comes.val();
             if self.third_valid.val() {
                 self.back.next = self.third.val();
@@ -230,14 +227,14 @@ impl Logic for ItemQueue {
             self.third_valid.next = false;
         } else {
             if !self.back_valid.val() {
-                self.back.next = self.arrived.val();
+                self.back.next = self.word.val();
             }
             self.back_valid.next = self.back_valid.val() || self.comes.val();
             self.third_valid.next =
                 self.third_valid.val() || (self.back_valid.val() && self.comes.val());
         }
         if !self.third_valid.val() {
-            self.third.next = self.arrived.val();
+            self.third.next = self.word.val();
         }
         if self.clear.val() {
             self.front_valid.next = false;

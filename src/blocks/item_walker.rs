@@ -204,6 +204,8 @@ pub struct ItemWalker {
     next_valid: Bit<Local>,
     next_begun: Bit<Local>,
     overwrites: Bit<Local>,
+    begins_over: Bit<Local>,
+    token_overwrites: Bit<Local>,
     takes_whole: Bit<Local>,
     flushes_whole: Bit<Local>,
     elements: GroupElements,
@@ -342,9 +344,12 @@ impl Logic for ItemWalker {
         self.token_macs.next = !self.token_empty.val()
             && ((self.item_kind.val() == self.mnu_kind.val())
                 || ((self.item_kind.val() == self.mau_kind.val()) && !self.wgrad_q.val()));
+        // An item is taken when none is there, or this one ends, and with it maybe its group: registers know it without `go`.
+        self.begins_over.next = !(self.overwritten.val() || (self.valid.val() && self.macs.val()));
+        self.token_overwrites.next = self.zeroes.val()
+            && (self.begins_over.val() || (self.valid.val() && self.ends_group.val()));
         self.takes_whole.next = (self.token_empty.val() && self.zeroes.val())
-            || (self.token_macs.val()
-                && (self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val())));
+            || (self.token_macs.val() && (self.walks_all.val() || self.token_overwrites.val()));
         // Whether a flush is to follow if the token is the group's last: after it, or an item before it, an entry holds a sum.
         self.list.push.next = self.work.val() && self.sums.val() && self.keeps.val();
         self.token_flushes.next = self.wgrad_q.val()
@@ -399,7 +404,7 @@ impl Logic for ItemWalker {
             }
         }
         self.flushes_whole.next =
-            self.walks_all.val() || (self.zeroes.val() && !self.next_overwritten.val());
+            self.walks_all.val() || (self.zeroes.val() && self.begins_over.val());
         self.gap.next = 0.into();
         if self.flushes.val() {
             self.state.next = WalkerState::Gap;

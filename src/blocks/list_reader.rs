@@ -55,12 +55,20 @@ pub struct ListReader {
     pub list_last_position: Sig<In>,
     /// Hitmap: its number of items.
     pub list_items: Sig<In>,
+    /// … at most one.
+    pub list_at_last: Bit<In>,
+    /// … none.
+    pub list_is_empty: Bit<In>,
     /// The oldest list is not needed any more.
     pub released: Bit<In>,
     /// The token is taken.
     pub consume: Bit<In>,
     /// Hitmap: number of items of the list `count_slot`, in the same cycle.
     pub item_count: Sig<In>,
+    /// … at most one.
+    pub count_at_last: Bit<In>,
+    /// … none.
+    pub count_is_empty: Bit<In>,
     /// Hitmap: list whose length is wanted.
     pub count_slot: Sig<Out>,
     /// Hitmap: word wanted in the next cycle.
@@ -134,9 +142,13 @@ impl ListReader {
             list_done: Bit::new(),
             list_last_position: Sig::unsigned(config.tile_w()),
             list_items: Sig::unsigned(config.tile_count_w()),
+            list_at_last: Bit::new(),
+            list_is_empty: Bit::new(),
             released: Bit::new(),
             consume: Bit::new(),
             item_count: Sig::unsigned(config.tile_count_w()),
+            count_at_last: Bit::new(),
+            count_is_empty: Bit::new(),
             count_slot: Sig::unsigned(LIST_SLOT_W),
             read_addr: Sig::unsigned(config.list_w()),
             token: Bit::new(),
@@ -255,8 +267,8 @@ impl Logic for ListReader {
             self.slot.next = self.after_slot.val();
             self.here.next = self.after_base.val();
             self.left.next = self.item_count.val();
-            self.at_last.next = !(self.item_count.val() >> 1).any();
-            self.is_empty.next = !self.item_count.val().any();
+            self.at_last.next = self.count_at_last.val();
+            self.is_empty.next = self.count_is_empty.val();
             self.after_slot.next = self.after_slot.val() + 1;
             self.after_base.next = self.after_base.val() + unsigned_cast(self.list_positions.val());
             if self.after_slot.val() + 1 == self.list_slots.val() {
@@ -316,8 +328,8 @@ impl Logic for ListReader {
         // The list to be read next is the one that is just complete: its length is not in the memory yet.
         if self.arrives.val() {
             self.left.next = self.list_items.val();
-            self.at_last.next = !(self.list_items.val() >> 1).any();
-            self.is_empty.next = !self.list_items.val().any();
+            self.at_last.next = self.list_at_last.val();
+            self.is_empty.next = self.list_is_empty.val();
         }
 
         // Positions of each list.

@@ -83,8 +83,6 @@ pub struct Loader {
     pub load_index: Sig<Out>,
     /// It is the last of its segment.
     pub load_last: Bit<Out>,
-    /// Its segment completes a feature slot.
-    pub load_slot_end: Bit<Out>,
     /// Its feature bank.
     pub load_bank: Sig<Out>,
     /// Its number in the segment.
@@ -93,10 +91,16 @@ pub struct Loader {
     pub load_row: Sig<Out>,
     /// Its number in the row.
     pub load_row_beat: Sig<Out>,
-    /// It is the last of its row.
-    pub load_row_last: Bit<Out>,
     /// The beat.
     pub load_data: Sig<Out>,
+    /// Per set: it completes a slot of features.
+    pub slot_loaded: Vec<Bit<Out>>,
+    /// … a row of weights.
+    pub weight_row_written: Vec<Bit<Out>>,
+    /// … the weights of a group.
+    pub weights_loaded: Vec<Bit<Out>>,
+    /// … an operand.
+    pub operand_loaded: Vec<Bit<Out>>,
     /// A row of weights for set s is accepted in this cycle.
     pub weight_row_accepted: Vec<Bit<Out>>,
     /// A beat is accepted in this cycle.
@@ -152,7 +156,10 @@ pub struct Loader {
     w_matrix: BitReg,
     w_offsets: BitReg,
     w_last: BitReg,
-    w_slot_end: BitReg,
+    w_slots: Vec<BitReg>,
+    w_rows: Vec<BitReg>,
+    w_groups: Vec<BitReg>,
+    w_operands: Vec<BitReg>,
     w_bank: Reg,
     index: Reg,
     w_header: BitReg,
@@ -402,7 +409,6 @@ impl Logic for Loader {
         self.w_matrix.next = self.is_matrix.val();
         self.w_offsets.next = self.is_offsets.val();
         self.w_last.next = self.last.val();
-        self.w_slot_end.next = self.slot_end.val();
         self.w_bank.next = self.bank.val();
         self.w_row_beat.next = self.row_beat.val();
         self.w_row_last.next = self.row_last.val();
@@ -410,6 +416,21 @@ impl Logic for Loader {
         for s in 0..self.sets.val() {
             self.w_selected[s].next = self.writes.val() && self.mask[s].val();
             self.load_selected[s].next = self.w_selected[s].val();
+            // What a beat completes stands in registers: what a set does next depends on it.
+            self.w_slots[s].next = self.writes.val()
+                && self.asks_features[s].val()
+                && self.slot_end.val()
+                && self.last.val();
+            self.w_rows[s].next =
+                self.writes.val() && self.asks_weights[s].val() && self.row_last.val();
+            self.w_groups[s].next =
+                self.writes.val() && self.asks_weights[s].val() && self.last.val();
+            self.w_operands[s].next =
+                self.writes.val() && self.asks_operand[s].val() && self.last.val();
+            self.slot_loaded[s].next = self.w_slots[s].val();
+            self.weight_row_written[s].next = self.w_rows[s].val();
+            self.weights_loaded[s].next = self.w_groups[s].val();
+            self.operand_loaded[s].next = self.w_operands[s].val();
             self.weight_row_accepted[s].next =
                 self.s_axis_tvalid.val() && self.row_fits.val() && self.mask[s].val();
         }
@@ -422,12 +443,10 @@ impl Logic for Loader {
         self.load_offsets.next = self.w_offsets.val();
         self.load_index.next = unsigned_cast(self.index.val());
         self.load_last.next = self.w_last.val();
-        self.load_slot_end.next = self.w_slot_end.val();
         self.load_bank.next = self.w_bank.val();
         self.load_beat.next = self.beat.val();
         self.load_row.next = self.row.val();
         self.load_row_beat.next = self.w_row_beat.val();
-        self.load_row_last.next = self.w_row_last.val();
         self.load_data.next = self.w_data.val();
 
         self.s_axis_tready.next = self.ready.val();

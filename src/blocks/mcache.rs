@@ -1,5 +1,6 @@
 //! The tags of a set's signature cache: what a vector's signature means for it.
 
+use super::cache_index::CacheIndex;
 use super::signature_comparator::SignatureComparator;
 use crate::config::{Config, Tags, index_width};
 use crate::hdl::prelude::*;
@@ -8,7 +9,7 @@ use crate::reuse::State;
 /// Looks a signature up and inserts it if it is new, one vector a cycle.
 ///
 /// ```text
-///  signature ─► xor of slices ─► index ─┬─► [tags of every way] ─► comparator ─► hit, way ──┬─► state, entry
+///  signature ─► cache_index ─► index ───┬─► [tags of every way] ─► comparator ─► hit, way ──┬─► state, entry
 ///      │                                ├─► [fills: epoch, filled], [helds] ─► ways that ───┤
 ///      │                                │                              hold a tag           │
 ///      └────────────────────────────────┴──── write tag, filled + 1 ◄── new and a way free ─┘
@@ -24,11 +25,11 @@ use crate::reuse::State;
 /// With tags in block RAM ([`Tags::BlockRam`]), or in LUT RAM with a register behind it ([`Tags::LutRamRegistered`]), all
 /// but the index comes a cycle later, because reading takes a cycle. A
 /// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
-/// itself, which is still in the output register. With [`Tags::LutRamCompared`] the comparison has a cycle of its own as well, and
-/// so two tags are compared that way; which ways of its set hold a tag is read a cycle ahead, and follows what is inserted meanwhile.
+/// itself, which is still in the output register. With [`Tags::LutRamCompared`] the number of the set and the comparison have a cycle
+/// of their own as well, and so two tags are compared that way; which ways of its set hold a tag is read a cycle ahead, and follows what is inserted meanwhile.
 ///
 /// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6, with tags that are
-/// compared in one too in z+7; an insertion is seen by
+/// compared in one too, and their set numbered, in z+8; an insertion is seen by
 /// the vector of the next cycle. **Back-pressure** none. **Parameters** `mcache.sets` and `mcache.ways` 1…1024, powers
 /// of two; `mcache.tags`; `sig_w` at least log2(sets), at most 128. An entry is numbered set·ways + way.
 ///
@@ -51,7 +52,7 @@ pub struct Mcache {
     pub signature: Sig<In>,
     /// All sets were emptied since reset: vectors may come.
     pub ready: Bit<Out>,
-    /// A decision (z+5, z+6 or z+7).
+    /// A decision (z+5, z+6 or z+8).
     pub decided: Bit<Out>,
     /// The vector's state: 0 ZERO, 1 HIT, 2 MAU, 3 MNU.
     pub state: Sig<Out>,
@@ -66,7 +67,7 @@ pub struct Mcache {
     helds: LutRam,
     first_way: Const,
     comparator: SignatureComparator,
-    index: Sig<Local>,
+    fold: CacheIndex,
     // With tags that are read in a cycle of their own: the vector a cycle later.
     valid_q: Vec<BitReg>,
     last_q: Vec<BitReg>,
@@ -121,8 +122,6 @@ pub struct Mcache {
     delay: Param,
     delays: Param,
     fars: Param,
-    slices: Param,
-    set_bits: Param,
     way_bits: Param,
     entry_w: Param,
     fill_w: Param,
@@ -137,17 +136,12 @@ impl Mcache {
     /// The cache of this configuration.
     pub fn new(config: &Config) -> Self {
         let (sets, ways) = (config.mcache.sets, config.mcache.ways);
-        let set_bits = sets.ilog2() as usize;
-        let slices = match set_bits {
-            0 => 0,
-            bits => config.sig_w.div_ceil(bits),
-        };
         let (lut_ways, registered_ways, block_ways) = match config.mcache.tags {
             Tags::LutRam => (ways, 0, 0),
             Tags::LutRamRegistered | Tags::LutRamCompared => (ways, ways, 0),
             Tags::BlockRam => (0, 0, ways),
         };
-        let delay = config.mcache.tag_cycles();
+        let delay = config.mcache.look_up_cycles();
         let (index_w, fill_w) = (index_width(sets), config.mcache.fill_w());
         let code = |state: State| Param::new(state.code().into());
         let flags = || (0..delay).map(|_| BitReg::new()).collect();
@@ -190,7 +184,7 @@ impl Mcache {
             helds: LutRam::unsigned(ways, sets),
             first_way: Const::new(Value::unsigned(ways, 1)),
             comparator: SignatureComparator::new(config),
-            index: Sig::unsigned(index_w),
+            fold: CacheIndex::new(config),
             valid_q: flags(),
             last_q: flags(),
             zero_q: flags(),
@@ -245,8 +239,6 @@ impl Mcache {
             delay: Param::new(delay),
             delays: Param::new(delay.min(1)),
             fars: Param::new(usize::from(delay > 1)),
-            slices: Param::new(slices),
-            set_bits: Param::new(set_bits),
             way_bits: Param::new(ways.ilog2() as usize),
             entry_w: Param::new(config.mcache.entry_w()),
             fill_w: Param::new(fill_w),
@@ -269,26 +261,26 @@ pub const STATE_W: usize = 2;
 impl Logic for Mcache {
     #[hdl_gen]
     fn update(&mut self) {
-        self.index.next = 0.into();
-        for i in 0..self.slices.val() {
-            self.index.next =
-                self.index.val() ^ unsigned_cast(self.signature.val() >> (i * self.set_bits.val()));
-        }
+        self.fold.clear.next = self.clear.val();
+        self.fold.valid.next = self.valid.val();
+        self.fold.last.next = self.last.val();
+        self.fold.zero.next = self.zero.val();
+        self.fold.signature.next = self.signature.val();
 
         // The vector that is decided: this one, or one of those before if its tags are read, and compared, in cycles of their own.
-        self.valid_now.next = self.valid.val();
-        self.last_now.next = self.last.val();
-        self.zero_now.next = self.zero.val();
-        self.signature_now.next = self.signature.val();
-        self.index_now.next = self.index.val();
-        self.soon_signature.next = self.signature.val();
-        self.soon_index.next = self.index.val();
+        self.valid_now.next = self.fold.valid_out.val();
+        self.last_now.next = self.fold.last_out.val();
+        self.zero_now.next = self.fold.zero_out.val();
+        self.signature_now.next = self.fold.looked_up.val();
+        self.index_now.next = self.fold.index.val();
+        self.soon_signature.next = self.fold.looked_up.val();
+        self.soon_index.next = self.fold.index.val();
         for d in 0..self.delays.val() {
-            self.valid_q[d].next = self.valid.val() && !self.clear.val();
-            self.last_q[d].next = self.last.val();
-            self.zero_q[d].next = self.zero.val();
-            self.signature_q[d].next = self.signature.val();
-            self.index_q[d].next = self.index.val();
+            self.valid_q[d].next = self.fold.valid_out.val() && !self.clear.val();
+            self.last_q[d].next = self.fold.last_out.val();
+            self.zero_q[d].next = self.fold.zero_out.val();
+            self.signature_q[d].next = self.fold.looked_up.val();
+            self.index_q[d].next = self.fold.index.val();
             self.valid_now.next = self.valid_q[self.delay.val() - 1].val();
             self.last_now.next = self.last_q[self.delay.val() - 1].val();
             self.zero_now.next = self.zero_q[self.delay.val() - 1].val();
@@ -340,13 +332,13 @@ impl Logic for Mcache {
             self.comparator.tag[w].next = self.lut_tags[w].read_data.val();
         }
         for w in 0..self.registered_ways.val() {
-            self.lut_tags[w].read_address.next = self.index.val();
+            self.lut_tags[w].read_address.next = self.fold.index.val();
             self.tags_q[w].next = self.lut_tags[w].read_data.val();
             self.comparator.tag[w].next = self.tags_q[w].val();
         }
         for w in 0..self.block_ways.val() {
-            self.block_tags[w].read_enable.next = self.valid.val();
-            self.block_tags[w].read_address.next = self.index.val();
+            self.block_tags[w].read_enable.next = self.fold.valid_out.val();
+            self.block_tags[w].read_address.next = self.fold.index.val();
             self.comparator.tag[w].next = self.block_tags[w].read_data.val();
         }
         self.found.next = self.comparator.hit.val();
@@ -356,8 +348,8 @@ impl Logic for Mcache {
         // A tag inserted a cycle ago, or with two cycles for a look-up one or two ago, was not read: it is among the last of its set,
         // and its entry stands in a register.
         for d in 0..self.fars.val() {
-            self.far_set[d].next = self.index.val() == self.index_now.val();
-            self.far_tag[d].next = self.signature.val() == self.signature_now.val();
+            self.far_set[d].next = self.fold.index.val() == self.index_now.val();
+            self.far_tag[d].next = self.fold.looked_up.val() == self.signature_now.val();
             self.far_set[d + 1].next = self.far_set[d].val();
             self.far_tag[d + 1].next = self.far_tag[d].val();
             self.entry_before[d].next = self.entry_out.val();

@@ -36,12 +36,15 @@
 //! | [`mcache_data`] | a PE's results that can be reused |
 //! | [`rpq`] | random projection with quantisation: signatures |
 //! | [`signature_comparator`] | a signature against all ways |
+//! | [`cache_index`] | the MCACHE set of a signature |
 //! | [`mcache`] | tags of the signature cache |
 //! | [`detect_front`] | detection side of a PE set: what to detect next |
+//! | [`list_memory`] | words of the Hitmap lists |
 //! | [`hitmap`] | lists of the work that detection leaves |
 //! | [`detector`] | which vectors of a group need computing |
 //! | [`detector_load`] | read program, matrix and offsets of a detector, as they are loaded |
 //! | [`group_elements`] | which elements the groups of a job have |
+//! | [`bank_choice`] | which lane of a detector each bank serves |
 //! | [`range_check`] | elements that lie out of range |
 //! | [`few_runs`] | whether a loop runs once or twice |
 //! | [`set_turn`] | round robin among the sets |
@@ -61,6 +64,8 @@ pub mod acrtc;
 pub mod axi;
 pub mod axil_regs;
 pub mod axil_slave;
+pub mod bank_choice;
+pub mod cache_index;
 pub mod cache_pipe;
 pub mod crew;
 pub mod detect_front;
@@ -84,6 +89,7 @@ pub mod item_walker;
 pub mod job_control;
 pub mod job_fields;
 pub mod job_state;
+pub mod list_memory;
 pub mod list_reader;
 pub mod loader;
 pub mod loop_level;

@@ -66,6 +66,7 @@ pub struct OutputPacker {
     d3_word: Reg,
     d3_value: Vec<Reg>,
     lane: Vec<Requantizer>,
+    lane_shift: Vec<Reg>,
     guard_bit: Reg,
     sticky_mask: Reg,
     saturated_q: Vec<BitReg>,
@@ -150,6 +151,9 @@ impl OutputPacker {
             lane: (0..shift_lanes)
                 .map(|_| Requantizer::sized(acc, data))
                 .collect(),
+            lane_shift: (0..shift_lanes)
+                .map(|_| Reg::unsigned(SHIFT_W).without_reset().kept())
+                .collect(),
             guard_bit: Reg::unsigned(acc).without_reset(),
             sticky_mask: Reg::unsigned(acc).without_reset(),
             saturated_q: (0..shift_lanes).map(|_| BitReg::new()).collect(),
@@ -225,7 +229,8 @@ impl Logic for OutputPacker {
         self.enable.next = self.moves.val();
         self.steps.next = !self.aside_copy.val();
 
-        // D3: rounding. The mask is a constant of the job, whose registers are written cycles before its first sum.
+        // D3: rounding. Distance, one for each lane beside it, and mask are constants of the job, whose registers are written cycles
+        // before its first sum.
         self.guard_bit.next = self.one.val();
         if self.shift.val() != 0 {
             self.guard_bit.next = self.one.val() << (self.shift.val() - 1);
@@ -234,7 +239,8 @@ impl Logic for OutputPacker {
         for l in 0..self.shift_lanes.val() {
             self.lane[l].enable.next = self.moves.val();
             self.lane[l].value.next = self.value[l].val();
-            self.lane[l].shift.next = self.shift.val();
+            self.lane_shift[l].next = self.shift.val();
+            self.lane[l].shift.next = self.lane_shift[l].val();
             self.lane[l].sticky_mask.next = self.sticky_mask.val();
         }
         // The largest magnitude, which nobody waits for: of each lane, then a tree whose leaves are the lanes, then of the job.

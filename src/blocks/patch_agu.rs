@@ -111,6 +111,9 @@ pub struct PatchAgu {
     bank_base: Vec<Sig<Local>>,
     bank_inc: Vec<Reg>,
     bank_sum: Vec<Sig<Local>>,
+    next_sum: Vec<Sig<Local>>,
+    wraps: Vec<BitReg>,
+    next_wraps: Vec<Bit<Local>>,
     to_bank: Vec<Sig<Local>>,
     to_addr: Vec<Sig<Local>>,
     next_addr: Sig<Local>,
@@ -187,6 +190,9 @@ impl PatchAgu {
             bank_base: wires(bank),
             bank_inc: constants(bank),
             bank_sum: wires(bank + 1),
+            next_sum: wires(bank + 1),
+            wraps: (0..BANK_LEVELS).map(|_| BitReg::new()).collect(),
+            next_wraps: (0..BANK_LEVELS).map(|_| Bit::new()).collect(),
             to_bank: wires(bank),
             to_addr: wires(addr),
             next_addr: Sig::unsigned(addr),
@@ -246,7 +252,7 @@ impl Logic for PatchAgu {
             self.bank_sum[i].next = self.bank_sum[i].val() + unsigned_cast(self.bank_inc[i].val());
             self.to_bank[i].next = unsigned_cast(self.bank_sum[i].val());
             self.to_addr[i].next = self.addr_base[i].val() + self.addr_inc[i].val();
-            if self.bank_sum[i].val() >= self.banks.val() {
+            if self.wraps[i].val() {
                 self.to_bank[i].next = unsigned_cast(self.bank_sum[i].val() - self.banks.val());
                 self.to_addr[i].next = self.addr_base[i].val() + self.wrap_inc[i].val();
             }
@@ -308,9 +314,17 @@ impl Logic for PatchAgu {
             self.next_col.next = self.start_col.val();
         }
 
+        // Whether the next step of a level leaves its bank stands in a register beside the bank.
+        for i in 0..self.levels.val() {
+            self.next_sum[i].next = unsigned_cast(self.next_bank.val());
+            self.next_wraps[i].next =
+                self.next_sum[i].val() + unsigned_cast(self.bank_inc[i].val()) >= self.banks.val();
+        }
+
         if self.load.val() || self.advance.val() {
             self.addr_now.next = self.next_addr.val();
             self.bank_now.next = self.next_bank.val();
+            self.wraps[3].next = self.next_wraps[3].val();
             self.row_now.next = self.next_row.val();
             self.col_now.next = self.next_col.val();
             if self.restart.val() || self.step_kr.val() {
@@ -319,6 +333,7 @@ impl Logic for PatchAgu {
             if self.restart.val() || self.step_c.val() {
                 self.addr_c.next = self.next_addr.val();
                 self.bank_c.next = self.next_bank.val();
+                self.wraps[2].next = self.next_wraps[2].val();
             }
             if self.restart.val() || self.step_x.val() {
                 self.addr_x.next = self.next_addr.val();
@@ -327,6 +342,7 @@ impl Logic for PatchAgu {
             if self.restart.val() || self.step_y.val() {
                 self.addr_y.next = self.next_addr.val();
                 self.bank_y.next = self.next_bank.val();
+                self.wraps[1].next = self.next_wraps[1].val();
                 self.row_y.next = self.next_row.val();
             }
             if self.restart.val() || self.step_img.val() {
@@ -335,6 +351,7 @@ impl Logic for PatchAgu {
             if self.restart.val() || self.step_chunk.val() {
                 self.addr_chunk.next = self.next_addr.val();
                 self.bank_chunk.next = self.next_bank.val();
+                self.wraps[0].next = self.next_wraps[0].val();
                 self.row_chunk.next = self.next_row.val();
             }
         }

@@ -56,8 +56,6 @@ pub struct PeSet {
     pub load_operand: Bit<In>,
     /// Loader: it is the last of its segment.
     pub load_last: Bit<In>,
-    /// Loader: its segment completes a feature slot.
-    pub load_slot_end: Bit<In>,
     /// Loader: its feature bank.
     pub load_bank: Sig<In>,
     /// Loader: its number in the segment.
@@ -66,10 +64,16 @@ pub struct PeSet {
     pub load_row: Sig<In>,
     /// Loader: its number in the row (weights, operand).
     pub load_row_beat: Sig<In>,
-    /// Loader: it is the last of its row.
-    pub load_row_last: Bit<In>,
     /// Loader: the beat.
     pub load_data: Sig<In>,
+    /// Loader: it completes a slot of features of this set.
+    pub slot_loaded: Bit<In>,
+    /// Loader: … a row of weights.
+    pub weight_row_written: Bit<In>,
+    /// Loader: … the weights of a group.
+    pub weights_loaded: Bit<In>,
+    /// Loader: … an operand.
+    pub operand_loaded: Bit<In>,
     /// Loader: a row of weights for this set was accepted.
     pub weight_row_accepted: Bit<In>,
     /// A tile descriptor may be sent.
@@ -204,7 +208,6 @@ pub struct PeSet {
     pe: Vec<Pe>,
     operand_write: Bit<Local>,
     row_we: Bit<Local>,
-    slot_loaded: Bit<Local>,
     feature_beat: Sig<Local>,
     pipe: ElementPipe,
     load0: Bit<Local>,
@@ -231,10 +234,6 @@ impl Logic for PeSet {
     #[hdl_gen]
     fn update(&mut self) {
         // What the loader's beat is for.
-        self.slot_loaded.next = self.load_selected.val()
-            && self.load_features.val()
-            && self.load_last.val()
-            && self.load_slot_end.val();
         self.row_we.next = self.load_selected.val() && self.load_weights.val();
         self.operand_write.next = self.load_selected.val() && self.load_operand.val();
 
@@ -251,10 +250,10 @@ impl Logic for PeSet {
         self.sequencer.tile_data.next = unsigned_cast(self.load_data.val());
         self.sequencer.tile_last.next = self.load_last.val();
         self.sequencer.slot_loaded.next = self.slot_loaded.val();
-        self.sequencer.weights_loaded.next = self.row_we.val() && self.load_last.val();
+        self.sequencer.weights_loaded.next = self.weights_loaded.val();
         self.sequencer.weight_row_accepted.next = self.weight_row_accepted.val();
-        self.sequencer.weight_row_written.next = self.row_we.val() && self.load_row_last.val();
-        self.sequencer.operand_loaded.next = self.operand_write.val() && self.load_last.val();
+        self.sequencer.weight_row_written.next = self.weight_row_written.val();
+        self.sequencer.operand_loaded.next = self.operand_loaded.val();
         self.sequencer.bank0_release.next = self.bank0_release.val();
         self.sequencer.bank1_release.next = self.bank1_release.val();
         self.sequencer.drain_addressed.next = self.drain_addressed.val();

@@ -41,6 +41,12 @@ pub struct ReuseFields {
     pub job: ReuseJob<Out>,
     /// They hold what no job may have.
     pub bad_job: Bit<Out>,
+    reuses: BitReg,
+    bad_mode: BitReg,
+    no_elements: BitReg,
+    no_steps: BitReg,
+    no_lists: BitReg,
+    too_much: BitReg,
     bad_shape: BitReg,
     mode_bits: Sig<Local>,
     redetect_bit: Sig<Local>,
@@ -85,6 +91,12 @@ impl ReuseFields {
             stream_features: Bit::new(),
             job: ReuseJob::new(),
             bad_job: Bit::new(),
+            reuses: BitReg::new(),
+            bad_mode: BitReg::new(),
+            no_elements: BitReg::new(),
+            no_steps: BitReg::new(),
+            no_lists: BitReg::new(),
+            too_much: BitReg::new(),
             bad_shape: BitReg::new(),
             mode_bits: Sig::unsigned(4),
             redetect_bit: Sig::unsigned(1),
@@ -139,22 +151,28 @@ impl Logic for ReuseFields {
         self.job.list_slots.next = unsigned_cast(self.lists_word.val() >> self.list_slots_at.val());
 
         self.bad_job.next = self.bad_shape.val();
-        self.bad_shape.next = (self.mode_bits.val() > self.most_modes.val())
-            || (self.mode_bits.val().any()
-                && ((self.job.group_k.val() == 0)
-                    || (self.job.k_cg_last.val() == 0)
-                    || (self.job.k_kr_last.val() == 0)
-                    || (self.job.steps.val() == 0)
-                    || (self.job.steps_cg_last.val() == 0)
-                    || (self.job.steps_kr_last.val() == 0)
-                    || (self.job.projections.val() == 0)
-                    || (self.job.projections.val() > self.p_max.val())
-                    || (self.job.sig_bits.val() == 0)
-                    || (self.job.sig_bits.val() > self.most_bits.val())
-                    || (self.job.list_positions.val() == 0)
-                    || (self.job.list_slots.val() == 0)
-                    || ((self.counts.chunks.val() > 1) && (self.counts.cg.val() != 1))
-                    || (self.stream_features.val() && !self.redetect_bit.val().any())));
+        self.reuses.next = self.mode_bits.val().any();
+        self.bad_mode.next = self.mode_bits.val() > self.most_modes.val();
+        self.no_elements.next = (self.job.group_k.val() == 0)
+            || (self.job.k_cg_last.val() == 0)
+            || (self.job.k_kr_last.val() == 0);
+        self.no_steps.next = (self.job.steps.val() == 0)
+            || (self.job.steps_cg_last.val() == 0)
+            || (self.job.steps_kr_last.val() == 0);
+        self.no_lists.next =
+            (self.job.list_positions.val() == 0) || (self.job.list_slots.val() == 0);
+        self.too_much.next = (self.job.projections.val() == 0)
+            || (self.job.projections.val() > self.p_max.val())
+            || (self.job.sig_bits.val() == 0)
+            || (self.job.sig_bits.val() > self.most_bits.val())
+            || ((self.counts.chunks.val() > 1) && (self.counts.cg.val() != 1))
+            || (self.stream_features.val() && !self.redetect_bit.val().any());
+        self.bad_shape.next = self.bad_mode.val()
+            || (self.reuses.val()
+                && (self.no_elements.val()
+                    || self.no_steps.val()
+                    || self.no_lists.val()
+                    || self.too_much.val()));
         for i in 0..self.checks_lists.val() {
             self.list_room[i].a.next = self.job.list_positions.val();
             self.list_room[i].b.next = self.job.list_slots.val();

@@ -27,8 +27,8 @@ pub const OFFSET_W: usize = 20;
 /// ```
 ///
 /// **Latency** the words of a vector's last step in cycle z+2 make the sums complete in z+3 (`k` is read in z+2) and
-/// give `signature` and `valid` in z+4; with `issue = "registered"` what a step adds stands in a register first, and sums and `k`
-/// are a cycle later, and the signature two: the bits of each projection wait in registers. A vector may follow the one before without a gap.
+/// give `signature` and `valid` in z+4; with `issue = "registered"` each term of a step stands in a register first, then what the step
+/// adds, so sums and `k` are two cycles later, and the signature three: the bits of each projection wait in registers. A vector may follow the one before without a gap.
 /// The job's numbers and `offset` stand from two cycles before the first vector on.
 /// **Back-pressure** none. **Parameters** `l` 1…15, `p_max` 1…32, `sig_w` p_max…128, `data_w` 8 or 16, `k_max` 1…64, `issue`:
 /// sums have max(projection, 21) + 1 bits, so p_j + o_j never wraps.
@@ -80,8 +80,10 @@ pub struct Rpq {
     adds_first: Bit<Local>,
     adds_last: Bit<Local>,
     registered: Param,
+    steps: Param,
     directs: Param,
     term: Vec<Sig<Local>>,
+    term_q: Vec<Reg>,
     shifted: Vec<Sig<Local>>,
     complete: BitReg,
     field: Vec<Sig<Local>>,
@@ -124,11 +126,17 @@ impl Rpq {
     pub fn new(config: &Config) -> Self {
         let sum_w = config.projection_w().max(OFFSET_W + 1) + 1;
         let registered = usize::from(config.issue == Issue::Registered);
+        let steps = config.step_cycles();
         // A step adds L elements, each with a sign; below them stands a carry.
         let step_w = config.data_w + count_width(config.l) + 1;
-        let term_w = if registered == 1 { step_w } else { sum_w + 1 };
+        let term_w = if registered == 1 {
+            config.data_w + 1
+        } else {
+            sum_w + 1
+        };
         let chain =
             || -> Vec<Sig<Local>> { (0..config.p_max).map(|_| Sig::signed(sum_w + 1)).collect() };
+        let flags = || (0..steps).map(|_| BitReg::new().without_reset()).collect();
         let fit = |bits: usize| Param::new(config.p_max.min(config.sig_w / bits));
         Rpq {
             clear: Bit::new(),
@@ -158,19 +166,19 @@ impl Rpq {
             partial: (0..registered * config.p_max)
                 .map(|_| Sig::signed(step_w))
                 .collect(),
-            step_q: (0..registered).map(|_| BitReg::new()).collect(),
-            first_q: (0..registered)
-                .map(|_| BitReg::new().without_reset())
-                .collect(),
-            last_q: (0..registered)
-                .map(|_| BitReg::new().without_reset())
-                .collect(),
+            step_q: (0..steps).map(|_| BitReg::new()).collect(),
+            first_q: flags(),
+            last_q: flags(),
             adds: Bit::new(),
             adds_first: Bit::new(),
             adds_last: Bit::new(),
             registered: Param::new(registered),
+            steps: Param::new(steps),
             directs: Param::new(1 - registered),
             term: (0..config.p_max).map(|_| Sig::signed(term_w)).collect(),
+            term_q: (0..registered * config.p_max * config.l)
+                .map(|_| Reg::signed(term_w).without_reset())
+                .collect(),
             shifted: (0..config.p_max).map(|_| Sig::signed(sum_w)).collect(),
             complete: BitReg::new(),
             field: (0..config.p_max).map(|_| Sig::unsigned(MAX_BITS)).collect(),
@@ -235,7 +243,7 @@ impl Logic for Rpq {
             self.live[j].next = self.counts[j].val() && (!self.is_grid.val() || (self.k.val() > j));
         }
 
-        // z+2: one step of every projection: what its elements add, in a register if registered, and the sum.
+        // z+2: one step of every projection: its terms and what they add, in registers each if registered, and the sum.
         self.adds.next = self.step.val();
         self.adds_first.next = self.first.val();
         self.adds_last.next = self.last.val();
@@ -243,9 +251,14 @@ impl Logic for Rpq {
             self.step_q[r].next = self.step.val() && !self.clear.val();
             self.first_q[r].next = self.first.val();
             self.last_q[r].next = self.last.val();
-            self.adds.next = self.step_q[r].val();
-            self.adds_first.next = self.first_q[r].val();
-            self.adds_last.next = self.last_q[r].val();
+        }
+        for i in 1..self.steps.val() {
+            self.step_q[i].next = self.step_q[i - 1].val() && !self.clear.val();
+            self.first_q[i].next = self.first_q[i - 1].val();
+            self.last_q[i].next = self.last_q[i - 1].val();
+            self.adds.next = self.step_q[i].val();
+            self.adds_first.next = self.first_q[i].val();
+            self.adds_last.next = self.last_q[i].val();
         }
         for j in 0..self.p_max.val() {
             self.begin[j].next = 0.into();
@@ -274,8 +287,8 @@ impl Logic for Rpq {
                 }
             }
             // ... and here that of the lane before, so that one adder less stands in a row; the last lane's waits with their sum.
+            // A term's lowest bit is its carry.
             for r in 0..self.registered.val() {
-                self.step_sum[j + r].next = 0.into();
                 for l in 0..self.lanes.val() {
                     self.term[j].next = 0.into();
                     if self.column[l].val().get_bit(2 * j) {
@@ -285,20 +298,22 @@ impl Logic for Rpq {
                     if self.column[l].val().get_bit(2 * j + 1) {
                         self.term[j].next = !self.term[j].val();
                     }
-                    if l == 0 {
-                        self.partial[j].next = self.term[j].val();
-                    }
-                    if l > 0 {
-                        self.partial[j].next = self.partial[j].val().replace_bit(0, true)
-                            + self.term[j]
-                                .val()
-                                .replace_bit(0, self.column[l - 1].val().get_bit(2 * j + 1));
-                    }
+                    self.term_q[j * self.lanes.val() + l].next = self.term[j].val();
                 }
-                self.step_sum[j + r].next = signed_cast(self.partial[j].val().replace_bit(
+                self.partial[j].next = signed_cast(self.term_q[j * self.lanes.val()].val());
+                for l in 1..self.lanes.val() {
+                    self.partial[j].next = self.partial[j].val().replace_bit(0, true)
+                        + signed_cast(self.term_q[j * self.lanes.val() + l].val().replace_bit(
+                            0,
+                            self.term_q[j * self.lanes.val() + l - 1].val().get_bit(0),
+                        ));
+                }
+                self.step_sum[j + r].next = self.partial[j].val().replace_bit(
                     0,
-                    self.column[self.lanes.val() - 1].val().get_bit(2 * j + 1),
-                ));
+                    self.term_q[j * self.lanes.val() + self.lanes.val() - 1]
+                        .val()
+                        .get_bit(0),
+                );
                 self.next_sum[j].next = (self.base[j].val() << 1).replace_bit(0, true)
                     + signed_cast(self.step_sum[j + r].val());
             }

@@ -300,9 +300,13 @@ impl Logic for SetReuse {
         self.reader.list_done.next = self.hitmap.list_done.val();
         self.reader.list_last_position.next = self.record_position.val();
         self.reader.list_items.next = self.hitmap.list_items.val();
+        self.reader.list_at_last.next = self.hitmap.list_at_last.val();
+        self.reader.list_is_empty.next = self.hitmap.list_is_empty.val();
         self.reader.released.next = self.walker.released.val();
         self.reader.consume.next = self.walker.consume.val();
         self.reader.item_count.next = self.hitmap.item_count.val();
+        self.reader.count_at_last.next = self.hitmap.count_at_last.val();
+        self.reader.count_is_empty.next = self.hitmap.count_is_empty.val();
         self.walk_rows_m1.next = self.reader.rows_m1.val();
 
         // Items.

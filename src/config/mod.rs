@@ -138,7 +138,7 @@ pub enum Tags {
     /// LUT RAM with a register behind it: reading and comparing in a cycle each, a flip-flop for each bit of a set; a
     /// decision comes a cycle later.
     LutRamRegistered,
-    /// The same, and a register behind the comparison; a decision comes two cycles later.
+    /// The same, and registers in front of the look-up and behind the comparison; a decision comes three cycles later.
     LutRamCompared,
     /// Block RAM: no look-up tables for them; a decision comes a cycle later.
     BlockRam,

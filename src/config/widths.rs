@@ -28,14 +28,27 @@ impl Mcache {
         count_width(self.ways)
     }
 
-    /// Cycles that a decision takes longer because of where the tags are: 1 if they are read in a cycle of their own,
-    /// 2 if they are also compared in one.
-    pub fn tag_cycles(&self) -> usize {
+    /// Cycles that a signature takes longer to the number of its set.
+    pub fn index_cycles(&self) -> usize {
+        match self.tags {
+            Tags::LutRam | Tags::LutRamRegistered | Tags::BlockRam => 0,
+            Tags::LutRamCompared => 1,
+        }
+    }
+
+    /// Cycles that a look-up takes longer from the number of the set to the decision: 1 if tags are read in a cycle of their
+    /// own, 2 if they are also compared in one.
+    pub fn look_up_cycles(&self) -> usize {
         match self.tags {
             Tags::LutRam => 0,
             Tags::LutRamRegistered | Tags::BlockRam => 1,
             Tags::LutRamCompared => 2,
         }
+    }
+
+    /// Cycles that a decision takes longer because of where the tags are.
+    pub fn tag_cycles(&self) -> usize {
+        self.index_cycles() + self.look_up_cycles()
     }
 }
 
@@ -80,19 +93,36 @@ impl Config {
         }
     }
 
-    /// Cycles that an item of a Hitmap list takes longer from the list to the walker.
-    pub fn item_cycles(&self) -> usize {
+    /// Cycles that an item of a Hitmap list takes longer from its memory.
+    pub fn list_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
-            Issue::Registered => 2,
+            Issue::Registered => 1,
         }
     }
 
-    /// Cycles from an address that a detector gives to the words of the feature buffer.
+    /// Cycles that an item of a Hitmap list takes longer from the list to the walker: from the memory ([`Config::list_cycles`]), and
+    /// through a queue.
+    pub fn item_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => self.list_cycles() + 1,
+        }
+    }
+
+    /// Cycles that a step's addresses take longer from a detector's lanes to the feature buffer.
+    pub fn address_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => 1,
+        }
+    }
+
+    /// Cycles from the step of a detector's lanes to the words of the feature buffer.
     pub fn detect_read_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 2,
-            Issue::Registered => 5,
+            Issue::Registered => self.address_cycles() + 4,
         }
     }
 
@@ -113,12 +143,21 @@ impl Config {
         }
     }
 
-    /// Cycles that a step's elements take longer to the signature: they are added to each other first, and the bits of each
-    /// projection wait in a register to be packed.
-    pub fn signature_cycles(&self) -> usize {
+    /// Cycles that a step's elements take longer to the sums of the projections: each is multiplied by its ±1 first, then they are
+    /// added to each other.
+    pub fn step_cycles(&self) -> usize {
         match self.issue {
             Issue::Direct => 0,
             Issue::Registered => 2,
+        }
+    }
+
+    /// Cycles that a step's elements take longer to the signature: [`Config::step_cycles`], and the bits of each projection wait in
+    /// a register to be packed.
+    pub fn signature_cycles(&self) -> usize {
+        match self.issue {
+            Issue::Direct => 0,
+            Issue::Registered => self.step_cycles() + 1,
         }
     }
 

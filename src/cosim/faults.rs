@@ -129,8 +129,8 @@ pub const REUSE_FAULTS: [Fault; 12] = [
     Fault {
         name: "detection: one row too many in the image",
         file: "detector_lane.v",
-        from: "(row < in_rows)",
-        to: "(row <= in_rows)",
+        from: "(row_q < in_rows)",
+        to: "(row_q <= in_rows)",
     },
     Fault {
         name: "Hitmap: first items of a pass add to the pass before",

@@ -203,12 +203,14 @@ impl Logic for Mercury {
             self.set[s].load_operand.next = self.loader.load_operand.val();
             self.set[s].load_reads.next = self.loader.load_reads.val();
             self.set[s].load_last.next = self.loader.load_last.val();
-            self.set[s].load_slot_end.next = self.loader.load_slot_end.val();
             self.set[s].load_bank.next = self.loader.load_bank.val();
             self.set[s].load_beat.next = self.loader.load_beat.val();
             self.set[s].load_row.next = self.loader.load_row.val();
             self.set[s].load_row_beat.next = self.loader.load_row_beat.val();
-            self.set[s].load_row_last.next = self.loader.load_row_last.val();
+            self.set[s].slot_loaded.next = self.loader.slot_loaded[s].val();
+            self.set[s].weight_row_written.next = self.loader.weight_row_written[s].val();
+            self.set[s].weights_loaded.next = self.loader.weights_loaded[s].val();
+            self.set[s].operand_loaded.next = self.loader.operand_loaded[s].val();
             self.set[s].load_data.next = self.loader.load_data.val();
             self.set[s].weight_row_accepted.next = self.loader.weight_row_accepted[s].val();
             self.loader.room_tile[s].next = self.set[s].room_tile.val();

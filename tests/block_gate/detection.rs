@@ -2,6 +2,8 @@
 
 use super::{Inputs, hold, rare, small, small_lanes, tiny};
 use crate::gate::Gate;
+use mercury::blocks::bank_choice::BankChoice;
+use mercury::blocks::cache_index::CacheIndex;
 use mercury::blocks::detect_front::DetectFront;
 use mercury::blocks::detector::Detector;
 use mercury::blocks::detector_lane::DetectorLane;
@@ -98,6 +100,30 @@ fn vectors(rng: &mut ChaCha8Rng, ended: &mut bool, inputs: &mut Inputs) {
         inputs.insert("valid".into(), Value::unsigned(1, 0));
     }
     *ended = inputs["clear"].any() || (inputs["valid"].any() && inputs["last"].any());
+}
+
+#[test]
+fn bank_choice() {
+    Gate::new("bank_choice_gate").check(BankChoice::new(&tiny()));
+}
+
+#[test]
+fn bank_choice_registered() {
+    let mut config = tiny();
+    config.issue = Issue::Registered;
+    Gate::new("bank_choice_registered_gate").check(BankChoice::new(&config));
+}
+
+#[test]
+fn cache_index() {
+    Gate::new("cache_index_gate").check(CacheIndex::new(&tiny()));
+}
+
+#[test]
+fn cache_index_registered() {
+    let mut config = tiny();
+    config.mcache.tags = Tags::LutRamCompared;
+    Gate::new("cache_index_registered_gate").check(CacheIndex::new(&config));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use mercury::blocks::group_elements::GroupElements;
 use mercury::blocks::group_nest::GroupNest;
 use mercury::blocks::item_queue::ItemQueue;
 use mercury::blocks::item_walker::ItemWalker;
+use mercury::blocks::list_memory::ListMemory;
 use mercury::blocks::list_reader::ListReader;
 use mercury::blocks::mcache_data::McacheData;
 use mercury::blocks::reuse_fields::ReuseFields;
@@ -105,6 +106,40 @@ fn list_reader() {
             rare(rng, inputs, &["list_done", "released"], 4);
         })
         .check(ListReader::new(&tiny()));
+}
+
+/// Lists are read while nothing is written: a word that is written is not read.
+fn list_memory_gate(name: &str, config: &Config) {
+    let last = config.list_words() as u128 - 1;
+    Gate::new(name)
+        .cycles(6000)
+        .stimulus(move |rng, _, inputs| {
+            rare(rng, inputs, &["write_enable"], 2);
+            small(rng, inputs, &["write_address"], 0..=last - 1);
+            let reads = if inputs["write_enable"].any() {
+                last..=last
+            } else {
+                0..=last - 1
+            };
+            small(rng, inputs, &["read_address"], reads);
+        })
+        .check(ListMemory::new(config));
+}
+
+#[test]
+fn list_memory() {
+    list_memory_gate("list_memory_gate", &tiny());
+}
+
+/// Three parts, the last one a small one.
+#[test]
+fn list_memory_in_parts() {
+    let config = Config {
+        lists: 65,
+        tile: 64,
+        ..registered()
+    };
+    list_memory_gate("list_memory_parts_gate", &config);
 }
 
 #[test]

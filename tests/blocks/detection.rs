@@ -1,9 +1,12 @@
 //! Detection, each block alone in a file of its own; here as a whole: two sets with front, feature buffer and Hitmap, and the detector that serves both, cycle by
 //! cycle against `docs/reuse.md`.
 
+mod bank_choice;
+mod cache_index;
 mod detector_lane;
 mod hitmap;
 mod job;
+mod list_memory;
 mod list_reader;
 mod mcache;
 mod position_walk;

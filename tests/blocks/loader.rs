@@ -149,16 +149,33 @@ fn check_load(sim: &Sim<Loader>, load: &Load) {
     }
     assert_eq!(sim.load_data.val(), *data);
     assert_eq!(sim.load_last.val(), number + 1 == segment.count);
+    let (last, row_last) = (
+        number + 1 == segment.count,
+        number % ROW_BEATS == ROW_BEATS - 1,
+    );
+    let completes = [
+        (
+            &sim.slot_loaded,
+            segment.kind == FEATURES && last && segment.slot_end,
+        ),
+        (&sim.weight_row_written, segment.kind == WEIGHTS && row_last),
+        (&sim.weights_loaded, segment.kind == WEIGHTS && last),
+        (&sim.operand_loaded, segment.kind == OPERAND && last),
+    ];
+    for (ports, completes) in completes {
+        for (s, port) in ports.iter().enumerate() {
+            let expected = completes && segment.mask >> s & 1 == 1;
+            assert_eq!(port.val(), expected, "set {s}, {load:?}");
+        }
+    }
     match segment.kind {
         FEATURES => {
             assert_eq!(sim.load_bank.val(), segment.bank);
             assert_eq!(sim.load_beat.val(), *number);
-            assert_eq!(sim.load_slot_end.val(), segment.slot_end);
         }
         WEIGHTS | OPERAND => {
             assert_eq!(sim.load_row.val(), number / ROW_BEATS);
             assert_eq!(sim.load_row_beat.val(), number % ROW_BEATS);
-            assert_eq!(sim.load_row_last.val(), number % ROW_BEATS == ROW_BEATS - 1);
         }
         READS.. => assert_eq!(sim.load_index.val(), *number),
         _ => {}

@@ -342,8 +342,10 @@ fn random_item(rng: &mut ChaCha8Rng, config: &Config) -> Item {
     (widths.map(field), rng.random())
 }
 
-fn offer(sim: &mut Sim<ItemQueue>, item: &Item) {
-    let ([kind, position, entry, bank, addr, mask], [empty, last, cut, first]) = *item;
+/// Drives a token, and beside it the item of the one before.
+fn offer(sim: &mut Sim<ItemQueue>, token: &Item, before: &Item) {
+    let [empty, last, cut, _] = token.1;
+    let ([kind, position, entry, bank, addr, mask], [.., first]) = *before;
     set(&mut sim.kind, kind);
     set(&mut sim.position, position);
     set(&mut sim.entry, entry);
@@ -387,6 +389,7 @@ fn drive_queue(seed: u64, config: &Config, pattern: &Pattern, cycles: usize) -> 
     let mut sim = sim(ItemQueue::new(config));
     let mut waiting: VecDeque<Item> = VecDeque::new();
     let mut coming = None;
+    let mut before = random_item(&mut rng, config);
     let mut met = [0; 6];
     for cycle in 0..cycles {
         // An item that is not taken may be another one in the next cycle.
@@ -394,7 +397,7 @@ fn drive_queue(seed: u64, config: &Config, pattern: &Pattern, cycles: usize) -> 
         let token = rng.random_ratio(pattern.comes, 8);
         let consume = rng.random_ratio(pattern.consumed, 8);
         let clear = pattern.clears && rng.random_ratio(1, 64);
-        offer(&mut sim, &item);
+        offer(&mut sim, &item, &before);
         sim.token.next = token;
         sim.consume.next = consume;
         sim.clear.next = clear;
@@ -417,6 +420,7 @@ fn drive_queue(seed: u64, config: &Config, pattern: &Pattern, cycles: usize) -> 
         }
         waiting.extend(coming);
         coming = take.then_some(item);
+        before = item;
         if clear {
             waiting.clear();
             coming = None;

@@ -422,6 +422,9 @@ fn is_bad(bus: &mut Bus, changes: &[(Reg, &str, i64)]) -> bool {
         let word = words.get(&reg).copied().unwrap_or(0);
         assert_eq!(bus.write(reg.offset(), word, 15), OKAY);
     }
+    // The answer comes two cycles later.
+    bus.clock();
+    bus.clock();
     bus.sim.bad_job.val()
 }
 

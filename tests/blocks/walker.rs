@@ -86,6 +86,8 @@ impl Bench {
         reader.settle();
         let slot = reader.count_slot.val().to_i64() as usize;
         set(&mut reader.item_count, self.counts[slot] as i128);
+        reader.count_at_last.next = self.counts[slot] <= 1;
+        reader.count_is_empty.next = self.counts[slot] == 0;
         reader.settle();
     }
 
@@ -282,6 +284,8 @@ fn item_walker_issues_every_list() {
                     bench.memory[base..][..lists[filled].len()].copy_from_slice(&lists[filled]);
                     set(&mut bench.reader.list_last_position, positions as i128 - 1);
                     set(&mut bench.reader.list_items, lists[filled].len() as i128);
+                    bench.reader.list_at_last.next = lists[filled].len() <= 1;
+                    bench.reader.list_is_empty.next = lists[filled].is_empty();
                     fill = (fill + 1) % slots;
                     filled += 1;
                     done_at.push(cycle);

@@ -1,6 +1,7 @@
 //! Construction of the detector: the width of every signal.
 
 use super::{Detector, RECORD_STAGES};
+use crate::blocks::bank_choice::BankChoice;
 use crate::blocks::detector_lane::DetectorLane;
 use crate::blocks::detector_load::DetectorLoad;
 use crate::blocks::loop_nest::COUNT_W;
@@ -103,6 +104,7 @@ impl Detector {
             busy: Bit::new(),
             range_error: Bit::new(),
             lane: (0..config.l).map(|_| DetectorLane::new(config)).collect(),
+            banks: BankChoice::new(config),
             walk: PositionWalk::new(config),
             rpq: Rpq::new(config),
             mcache: Mcache::new(config),
@@ -116,6 +118,8 @@ impl Detector {
             begins: Bit::new(),
             in_rows_now: Sig::unsigned(COUNT_W),
             in_cols_now: Sig::unsigned(COUNT_W),
+            in_rows_q: Reg::unsigned(COUNT_W).without_reset(),
+            in_cols_q: Reg::unsigned(COUNT_W).without_reset(),
             k_now: Sig::unsigned(K_COUNT_W),
             k_q: Reg::unsigned(K_COUNT_W).without_reset(),
             steps_now: Sig::unsigned(K_COUNT_W),
@@ -126,11 +130,8 @@ impl Detector {
             next_step: Sig::unsigned(step_w),
             last_step: BitReg::new(),
             group_ends: Bit::new(),
-            beyond: (0..=config.l).map(|_| BitReg::new()).collect(),
-            collides_q: BitReg::new(),
+            beyond_tile: BitReg::new(),
             out_of_range: BitReg::new(),
-            taken: Bit::new(),
-            collides: Bit::new(),
             p_step: (0..element_at).map(|_| BitReg::new()).collect(),
             p_first: (0..element_at).map(|_| flag()).collect(),
             p_last: (0..element_at).map(|_| flag()).collect(),
@@ -157,13 +158,12 @@ impl Detector {
             lanes: Param::new(config.l),
             k_count_w: Param::new(K_COUNT_W),
             p_max: Param::new(config.p_max),
-            feature_words: Param::new(config.feature_words),
             tile: Param::new(config.tile),
             stages: Param::new(stages),
             read_cycles: Param::new(read_cycles),
             element_at: Param::new(element_at),
-            // K is needed with the elements, or when their sum is added.
-            k_stage: Param::new(element_at - 1 + config.signature_cycles().min(1)),
+            // K is needed when a step is added to the sums.
+            k_stage: Param::new(element_at - 1 + config.step_cycles()),
             signature_at: Param::new(element_at + 1 + config.signature_cycles()),
             signature_cycles: Param::new(config.signature_cycles()),
             mask_stages: Param::new(stages - 1 - element_at),
@@ -182,19 +182,6 @@ impl Detector {
             zero_mode: code(Mode::Zero),
             looks_up: BitReg::new().without_reset(),
             skips_zero: BitReg::new().without_reset(),
-            present_q: (0..config.l * config.record_cycles())
-                .map(|_| BitReg::new())
-                .collect(),
-            bank_q: (0..config.l * config.record_cycles())
-                .map(|_| Reg::unsigned(bank_w).without_reset())
-                .collect(),
-            present: (0..config.l).map(|_| Bit::new()).collect(),
-            bank_now: (0..config.l).map(|_| Sig::unsigned(bank_w)).collect(),
-            addr_now: (0..config.l).map(|_| Sig::unsigned(ADDR_W)).collect(),
-            reads: (0..config.l).map(|_| BitReg::new()).collect(),
-            addr_q: (0..config.l)
-                .map(|_| Reg::unsigned(ADDR_W).without_reset())
-                .collect(),
             about: About::new(
                 "detector",
                 "Detector: reads the vectors of a group of one of its PE sets, a few elements a cycle, and decides for \

@@ -131,6 +131,8 @@ impl ItemWalker {
             next_valid: Bit::new(),
             next_begun: Bit::new(),
             overwrites: Bit::new(),
+            begins_over: Bit::new(),
+            token_overwrites: Bit::new(),
             takes_whole: Bit::new(),
             flushes_whole: Bit::new(),
             elements: GroupElements::new(config),

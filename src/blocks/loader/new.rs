@@ -12,6 +12,8 @@ impl Loader {
     /// The loader of this configuration.
     pub fn new(config: &Config) -> Self {
         let per_set = || (0..config.sets).map(|_| Bit::new()).collect();
+        let per_set_out = || (0..config.sets).map(|_| Bit::new()).collect();
+        let registers = || (0..config.sets).map(|_| BitReg::new()).collect();
         let flag = || BitReg::new().without_reset();
         let kind = |k: SegmentKind| Param::new(k.code() as usize);
         let code = |e: Error| Param::new(e.code() as usize);
@@ -47,13 +49,15 @@ impl Loader {
             load_offsets: Bit::new(),
             load_index: Sig::unsigned(COUNT_W),
             load_last: Bit::new(),
-            load_slot_end: Bit::new(),
             load_bank: Sig::unsigned(config.bank_w()),
             load_beat: Sig::unsigned(config.bank_depth_w()),
             load_row: Sig::unsigned(config.tile_w()),
             load_row_beat: Sig::unsigned(config.row_beat_w()),
-            load_row_last: Bit::new(),
             load_data: Sig::unsigned(config.bus_w),
+            slot_loaded: per_set_out(),
+            weight_row_written: per_set_out(),
+            weights_loaded: per_set_out(),
+            operand_loaded: per_set_out(),
             weight_row_accepted: (0..config.sets).map(|_| Bit::new()).collect(),
             accepted: Bit::new(),
             waits_for_host: Bit::new(),
@@ -115,7 +119,10 @@ impl Loader {
             w_matrix: flag(),
             w_offsets: flag(),
             w_last: flag(),
-            w_slot_end: flag(),
+            w_slots: registers(),
+            w_rows: registers(),
+            w_groups: registers(),
+            w_operands: registers(),
             w_bank: Reg::unsigned(config.bank_w()).without_reset(),
             index: Reg::unsigned(index_w).without_reset(),
             w_header: BitReg::new(),

@@ -85,6 +85,16 @@ struct Met {
     zero: usize,
 }
 
+/// What the step before leaves to this one.
+struct Before {
+    /// The program's step of this one.
+    step: usize,
+    /// Rows and columns sent, which are compared a cycle later.
+    sent: [i64; 2],
+    /// Whether the element is inside of them.
+    inside: bool,
+}
+
 /// One step with a random position; checks the address and returns what must come of it.
 fn step(
     sim: &mut Sim<DetectorLane>,
@@ -92,9 +102,10 @@ fn step(
     program: &Program,
     rng: &mut ChaCha8Rng,
     met: &mut Met,
-    next_step: &mut usize,
+    before: &mut Before,
 ) -> Element {
-    let t = std::mem::replace(next_step, rng.random_range(0..program.reads.len()));
+    let next_step = rng.random_range(0..program.reads.len());
+    let t = std::mem::replace(&mut before.step, next_step);
     let k = if rng.random_ratio(1, 4) {
         1
     } else {
@@ -106,14 +117,15 @@ fn step(
     let sent: [i64; 2] = [rng.random_range(1..12), rng.random_range(1..12)];
     let (bank, addr) = (rng.random_range(0..config.l), rng.random::<u16>());
     let wrap: u16 = rng.random_range(0..50);
-    set(&mut sim.next_step, *next_step as i128);
+    set(&mut sim.next_step, next_step as i128);
     set(&mut sim.k, k as i128);
     set(&mut sim.base_bank, bank as i128);
     set(&mut sim.base_addr, addr);
     set(&mut sim.base_row, base[0]);
     set(&mut sim.base_col, base[1]);
-    set(&mut sim.in_rows, sent[0]);
-    set(&mut sim.in_cols, sent[1]);
+    let sent_before = std::mem::replace(&mut before.sent, sent);
+    set(&mut sim.in_rows, sent_before[0]);
+    set(&mut sim.in_cols, sent_before[1]);
     set(&mut sim.wrap_addr, wrap);
     sim.settle();
     let read = program.reads[t].filter(|read| usize::from(read.k) < k);
@@ -127,7 +139,8 @@ fn step(
         (0..sent[0]).contains(&(base[0] + i64::from(read.row)))
             && (0..sent[1]).contains(&(base[1] + i64::from(read.col)))
     });
-    assert_eq!(sim.reads.val(), inside);
+    let inside_before = std::mem::replace(&mut before.inside, inside);
+    assert_eq!(sim.reads.val(), inside_before);
     let Some(read) = read else {
         met.absent += 1;
         return element;
@@ -179,7 +192,11 @@ fn detector_lane_reads_what_its_program_says() {
             // The words of this cycle, and of those before: the element may stand in a register.
             let mut shown: VecDeque<Vec<i64>> = VecDeque::new();
             let latency = config.detect_read_cycles() + config.element_cycles();
-            let mut next_step = 0;
+            let mut before = Before {
+                step: 0,
+                sent: [0; 2],
+                inside: false,
+            };
             set(&mut sim.next_step, 0);
             sim.clock();
             for _ in 0..240 {
@@ -197,7 +214,7 @@ fn detector_lane_reads_what_its_program_says() {
                 for (port, word) in sim.word.iter_mut().zip(&words) {
                     set(port, *word);
                 }
-                let now = (&mut rng, &mut met, &mut next_step);
+                let now = (&mut rng, &mut met, &mut before);
                 flight.push_back(step(&mut sim, &config, &program, now.0, now.1, now.2));
                 shown.push_front(words);
                 if flight.len() > latency {

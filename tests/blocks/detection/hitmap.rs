@@ -155,6 +155,8 @@ impl Reader {
         set(&mut sim.count_slot, slot as i128);
         sim.settle();
         assert_eq!(sim.item_count.val().to_u64() as usize, items.len());
+        assert_eq!(sim.count_at_last.val(), items.len() <= 1);
+        assert_eq!(sim.count_is_empty.val(), items.is_empty());
         match items.get(self.at) {
             Some(item) => {
                 set(&mut sim.read_addr, (slot * ring.1 + self.at) as i128);
@@ -210,6 +212,11 @@ fn run(config: &Config, ring: (usize, usize), seed: u64, met: &mut Met) {
                 set(&mut sim.next_position, position as i128);
                 sim.settle();
                 assert_eq!(sim.list_done.val(), done);
+                if done {
+                    assert_eq!(sim.list_items.val().to_u64() as usize, group.items.len());
+                    assert_eq!(sim.list_at_last.val(), group.items.len() <= 1);
+                    assert_eq!(sim.list_is_empty.val(), group.items.is_empty());
+                }
                 assert!(!sim.range_error.val());
                 sim.clock();
                 if done {

@@ -163,7 +163,10 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
         if detects {
             let tile = job.tile_of[times.done.len()];
             set(&mut sim.list_last_position, job.tiles[tile].1 as i128 - 1);
-            set(&mut sim.list_items, job.lengths[times.done.len()] as i128);
+            let length = job.lengths[times.done.len()];
+            set(&mut sim.list_items, length as i128);
+            sim.list_at_last.next = length <= 1;
+            sim.list_is_empty.next = length == 0;
         }
         // A tile begins when the one before has no token left.
         let begins = !finished && tokens[next].tile == times.begun.len() && chance(&mut rng);
@@ -179,10 +182,10 @@ fn run(seed: u64, eager: bool) -> [usize; 4] {
         let latest = (0..times.done.len())
             .rev()
             .find(|list| list % job.slots == slot);
-        set(
-            &mut sim.item_count,
-            latest.map_or(0, |list| job.lengths[list] as i128),
-        );
+        let length = latest.map_or(0, |list| job.lengths[list]);
+        set(&mut sim.item_count, length as i128);
+        sim.count_at_last.next = length <= 1;
+        sim.count_is_empty.next = length == 0;
         sim.settle();
         assert_eq!(
             sim.token.val(),

@@ -7,7 +7,7 @@ use mercury::hdl::Sim;
 use mercury::reuse::{MAX_BITS, MAX_STEP, Mode};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Cycles from the words of a vector's last step (z+2) to its signature (z+4).
 const LATENCY: usize = 2;
@@ -184,12 +184,12 @@ fn run(config: &Config, data: Data, seed: u64) -> usize {
         seen: 0,
     };
     let latency = LATENCY + config.signature_cycles();
-    let (mut cycle, mut previous) = (0, None);
+    let mut cycle = 0;
+    // K belongs to the cycle in which the last step is added to the sums.
+    let mut ks: VecDeque<_> = (0..config.step_cycles()).map(|_| None).collect();
     let mut tick = |sim: &mut Sim<Rpq>, now: Option<(usize, u128)>, clear: bool| {
-        // K belongs to the cycle of the last step, or, if what it adds stands in a register, to the one after it.
-        let k = now.map(|(k, _)| k);
-        let before = std::mem::replace(&mut previous, k);
-        let k = [k, before][config.signature_cycles().min(1)];
+        ks.push_back(now.map(|(k, _)| k));
+        let k = ks.pop_front().flatten();
         set(&mut sim.k, k.unwrap_or(cycle % 64) as i128);
         sim.clear.next = clear;
         sim.settle();

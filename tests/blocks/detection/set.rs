@@ -54,9 +54,9 @@ pub struct Set {
     pub filled: usize,
     /// Lists complete, with the cycle from which they can be read.
     pub lists: VecDeque<(usize, u64)>,
-    /// Items read of the list in hand; whether one more is on its way.
+    /// Items read of the list in hand; cycles until one more is there.
     pub items: Vec<Item>,
-    pub read: bool,
+    pub read: Option<usize>,
     pub read_list: usize,
 }
 
@@ -76,7 +76,7 @@ impl Set {
             filled: 0,
             lists: VecDeque::new(),
             items: vec![],
-            read: false,
+            read: None,
             read_list: 0,
         };
         set.set_job(job);
@@ -166,7 +166,11 @@ impl Set {
     pub fn walk(&mut self, job: &Job, cycle: u64, rng: &mut ChaCha8Rng) -> Option<usize> {
         self.front.list_released.next = false;
         let hitmap = &mut self.hitmap;
-        if std::mem::take(&mut self.read) {
+        if let Some(left) = self.read.take() {
+            if left > 0 {
+                self.read = Some(left - 1);
+                return None;
+            }
             self.items.push((
                 number(&hitmap.item_kind),
                 hitmap.item_first.val(),
@@ -187,7 +191,7 @@ impl Set {
         if self.items.len() < number(&hitmap.item_count) {
             let word = slot * job.list_positions + self.items.len();
             set(&mut hitmap.read_addr, word as i128);
-            self.read = true;
+            self.read = Some(job.config.list_cycles());
             return None;
         }
         assert_eq!(
