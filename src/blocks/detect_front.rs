@@ -1,7 +1,7 @@
 //! The detection side of a PE set: which group of which tile is to be detected next, and when.
 
 use super::group_nest::GroupNest;
-use super::hitmap::LIST_SLOT_W;
+use super::list_reader::LIST_SLOT_W;
 use super::loop_nest::COUNT_W;
 use super::patch_agu::ADDR_W;
 use super::rpq::K_COUNT_W;

@@ -1,6 +1,7 @@
 //! The Hitmap lists of one PE set: what detection found, as the work that remains.
 
 use super::list_memory::ListMemory;
+use super::list_reader::LIST_SLOT_W;
 use super::loop_nest::COUNT_W;
 use super::mcache::STATE_W;
 use crate::config::{Config, index_width};
@@ -19,9 +20,6 @@ pub enum ItemKind {
     /// The psum becomes 0.
     Clear,
 }
-
-/// Bits of the number of a list: as in its register.
-pub const LIST_SLOT_W: usize = 8;
 
 /// Turns detector records into list items and keeps the lists of several groups.
 ///
