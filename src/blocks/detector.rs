@@ -104,7 +104,7 @@ pub struct Detector {
     pub done: Vec<Bit<Out>>,
     /// Word address in each bank, for all sets.
     pub read_addr: Vec<Sig<Out>>,
-    /// Word of bank b of set s at s·L + b, two cycles after its address.
+    /// Word of bank b of set s at s·L + b, two cycles after its address, with `issue = "registered"` four.
     pub read_x: Vec<Sig<In>>,
     /// A record (z+5+d for the last position).
     pub record_valid: Bit<Out>,

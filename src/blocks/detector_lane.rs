@@ -13,15 +13,14 @@ const REACH_W: usize = 8;
 /// Holds a lane's program, forms the address of its element, and picks the element from the banks' words.
 ///
 /// ```text
-///  next_step ─► [READS RAM] ─► register ─► + position's first element ─► bank, addr, reads    (z)
-///    │                                                                └──── 2 registers ───┐
-///    └─ 2 registers ─► [MATRIX RAM] ─► register ─► column                                  │  (z+2, or z+5)
+///  next_step ─► [READS RAM] ─► register ─► + position's first element ─► present, bank, addr  (z)
+///    └─ registers ─► [MATRIX RAM] ─► register ─► column                                       (z+2, or z+6)
 ///                     row, col ─► 1 register ─► in the image? ─► reads ─► registers ─► and ─► x
 ///                                           words of the banks ───────────► bank mux ───▲
 /// ```
 ///
-/// **Latency** `present`, `bank` and `addr` describe the `next_step` of the cycle before, called the step; `reads` that of two cycles before; `x`, `x_k`, `x_any` and `column` that of two cycles
-/// before, with `issue = "registered"` of five: the words come two cycles later, and a register stands behind the element. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`; `issue`.
+/// **Latency** `present`, `bank` and `addr` describe the `next_step` of the cycle before, called the step; `reads` comes a cycle later; `x`, `x_k`, `x_any` and `column`
+/// come two cycles later, with `issue = "registered"` six: the words come three cycles later than without, and a register stands behind the element. **Back-pressure** none. **Parameters** `l` 1…15, `k_max` 1…64 steps and elements, `p_max` 1…32, `data_w`; `issue`.
 ///
 /// An element counts if the program has one for this step and k is below `k`; it is read if it lies inside of the
 /// image, else 0 (`docs/reuse.md`, "What the stream adds"). The test `detector_lane_reads_what_its_program_says`
@@ -62,9 +61,9 @@ pub struct DetectorLane {
     pub bank: Sig<Out>,
     /// Its word address, modulo 2^16.
     pub addr: Sig<Out>,
-    /// Words of the banks at the addresses of two cycles before (z+2), or of four (z+4).
+    /// Words of the banks at the addresses of two cycles before (z+2), or of five (z+5).
     pub word: Vec<Sig<In>>,
-    /// The element, 0 if there is none (z+2, or z+5).
+    /// The element, 0 if there is none (z+2, or z+6).
     pub x: Sig<Out>,
     /// It is not 0.
     pub x_any: Bit<Out>,

@@ -21,7 +21,7 @@ pub enum LoaderState {
 ///
 /// ```text
 ///  s_axis ─► header? ── kind, bank, count, mask
-///         └► payload ── room in all masked sets? ──► [write stage] ──► load_* , selected[s]
+///         └► payload ── room in all masked sets? ──► [write stage] ──► load_*, load_selected[s], what it completes in set s
 ///                              ▲
 ///  room_tile/features/weights/operand/program[s]
 /// ```

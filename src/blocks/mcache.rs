@@ -25,8 +25,8 @@ use crate::reuse::State;
 /// With tags in block RAM ([`Tags::BlockRam`]), or in LUT RAM with a register behind it ([`Tags::LutRamRegistered`]), all
 /// but the index comes a cycle later, because reading takes a cycle. A
 /// tag that is written while the next vector reads its set is not read: the next vector is compared with the signature
-/// itself, which is still in the output register. With [`Tags::LutRamCompared`] the number of the set and the comparison have a cycle
-/// of their own as well, and so two tags are compared that way; which ways of its set hold a tag is read a cycle ahead, and follows what is inserted meanwhile.
+/// itself, which is still in the output register. With [`Tags::LutRamCompared`] the number of the set has a cycle of its own
+/// before, and the comparison one behind, so that two tags are compared that way; which ways of its set hold a tag is read a cycle ahead, and follows what is inserted meanwhile.
 ///
 /// **Latency** a vector in cycle z+4 gives its result in z+5, with tags that are read in a cycle of their own in z+6, with tags that are
 /// compared in one too, and their set numbered, in z+8; an insertion is seen by
@@ -34,8 +34,8 @@ use crate::reuse::State;
 /// of two; `mcache.tags`; `sig_w` at least log2(sets), at most 128. An entry is numbered set·ways + way.
 ///
 /// The test `mcache_decides_as_a_search_through_the_group` compares it with a search through all earlier vectors, over
-/// many rounds of epochs and for all kinds of tags; the gate tests `mcache`, `mcache_of_few_entries`, `mcache_registered`
-/// and `mcache_in_block_ram` its Verilog with it.
+/// many rounds of epochs and for all kinds of tags; the gate tests `mcache`, `mcache_of_few_entries`, `mcache_registered`,
+/// `mcache_compared` and `mcache_in_block_ram` its Verilog with it.
 #[derive(LogicBlock)]
 pub struct Mcache {
     /// START, or an error: nothing is on its way, and the group has ended.
